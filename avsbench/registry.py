@@ -1,0 +1,44 @@
+"""Registries of the toolbox, children of mmengine's.
+
+With `locations`, a class is found by its name as soon as `default_scope = 'avsbench'` is set:
+neither `custom_imports` nor a registration function is needed, and an ImportError inside the
+package surfaces as itself.
+"""
+
+from mmengine import registry as mmengine_registry
+from mmengine.registry import Registry
+
+
+def _child(parent: Registry, location: str) -> Registry:
+    return Registry(parent.name, parent=parent, scope='avsbench', locations=[location])
+
+
+MODELS = _child(mmengine_registry.MODELS, 'avsbench.models')
+DATASETS = _child(mmengine_registry.DATASETS, 'avsbench.datasets')
+TRANSFORMS = _child(mmengine_registry.TRANSFORMS, 'avsbench.datasets.transforms')
+METRICS = _child(mmengine_registry.METRICS, 'avsbench.evaluation')
+HOOKS = _child(mmengine_registry.HOOKS, 'avsbench.engine.hooks')
+RUNNERS = _child(mmengine_registry.RUNNERS, 'avsbench.engine')
+OPTIM_WRAPPERS = _child(mmengine_registry.OPTIM_WRAPPERS, 'avsbench.engine')
+VISUALIZERS = _child(mmengine_registry.VISUALIZERS, 'avsbench.visualization')
+
+# Nothing of the toolbox is in these; without a child of each, mmengine warns at every look-up.
+_EMPTY = [
+    _child(getattr(mmengine_registry, name), 'avsbench.engine')
+    for name in (
+        'DATA_SAMPLERS',
+        'EVALUATOR',
+        'FUNCTIONS',
+        'LOG_PROCESSORS',
+        'LOOPS',
+        'MODEL_WRAPPERS',
+        'OPTIM_WRAPPER_CONSTRUCTORS',
+        'OPTIMIZERS',
+        'PARAM_SCHEDULERS',
+        'RUNNER_CONSTRUCTORS',
+        'STRATEGIES',
+        'TASK_UTILS',
+        'VISBACKENDS',
+        'WEIGHT_INITIALIZERS',
+    )
+]

@@ -1,0 +1,20 @@
+"""Where the configs of a checkout lie."""
+
+from pathlib import Path
+
+from avsbench.utils.errors import ConfigError, nearest
+
+CONFIG_ROOT = Path(__file__).resolve().parents[2] / 'config'
+
+
+def config_file(name: str | Path) -> Path:
+    """A config by its path, or by its path below `config/` from whatever folder.
+
+    Raises:
+        ConfigError: There is no such file.
+    """
+    for path in (Path(name), CONFIG_ROOT / name):
+        if path.is_file():
+            return path
+    known = [str(path.relative_to(CONFIG_ROOT)) for path in sorted(CONFIG_ROOT.glob('*/*.py'))]
+    raise ConfigError(f'no config {str(name)!r} here or in {CONFIG_ROOT}{nearest(name, known)}')
