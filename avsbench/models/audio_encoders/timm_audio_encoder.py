@@ -1,0 +1,40 @@
+"""Any timm network as a trainable audio encoder: light where VGGish is not at hand."""
+
+import timm
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from avsbench.registry import MODELS
+from avsbench.utils.errors import ConfigError, nearest
+
+
+@MODELS.register_module()
+class TimmAudioEncoder(BaseModule):
+    """Log-mel patches as one-channel pictures through a timm network with global pooling.
+
+    Args:
+        model_name: Name of a timm network.
+        mean: Mean of the log-mel values, subtracted from the input.
+        std: Their standard deviation, by which the input is divided.
+        pretrained: Start from timm's ImageNet weights, the first layer summed over colours.
+
+    Raises:
+        ConfigError: timm has no network of that name.
+    """
+
+    def __init__(
+        self, model_name: str, *, mean: float = -2.0, std: float = 2.0, pretrained: bool = False
+    ) -> None:
+        super().__init__()
+        if not timm.is_model(model_name):
+            hint = nearest(model_name, timm.list_models())
+            raise ConfigError(f'TimmAudioEncoder: timm has no network {model_name!r}{hint}')
+        self.model = timm.create_model(model_name, pretrained=pretrained, in_chans=1, num_classes=0)
+        # Some networks widen the pooled features before the classifier.
+        self.out_channels = getattr(self.model, 'head_hidden_size', self.model.num_features)
+        self.mean = mean
+        self.std = std
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Embed log-mel patches (N, 1, 96, 64); returns (N, 1, D)."""
+        return self.model((patches - self.mean) / self.std)[:, None]

@@ -1,0 +1,5 @@
+"""Visual backbones."""
+
+from avsbench.models.backbones.timm_backbone import TimmBackbone
+
+__all__ = ['TimmBackbone']

@@ -1,0 +1,71 @@
+"""Any timm network as a pyramid of visual features."""
+
+import timm
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from avsbench.models.weights import PretrainedPart
+from avsbench.registry import MODELS
+from avsbench.utils.errors import ConfigError, nearest
+
+
+@MODELS.register_module()
+class TimmBackbone(PretrainedPart, BaseModule):
+    """The feature levels of a timm network.
+
+    `out_channels` and `out_strides` tell what comes out; the decode head takes its input channels
+    from there.
+
+    Args:
+        model_name: Name of a timm network that supports `features_only`.
+        drop_path_rate: Stochastic depth, active in training; None keeps timm's default.
+        out_strides: Strides of the levels to return, finest first.
+        weights: ImageNet weights to start training from: a file in the published or timm's
+            layout, 'timm' to let timm fetch its own, or None to start from random numbers.
+        require_weights: Whether a missing file stops the training instead of being reported.
+
+    Raises:
+        ConfigError: timm has no network of that name, or not these strides.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        *,
+        drop_path_rate: float | None = None,
+        out_strides: tuple[int, ...] = (4, 8, 16, 32),
+        weights: str | None = None,
+        require_weights: bool = False,
+    ) -> None:
+        super().__init__()
+        if not timm.is_model(model_name):
+            hint = nearest(model_name, timm.list_models())
+            raise ConfigError(f'TimmBackbone: timm has no network {model_name!r}{hint}')
+        options = {} if drop_path_rate is None else {'drop_path_rate': drop_path_rate}
+        self.model = timm.create_model(model_name, features_only=True, **options)
+        self.model_name = model_name
+        info = self.model.feature_info
+        available = list(info.reduction())
+        if missing := [stride for stride in out_strides if stride not in available]:
+            raise ConfigError(
+                f'TimmBackbone: {model_name} has levels of stride {available}, not {missing}; '
+                'set out_strides to some of them'
+            )
+        self._picked = [available.index(stride) for stride in out_strides]
+        self.out_strides = tuple(out_strides)
+        self.out_channels = [info.channels()[index] for index in self._picked]
+        self.weights = weights
+        self.require_weights = require_weights
+
+    def forward(self, frames: Tensor) -> list[Tensor]:
+        """Compute the levels of frames (N, 3, H, W): (N, C_l, H_l, W_l) each, finest first."""
+        levels = self.model(frames)
+        return [levels[index] for index in self._picked]
+
+    def init_weights(self) -> None:
+        """Load the ImageNet weights, if there are any."""
+        if self.weights == 'timm':
+            source = timm.create_model(self.model_name, pretrained=True, features_only=True)
+            self.model.load_state_dict(source.state_dict())
+        else:
+            self.load_pretrained(self.model, f'ImageNet weights of {self.model_name}')

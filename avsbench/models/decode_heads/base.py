@@ -1,0 +1,122 @@
+"""What every decode head offers, and the typed output they share."""
+
+from abc import ABCMeta, abstractmethod
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from avsbench.registry import MODELS
+from avsbench.structures import AVSDataSample
+
+
+@dataclass
+class AVSHeadOutput:
+    """What the network computes for N frames.
+
+    Attributes:
+        logits: (N, K, h, w) before sigmoid (K = 1) or softmax.
+        mask_feature: (N, C, H/4, W/4), the feature that queries are compared with.
+        aux: Further loss terms a part has computed, by name (`loss_*`).
+    """
+
+    logits: Tensor
+    mask_feature: Tensor
+    aux: dict[str, Tensor] = field(default_factory=dict)
+
+
+class AVSDecodeHead(BaseModule, metaclass=ABCMeta):
+    """Base of all decode heads.
+
+    Args:
+        in_channels: Channels of the backbone levels; the segmentor fills it in.
+        audio_channels: Width D of the audio embedding; the segmentor fills it in.
+        num_classes: K, 1 for S4 and MS3, 71 for AVSS.
+    """
+
+    def __init__(self, in_channels: list[int], audio_channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        self.audio_channels = audio_channels
+        self.num_classes = num_classes
+
+    @abstractmethod
+    def forward(
+        self,
+        features: list[Tensor],
+        audio: Tensor,
+        clip_lengths: tuple[int, ...],
+        frame_valid: Tensor | None = None,
+    ) -> AVSHeadOutput:
+        """Run the head.
+
+        Args:
+            features: (N, C_l, H_l, W_l) each, finest first.
+            audio: (N, 1, D).
+            clip_lengths: Frames of each clip; their sum is N and frames are clip-major.
+            frame_valid: (N,) bool, False for padding; None when there is no padding.
+        """
+
+    @abstractmethod
+    def loss(self, output: AVSHeadOutput, data_samples: list[AVSDataSample]) -> dict[str, Tensor]:
+        """Scalar loss terms by name; the runner adds those named `loss_*`."""
+
+    @abstractmethod
+    def predict(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
+        """Logits (N, K, H, W) at `img_shape` (H, W), for both kinds of heads."""
+
+
+class DenseAVSHead(AVSDecodeHead):
+    """Base of the heads that predict one map of logits a frame.
+
+    The loss is taken on annotated frames only: the prediction against the target, and the mean
+    channel of the mask feature against "anything sounds here".
+
+    Args:
+        in_channels: Channels of the backbone levels; the segmentor fills it in.
+        audio_channels: Width D of the audio embedding; the segmentor fills it in.
+        num_classes: K.
+        loss_mask: Config of the loss on the logits.
+        loss_mix: Config of the loss on the mask feature, weight included; None leaves it out.
+    """
+
+    def __init__(
+        self,
+        in_channels: list[int],
+        audio_channels: int,
+        num_classes: int,
+        loss_mask: dict,
+        loss_mix: dict | None,
+    ) -> None:
+        super().__init__(in_channels, audio_channels, num_classes)
+        self.loss_mask = MODELS.build(loss_mask)
+        self.loss_mix = None if loss_mix is None else MODELS.build(loss_mix)
+
+    def loss(self, output: AVSHeadOutput, data_samples: list[AVSDataSample]) -> dict[str, Tensor]:
+        """`loss_mask`, `loss_mix` and the auxiliary terms, means over the annotated frames."""
+        targets = torch.cat([sample.gt_masks for sample in data_samples])  # (N, H, W)
+        annotated = torch.cat([sample.gt_valid for sample in data_samples]).nonzero().flatten()
+        if len(annotated) == 0:
+            # Nothing to learn from, but every parameter still takes part in the graph.
+            zero = 0.0 * (output.logits.sum() + output.mask_feature.sum())
+            return {'loss_mask': zero, **output.aux}
+        targets = targets[annotated]
+        logits = _resize(output.logits[annotated], targets.shape[-2:])
+        losses = {'loss_mask': self.loss_mask(logits, targets)}
+        if self.loss_mix is not None:
+            mixed = output.mask_feature[annotated].mean(1, keepdim=True)  # (n, 1, H/4, W/4)
+            mixed = _resize(mixed, targets.shape[-2:])
+            losses['loss_mix'] = self.loss_mix(mixed, (targets != 0).long())
+        return losses | output.aux
+
+    def predict(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
+        """Logits (N, K, H, W) at `img_shape` (H, W)."""
+        return _resize(output.logits, img_shape)
+
+
+def _resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(maps.shape[-2:]) == tuple(size):
+        return maps
+    return F.interpolate(maps, size, mode='bilinear', align_corners=False)

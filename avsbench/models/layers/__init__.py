@@ -1,0 +1,22 @@
+"""Layers shared by the methods."""
+
+from avsbench.models.layers.attention import MultiheadAttention
+from avsbench.models.layers.deform_attn import (
+    MultiScaleDeformableAttention,
+    multi_scale_deformable_attention,
+)
+from avsbench.models.layers.deform_encoder import DeformableEncoder, reference_points_of
+from avsbench.models.layers.position_encoding import sine_position_encoding
+from avsbench.models.layers.transformer import FFN, TransformerDecoder, TransformerDecoderLayer
+
+__all__ = [
+    'FFN',
+    'DeformableEncoder',
+    'MultiScaleDeformableAttention',
+    'MultiheadAttention',
+    'TransformerDecoder',
+    'TransformerDecoderLayer',
+    'multi_scale_deformable_attention',
+    'reference_points_of',
+    'sine_position_encoding',
+]

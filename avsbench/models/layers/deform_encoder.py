@@ -1,0 +1,112 @@
+"""Transformer encoder with deformable self-attention over the tokens of several levels."""
+
+import torch
+from torch import Tensor, nn
+
+from avsbench.models.layers.deform_attn import MultiScaleDeformableAttention
+from avsbench.models.layers.transformer import FFN
+
+
+def reference_points_of(
+    spatial_shapes: list[tuple[int, int]], device: torch.device | str | None = None
+) -> Tensor:
+    """Pixel centres of every token, the same for each level: (1, S, L, 2), x before y."""
+    points = []
+    for height, width in spatial_shapes:
+        y = (torch.arange(height, dtype=torch.float32, device=device) + 0.5) / height
+        x = (torch.arange(width, dtype=torch.float32, device=device) + 0.5) / width
+        grid_y, grid_x = torch.meshgrid(y, x, indexing='ij')
+        points.append(torch.stack((grid_x, grid_y), -1).flatten(0, 1))  # (h * w, 2)
+    return torch.cat(points)[None, :, None].expand(-1, -1, len(spatial_shapes), -1)
+
+
+class DeformableEncoderLayer(nn.Module):
+    """Deformable self-attention and feed-forward, post-norm; positions join the query only.
+
+    Args:
+        embed_dims: Width C.
+        num_heads: Heads of the attention.
+        num_levels: Levels L.
+        num_points: Sampling points a level and head.
+        feedforward_channels: Inner width of the feed-forward network.
+        dropout: Dropout probability.
+        act: Activation of the feed-forward network.
+    """
+
+    def __init__(
+        self,
+        embed_dims: int,
+        *,
+        num_heads: int,
+        num_levels: int,
+        num_points: int,
+        feedforward_channels: int,
+        dropout: float,
+        act: str,
+    ) -> None:
+        super().__init__()
+        self.self_attn = MultiScaleDeformableAttention(
+            embed_dims, num_heads=num_heads, num_levels=num_levels, num_points=num_points
+        )
+        self.ffn = FFN(embed_dims, feedforward_channels, act=act, dropout=dropout)
+        self.norm1 = nn.LayerNorm(embed_dims)
+        self.norm2 = nn.LayerNorm(embed_dims)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        tokens: Tensor,
+        pos: Tensor,
+        reference_points: Tensor,
+        spatial_shapes: list[tuple[int, int]],
+    ) -> Tensor:
+        """Refine tokens (N, S, C) with positions (1, S, C); returns (N, S, C)."""
+        attended = self.self_attn(tokens + pos, tokens, reference_points, spatial_shapes)
+        tokens = self.norm1(tokens + self.dropout(attended))
+        return self.norm2(tokens + self.ffn(tokens))
+
+
+class DeformableEncoder(nn.Module):
+    """A stack of `num_layers` deformable encoder layers; other arguments are the layer's."""
+
+    def __init__(
+        self,
+        num_layers: int,
+        embed_dims: int,
+        *,
+        num_heads: int = 8,
+        num_levels: int = 3,
+        num_points: int = 4,
+        feedforward_channels: int = 2048,
+        dropout: float = 0.1,
+        act: str = 'gelu',
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            DeformableEncoderLayer(
+                embed_dims,
+                num_heads=num_heads,
+                num_levels=num_levels,
+                num_points=num_points,
+                feedforward_channels=feedforward_channels,
+                dropout=dropout,
+                act=act,
+            )
+            for _ in range(num_layers)
+        )
+
+    def forward(self, tokens: Tensor, pos: Tensor, spatial_shapes: list[tuple[int, int]]) -> Tensor:
+        """Refine the tokens of all levels.
+
+        Args:
+            tokens: (N, S, C), the levels one after the other.
+            pos: (1, S, C), position code with level embedding.
+            spatial_shapes: (height, width) of each level.
+
+        Returns:
+            Memory (N, S, C).
+        """
+        reference_points = reference_points_of(spatial_shapes, tokens.device)
+        for layer in self.layers:
+            tokens = layer(tokens, pos, reference_points, spatial_shapes)
+        return tokens

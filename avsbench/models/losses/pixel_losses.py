@@ -1,0 +1,72 @@
+"""Pixel losses of the AVS systems; each returns one scalar times its weight."""
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from avsbench.registry import MODELS
+
+
+@MODELS.register_module()
+class DiceLoss(BaseModule):
+    """Dice loss with squared denominators on logits, a picture at a time.
+
+    1 - 2 sum(p g) / (sum(p^2) + eps + sum(g^2) + eps), p the sigmoid of the logit, averaged over
+    the pictures. A picture with an empty target costs exactly 1, without gradient.
+
+    Args:
+        loss_weight: Factor of the result.
+        eps: Added to each sum of squares.
+    """
+
+    def __init__(self, loss_weight: float = 1.0, eps: float = 1e-3) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+        self.eps = eps
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Compare logits (N, 1, H, W) with targets (N, H, W) of 0 and non-zero."""
+        probs = logits.flatten(1).sigmoid()  # (N, H * W)
+        targets = (targets != 0).flatten(1).to(probs.dtype)
+        overlap = (probs * targets).sum(1)
+        energy = (probs * probs).sum(1) + self.eps + targets.sum(1) + self.eps
+        return self.loss_weight * (1 - 2 * overlap / energy).mean()
+
+
+@MODELS.register_module()
+class BinaryCrossEntropyLoss(BaseModule):
+    """Mean binary cross entropy on logits.
+
+    Args:
+        loss_weight: Factor of the result.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Compare logits (N, 1, H, W) with targets (N, H, W) of 0 and non-zero."""
+        targets = (targets != 0).to(logits.dtype)[:, None]
+        return self.loss_weight * F.binary_cross_entropy_with_logits(logits, targets)
+
+
+@MODELS.register_module()
+class CrossEntropyLoss(BaseModule):
+    """Mean cross entropy over pixels.
+
+    Args:
+        loss_weight: Factor of the result.
+        class_weight: Factor of each class; None weighs all alike.
+    """
+
+    def __init__(self, loss_weight: float = 1.0, class_weight: list[float] | None = None) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+        weight = None if class_weight is None else torch.tensor(class_weight)
+        self.register_buffer('class_weight', weight, persistent=False)
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Compare logits (N, K, H, W) with class indices (N, H, W)."""
+        return self.loss_weight * F.cross_entropy(logits, targets, weight=self.class_weight)

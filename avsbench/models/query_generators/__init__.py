@@ -1,0 +1,6 @@
+"""Query generators: audio tokens to queries."""
+
+from avsbench.models.query_generators.attention import AttentionQueryGenerator
+from avsbench.models.query_generators.repeat import RepeatQueryGenerator
+
+__all__ = ['AttentionQueryGenerator', 'RepeatQueryGenerator']

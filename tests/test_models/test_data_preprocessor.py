@@ -1,0 +1,82 @@
+import pytest
+import torch
+
+from avsbench.models import AVSDataPreprocessor
+from avsbench.structures import AVSDataSample
+from avsbench.utils.errors import ConfigError, DataError
+
+
+def clip(length: int, size: int = 4) -> tuple[dict, AVSDataSample]:
+    sample = AVSDataSample(metainfo={'clip_id': f'clip{length}'})
+    sample.gt_masks = torch.full((length, size, size), 7, dtype=torch.uint8)
+    sample.gt_valid = torch.ones(length, dtype=torch.bool)
+    sample.frame_valid = torch.ones(length, dtype=torch.bool)
+    frames = torch.randint(0, 256, (length, 3, size, size), dtype=torch.uint8)
+    return {'frames': frames, 'audio': torch.randn(length, 1, 96, 64)}, sample
+
+
+def batch(*clips: tuple[dict, AVSDataSample]) -> dict:
+    inputs, samples = zip(*clips, strict=True)
+    return {
+        'inputs': {key: [one[key] for one in inputs] for key in ('frames', 'audio')},
+        'data_samples': list(samples),
+    }
+
+
+def test_normalises_like_the_published_pipeline() -> None:
+    data = batch(clip(5))
+    result = AVSDataPreprocessor(num_frames=5)(data)['inputs']['frames']
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+    std = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    expected = (data['inputs']['frames'][0].float() / 255 - mean) / std
+    torch.testing.assert_close(result, expected, atol=1e-5, rtol=0)
+
+
+def test_pad_appends_zeros_after_normalisation_and_flags_them() -> None:
+    result = AVSDataPreprocessor(num_frames=10)(batch(clip(5), clip(10)))
+    inputs = result['inputs']
+    assert inputs['frames'].shape == (20, 3, 4, 4)
+    assert inputs['clip_lengths'] == (10, 10)
+    assert inputs['frames'][5:10].abs().max() == 0
+    assert inputs['audio'][5:10].abs().max() == 0
+    assert inputs['frame_valid'].tolist() == [True] * 5 + [False] * 5 + [True] * 10
+    short = result['data_samples'][0]
+    assert short.gt_masks.dtype == torch.int64
+    assert short.gt_masks[5:].max() == 0
+    assert short.gt_valid.tolist() == short.frame_valid.tolist() == [True] * 5 + [False] * 5
+
+
+def test_no_flags_where_nothing_is_padded() -> None:
+    assert 'frame_valid' not in AVSDataPreprocessor(num_frames=5)(batch(clip(5)))['inputs']
+
+
+def test_pack_keeps_the_frames_that_exist() -> None:
+    result = AVSDataPreprocessor(clip_policy='pack')(batch(clip(5), clip(10)))
+    assert result['inputs']['clip_lengths'] == (5, 10)
+    assert len(result['inputs']['frames']) == 15
+    assert len(result['data_samples'][0].gt_masks) == 5
+
+
+def test_muting_replaces_the_audio_only() -> None:
+    data = batch(clip(5))
+    muted = AVSDataPreprocessor(num_frames=5, mute_audio=True)(data)['inputs']
+    heard = AVSDataPreprocessor(num_frames=5)(data)['inputs']
+    assert muted['audio'].abs().max() == 0 and heard['audio'].abs().max() > 0
+    assert torch.equal(muted['frames'], heard['frames'])
+
+
+def test_works_without_data_samples() -> None:
+    data = batch(clip(5))
+    del data['data_samples']
+    assert AVSDataPreprocessor(num_frames=5)(data)['data_samples'] is None
+
+
+def test_errors_say_what_to_do() -> None:
+    with pytest.raises(DataError, match=r'sizes \(H, W\) \[\(4, 4\), \(8, 8\)\]; add ClipResize'):
+        AVSDataPreprocessor(num_frames=5)(batch(clip(5), clip(5, size=8)))
+    with pytest.raises(DataError, match='a clip has 10 frames, .*num_frames is 5'):
+        AVSDataPreprocessor(num_frames=5)(batch(clip(10)))
+    with pytest.raises(ConfigError, match="clip_policy='cut', expected one of"):
+        AVSDataPreprocessor(clip_policy='cut')
+    with pytest.raises(ConfigError, match='num_frames belongs to'):
+        AVSDataPreprocessor(clip_policy='pack', num_frames=5)

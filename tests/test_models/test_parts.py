@@ -1,0 +1,146 @@
+import pytest
+import torch
+
+from avsbench.models import (
+    AttentionQueryGenerator,
+    ChannelGateFusion,
+    DeformablePixelDecoder,
+    RepeatQueryGenerator,
+    TimmAudioEncoder,
+    TimmBackbone,
+    VGGish,
+)
+from avsbench.utils.errors import CheckpointError, ConfigError
+
+
+@pytest.mark.parametrize(
+    ('name', 'channels'),
+    [('resnet18', [64, 128, 256, 512]), ('pvt_v2_b0', [32, 64, 160, 256])],
+)
+def test_backbone_publishes_what_it_returns(name: str, channels: list[int]) -> None:
+    backbone = TimmBackbone(name).eval()
+    levels = backbone(torch.randn(1, 3, 64, 64))
+    assert backbone.out_channels == channels
+    assert [tuple(level.shape) for level in levels] == [
+        (1, width, 64 // stride, 64 // stride)
+        for width, stride in zip(channels, backbone.out_strides, strict=True)
+    ]
+
+
+def test_backbone_names_the_nearest_network() -> None:
+    with pytest.raises(ConfigError, match="no network 'resnet5O'; did you mean 'resnet5"):
+        TimmBackbone('resnet5O')
+    with pytest.raises(ConfigError, match=r'levels of stride \[2, 4, 8, 16, 32\], not \[64\]'):
+        TimmBackbone('resnet18', out_strides=(4, 64))
+
+
+def test_backbone_starts_from_a_published_file(tmp_path) -> None:
+    source = TimmBackbone('resnet18').model.state_dict()
+    file = tmp_path / 'resnet18.pth'
+    torch.save({**source, 'fc.weight': torch.zeros(1000, 512), 'fc.bias': torch.zeros(1000)}, file)
+    backbone = TimmBackbone('resnet18', weights=str(file))
+    backbone.init_weights()
+    assert backbone.missing_weights is None
+    for name, value in backbone.model.state_dict().items():
+        assert torch.equal(value, source[name])
+
+
+def test_pvt_file_with_published_names_fits(tmp_path) -> None:
+    source = TimmBackbone('pvt_v2_b0').model.state_dict()
+    published = {}
+    for name, value in source.items():
+        for own, theirs in (
+            ('stages_0.', '1.'), ('stages_1.', '2.'), ('stages_2.', '3.'), ('stages_3.', '4.')
+        ):  # fmt: skip
+            if name.startswith(own):
+                stage, rest = theirs[0], name[len(own) :]
+                name = (
+                    rest.replace('blocks.', f'block{stage}.')
+                    .replace('downsample.', f'patch_embed{stage}.')
+                    .replace('mlp.dwconv.', 'mlp.dwconv.dwconv.')
+                )
+                name = f'norm{stage}.{rest[5:]}' if rest.startswith('norm.') else name
+        published[name.replace('patch_embed.', 'patch_embed1.')] = value
+    assert 'block3.1.mlp.dwconv.dwconv.weight' in published
+    file = tmp_path / 'pvt_v2_b0.pth'
+    torch.save(published | {'head.weight': torch.zeros(1, 1)}, file)
+    backbone = TimmBackbone('pvt_v2_b0', weights=str(file))
+    backbone.init_weights()
+    for name, value in backbone.model.state_dict().items():
+        assert torch.equal(value, source[name])
+
+
+def test_missing_weights_are_reported_or_refused(tmp_path) -> None:
+    missing = str(tmp_path / 'none.pth')
+    backbone = TimmBackbone('resnet18', weights=missing)
+    backbone.init_weights()
+    assert backbone.missing_weights == missing
+    with pytest.raises(CheckpointError, match='no file .*none.pth.*set weights=None'):
+        TimmBackbone('resnet18', weights=missing, require_weights=True).init_weights()
+
+
+def test_weights_of_another_network_are_refused(tmp_path) -> None:
+    file = tmp_path / 'resnet34.pth'
+    torch.save(TimmBackbone('resnet34').model.state_dict(), file)
+    with pytest.raises(CheckpointError, match='resnet34.pth does not fit .* not in the network'):
+        TimmBackbone('resnet18', weights=str(file)).init_weights()
+
+
+def test_vggish_is_frozen_unless_told_otherwise() -> None:
+    vggish = VGGish()
+    out = vggish(torch.randn(2, 1, 96, 64))
+    assert out.shape == (2, 1, VGGish.out_channels)
+    assert not out.requires_grad and not any(p.requires_grad for p in vggish.parameters())
+    assert sum(p.numel() for p in vggish.parameters()) == 72_141_184
+    assert VGGish(frozen=False)(torch.randn(1, 1, 96, 64)).requires_grad
+
+
+@pytest.mark.parametrize('name', ['resnet10t', 'mobilenetv3_small_050'])
+def test_timm_audio_encoder(name: str) -> None:
+    encoder = TimmAudioEncoder(name, mean=-3.0, std=2.0).eval()
+    patches = torch.randn(2, 1, 96, 64)
+    out = encoder(patches)
+    assert out.shape == (2, 1, encoder.out_channels)
+    torch.testing.assert_close(out[:, 0], encoder.model((patches + 3) / 2))
+    with pytest.raises(ConfigError, match='TimmAudioEncoder: timm has no network'):
+        TimmAudioEncoder('nothing')
+
+
+def test_pixel_decoder_shapes_for_odd_sizes() -> None:
+    decoder = DeformablePixelDecoder(
+        [8, 8, 8, 8], 16, num_layers=1, num_heads=2, feedforward_channels=8, num_groups=4
+    ).eval()
+    sizes = [(15, 18), (8, 9), (4, 5), (2, 3)]
+    out = decoder([torch.randn(2, 8, *size) for size in sizes])
+    assert out.mask_feature.shape == (2, 16, 15, 18)
+    assert out.memory.shape == (2, 72 + 20 + 6, 16)
+    assert [tuple(level.shape[2:]) for level in out.levels] == sizes[1:]
+
+
+def test_positions_of_levels_differ_by_their_embedding() -> None:
+    decoder = DeformablePixelDecoder([8, 8, 8], 16, num_layers=1, num_groups=4)
+    pos = decoder.positions([(2, 3), (2, 3)])[0]
+    difference = decoder.level_embed[1] - decoder.level_embed[0]
+    torch.testing.assert_close(pos[6:] - pos[:6], difference.expand(6, -1))
+
+
+def test_query_generators() -> None:
+    audio = torch.randn(3, 1, 16)
+    queries, passed = AttentionQueryGenerator(5, 16, num_layers=2, num_heads=2)(audio, [])
+    assert queries.shape == (3, 5, 16) and passed is audio
+    assert not torch.allclose(queries[0], queries[1])
+    repeated, _ = RepeatQueryGenerator(5, 16)(audio, [])
+    assert torch.equal(repeated, audio.expand(3, 5, 16))
+    with pytest.raises(ValueError, match=r'expected \(N, 1, 16\)'):
+        RepeatQueryGenerator(5, 16)(torch.randn(3, 2, 16), [])
+
+
+def test_channel_gate_scales_channels_between_zero_and_one() -> None:
+    fusion = ChannelGateFusion(16, num_heads=4)
+    feature, audio = torch.rand(2, 16, 3, 3) + 1, torch.randn(2, 1, 16)
+    gated, passed = fusion(feature, audio)
+    assert passed is audio
+    gate = gated / feature
+    assert 0 < gate.min() and gate.max() < 1
+    torch.testing.assert_close(gate, gate[:, :, :1, :1].expand_as(gate))
+    assert not torch.allclose(fusion(feature, torch.randn(2, 1, 16))[0], gated)
