@@ -1,0 +1,133 @@
+"""Published keys to our keys and back, one adapter a published code base.
+
+An adapter is a list of rules. A rule is a pair of templates with the same fields, such as
+`head.transformer.decoder.layers.{i}.linear1.{rest}` and `...layers.{i}.ffn.fc1.{rest}`; a field
+`{i}` stands for a number, any other for whatever follows. The first rule that matches a key
+renames it, so the same list serves both directions.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from avsbench.utils.errors import CheckpointError, examples
+
+_FIELD = re.compile(r'\{(\w+)\}')
+StateDict = dict[str, Tensor]
+
+
+def _pattern(template: str) -> re.Pattern:
+    parts = _FIELD.split(template)  # literal, field, literal, ...
+    pieces = [re.escape(part) for part in parts]
+    for index in range(1, len(parts), 2):
+        content = r'\d+' if parts[index] == 'i' else '.+'
+        pieces[index] = f'(?P<{parts[index]}>{content})'
+    return re.compile(''.join(pieces))
+
+
+@dataclass(frozen=True)
+class KeyRule:
+    """A published key template and ours."""
+
+    published: str
+    own: str
+
+    def rename(self, key: str, *, to_own: bool) -> str | None:
+        """The other name of `key`, or None where the rule does not match."""
+        source, target = (self.published, self.own) if to_own else (self.own, self.published)
+        match = _pattern(source).fullmatch(key)
+        return target.format(**match.groupdict()) if match else None
+
+
+@dataclass(frozen=True)
+class CheckpointAdapter:
+    """The keys of one published code base.
+
+    Attributes:
+        name: Name of the system.
+        head: Type of the decode head that the checkpoints belong to.
+        signature: Published keys that only this code base has; all must be there.
+        rules: Renaming rules, the first match wins.
+        unused: Templates of published keys that the network never reads; they are dropped.
+        restore_unused: Makes those entries again from a published state dict, so that an
+            exported file loads strictly in the published code.
+    """
+
+    name: str
+    head: str
+    signature: tuple[str, ...]
+    rules: tuple[KeyRule, ...]
+    unused: tuple[str, ...] = ()
+    restore_unused: Callable[[StateDict], StateDict] = field(default=lambda state: {})
+
+    def to_own(self, state: StateDict) -> tuple[StateDict, list[str]]:
+        """Rename a published state dict.
+
+        Args:
+            state: Published keys and tensors.
+
+        Returns:
+            Our keys and the same tensors; the published keys that were dropped as never read.
+
+        Raises:
+            CheckpointError: A key belongs to no rule.
+        """
+        own, dropped, unknown = {}, [], []
+        for key, tensor in state.items():
+            if any(_pattern(template).fullmatch(key) for template in self.unused):
+                dropped.append(key)
+            elif renamed := self.rename(key, to_own=True):
+                own[renamed] = tensor
+            else:
+                unknown.append(key)
+        if unknown:
+            raise CheckpointError(
+                f'{len(unknown)} keys are unknown to the {self.name} layout: {examples(unknown)}'
+            )
+        return own, dropped
+
+    def to_published(self, state: StateDict) -> StateDict:
+        """Rename our state dict for the published code; never-read entries are made again.
+
+        Raises:
+            CheckpointError: A key belongs to no rule.
+        """
+        published, unknown = {}, []
+        for key, tensor in state.items():
+            renamed = self.rename(key, to_own=False)
+            if renamed is None:
+                unknown.append(key)
+            else:
+                published[renamed] = tensor
+        if unknown:
+            raise CheckpointError(
+                f'{len(unknown)} keys have no place in the {self.name} layout: {examples(unknown)}'
+            )
+        return published | self.restore_unused(published)
+
+    def matches(self, keys: Iterable[str]) -> bool:
+        """Whether a state dict with these keys comes from this code base."""
+        keys = set(keys)
+        return all(key in keys for key in self.signature)
+
+    def rename(self, key: str, *, to_own: bool) -> str | None:
+        """The other name of one key, or None where no rule matches."""
+        for rule in self.rules:
+            if renamed := rule.rename(key, to_own=to_own):
+                return renamed
+        return None
+
+
+def prefixed(rules: Iterable[KeyRule], published: str, own: str) -> tuple[KeyRule, ...]:
+    """The same rules below other prefixes."""
+    return tuple(KeyRule(published + rule.published, own + rule.own) for rule in rules)
+
+
+def find_adapter(keys: Iterable[str]) -> CheckpointAdapter | None:
+    """The adapter of the code base that a state dict with these keys comes from, or None."""
+    from avsbench.checkpoint import ADAPTERS
+
+    keys = set(keys)
+    return next((adapter for adapter in ADAPTERS if adapter.matches(keys)), None)
