@@ -1,0 +1,183 @@
+"""One scene from its seeds to its files: draw, render, synthesise, encode, write."""
+
+from pathlib import Path
+
+import numpy as np
+
+from avsbench.synthetic.classes import (
+    CLASSES,
+    DECOY,
+    DECOY_NAME,
+    avss_index,
+    avss_names,
+)
+from avsbench.synthetic.render import render
+from avsbench.synthetic.scene import Scene, sample_scene
+from avsbench.synthetic.settings import Part, Settings
+from avsbench.synthetic.sound import synthesise
+from avsbench.synthetic.state import State, sample_state, sample_twins
+from avsbench.synthetic.streams import stream
+from avsbench.synthetic.tree import (
+    Place,
+    encode_frame,
+    encode_log_mel,
+    encode_masks,
+    encode_wav,
+    place,
+    write_file,
+)
+
+
+def draw_scene(settings: Settings, part: Part, split: str, index: int) -> tuple[Scene, list[State]]:
+    """A scene and the states of its versions (one, or the twins of a test scene).
+
+    Only the state stream knows `state_seed`, and only `scene` decides what is visible.
+    """
+    key = (_part_key(settings, part), split, index)
+    scene = sample_scene(stream(settings.seed, *key, 'scene'), settings, part.seconds)
+    rng = stream(_state_seed(settings), *key, 'state')
+    if split == 'test':
+        return scene, sample_twins(rng, settings, scene, part.seconds)
+    return scene, [sample_state(rng, settings, scene, part.seconds)]
+
+
+def render_scene(
+    settings: Settings,
+    part: Part,
+    split: str,
+    index: int,
+    scene: Scene,
+    lit: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Frames and label maps of a scene, as `render` returns them."""
+    rng = stream(settings.seed, _part_key(settings, part), split, index, 'pixels')
+    return render(scene, settings.size, rng, lit)
+
+
+def write_scene(
+    settings: Settings, part: Part, split: str, index: int, root: Path
+) -> tuple[list[dict], dict[str, str]]:
+    """Makes and writes all clips of one scene.
+
+    Args:
+        settings: Of the tree.
+        part: Kind of clip.
+        split: `train`, `val` or `test`.
+        index: Scene number inside part and split.
+        root: Folder of the subset.
+
+    Returns:
+        Entries of truth.json, and path -> sha256 of the files written.
+    """
+    scene, states = draw_scene(settings, part, split, index)
+    pictures, labels = render_scene(settings, part, split, index, scene)
+    encoded: dict[int, bytes] = {}  # twins get copies of one encoding
+    clips, files = [], {}
+    for version, state in enumerate(states):
+        video = f'{part.name}_{split}_{index:04d}'
+        if split == 'test':
+            video += f'_{"abcdefghi"[version]}'
+        paths, truth = _clip(settings, part, split, video, scene, state)
+        truth |= {'group': f'{part.name}_{split}_{index:04d}', 'version': version}
+        if settings.tell:
+            pictures, _ = render_scene(settings, part, split, index, scene, lit=state.sets)
+            encoded = {}
+        contents = []
+        for t, path in enumerate(paths.frames):
+            if t not in encoded:
+                encoded[t] = encode_frame(pictures[t], path)
+            contents.append((path, encoded[t]))
+        kinds = scene.kinds[: settings.num_candidates]
+        for t in truth['labelled']:
+            masks = encode_masks(settings.subset, labels[t], kinds, state.sets[t])
+            contents += zip(paths.masks[t], masks, strict=True)
+        noise = stream(
+            _state_seed(settings), _part_key(settings, part), split, index, f'noise {version}'
+        )
+        samples = synthesise(state.sources, noise, part.seconds, settings.grid, settings.snr)
+        contents.append((paths.wav, encode_wav(samples)))
+        if settings.write_log_mel:
+            contents.append((paths.log_mel, encode_log_mel(samples, settings.subset)))
+        files.update(write_file(root, path, content) for path, content in contents)
+        clips.append(truth | {'areas': _areas(labels, settings.num_candidates)})
+    return clips, files
+
+
+def _clip(
+    settings: Settings, part: Part, split: str, video: str, scene: Scene, state: State
+) -> tuple[Place, dict]:
+    """Where a clip lies, and its entry in truth.json but for what depends on the pixels."""
+    category = _category(settings, scene, state)
+    name = f'{video}_0_{part.seconds * 1000}' if settings.subset == 'avss' else video
+    paths = place(settings.subset, part.name, split, name, category, part.seconds)
+    truth = {
+        'clip_id': paths.clip_id,
+        'name': name,
+        'video': video,
+        'part': part.name,
+        'split': split,
+        'category': category,
+        'nuisance': state.nuisance,
+        'labelled': [0] if split in part.first_only else list(range(part.seconds)),
+        'sets': [np.flatnonzero(row).tolist() for row in state.sets],
+        **_describe(settings, scene, state),
+    }
+    return paths, truth
+
+
+def _part_key(settings: Settings, part: Part) -> str:
+    return settings.subset if settings.subset != 'avss' else f'avss/{part.name}'
+
+
+def _state_seed(settings: Settings) -> int:
+    return settings.seed if settings.state_seed is None else settings.state_seed
+
+
+def _category(settings: Settings, scene: Scene, state: State) -> str | None:
+    """S4: the class heard in second 1; AVSS: all classes heard, by index; MS3 has none."""
+    if settings.subset == 'ms3':
+        return None
+    if settings.subset == 'avss':
+        heard = np.unique(scene.kinds[: state.sets.shape[1]][state.sets.any(axis=0)])
+        return '_'.join(avss_names()[avss_index(k)] for k in heard) or 'background'
+    if state.nuisance:
+        return state.nuisance
+    return CLASSES[scene.kinds[np.flatnonzero(state.sets[0])[0]]]
+
+
+def _areas(labels: np.ndarray, count: int) -> list[list[int]]:
+    """Pixels of each candidate in each second: T lists of N."""
+    return [np.bincount(frame[frame >= 0], minlength=count)[:count].tolist() for frame in labels]
+
+
+def _describe(settings: Settings, scene: Scene, state: State) -> dict:
+    """Objects and sources in plain values, rounded to what a reader can use."""
+    objects = []
+    for m, kind in enumerate(scene.kinds.tolist()):
+        entry = {
+            'class': CLASSES[kind] if kind != DECOY else DECOY_NAME,
+            'class_index': kind,
+            'cell': int(scene.cells[m]),
+            'radius': round(float(scene.radii[m]), 5),
+            'centres': scene.centres[:, m].round(5).tolist(),
+            'colour': scene.colours[m].round(4).tolist(),
+            'rotation': round(float(scene.rotations[m]), 4),
+        }
+        if settings.instances and kind != DECOY:
+            entry['instance'] = 'small' if scene.small[m] else 'large'
+        if settings.subset == 'avss' and kind != DECOY:
+            entry['label_index'] = int(avss_index(kind))
+            entry['label'] = avss_names()[avss_index(kind)]
+        objects.append(entry)
+    sources = [
+        {
+            'class': CLASSES[s.kind] if s.kind < len(CLASSES) else 'white_noise',
+            'seconds': np.flatnonzero(s.gate).tolist(),
+            'gain_db': round(s.gain, 3),
+            'f0': None if s.f0 is None else round(s.f0, 3),
+            'band': s.band,
+        }
+        for s in state.sources
+    ]
+    count = settings.num_candidates
+    return {'candidates': objects[:count], 'decoys': objects[count:], 'sources': sources}

@@ -1,0 +1,186 @@
+"""Makes a synthetic tree: scenes in parallel, then the index, the records and the manifest."""
+
+import functools
+import json
+import multiprocessing
+import platform
+import shutil
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import PIL
+import soundfile
+from rich.console import Console
+from rich.progress import track
+
+from avsbench.synthetic.ceilings import compute_ceilings
+from avsbench.synthetic.clip import write_scene
+from avsbench.synthetic.settings import GENERATOR_VERSION, SPLITS, Settings
+from avsbench.synthetic.tree import (
+    MANIFEST,
+    encode_json,
+    index_files,
+    manifest,
+    top_level,
+    write_file,
+)
+from avsbench.utils.errors import ConfigError, DataError, examples
+
+Task = tuple[str, str, int]  # part, split, scene number
+
+
+def generate_tree(
+    settings: Settings,
+    out: str | Path,
+    *,
+    workers: int = 0,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> Path:
+    """Makes the tree of one subset; a complete one with the same settings is left as it is.
+
+    generator.json is written first and the manifest last, so that a tree that was not finished can
+    be told from a complete one and from foreign files.
+
+    Args:
+        settings: What to make.
+        out: Output folder; the subset gets its own folder in it.
+        workers: Processes; 0 and 1 work in this one.
+        overwrite: Replace an earlier tree of this generator; never deletes anything else.
+        progress: Show a progress bar.
+
+    Returns:
+        The folder of the subset.
+
+    Raises:
+        ConfigError: `workers` is negative.
+        DataError: The folder holds other content.
+    """
+    if workers < 0:
+        raise ConfigError(f'--workers: got {workers}, expected 0 or more')
+    root = settings.root(out)
+    if _prepare(root, settings, overwrite):
+        return root
+    files = dict([write_file(root, 'generator.json', encode_json(_record(settings)))])
+    clips = []
+    tasks = [
+        (part.name, split, index)
+        for part in settings.parts
+        for split in SPLITS
+        for index in range(settings.num_scenes(part, split))
+    ]
+    results = _run(settings, tasks, root, workers)
+    if progress:
+        console = Console(stderr=True)
+        results = track(results, f'scenes of {settings.subset}', len(tasks), console=console)
+    for entries, written in results:
+        clips += entries
+        files.update(written)
+    for path, content in _records(settings, clips):
+        files.update([write_file(root, path, content)])
+    write_file(root, MANIFEST, manifest(files))
+    return root
+
+
+def read_record(root: str | Path, name: str) -> dict | list:
+    """truth.json, ceilings.json or generator.json of a complete tree.
+
+    Raises:
+        DataError: The folder is no complete synthetic tree.
+    """
+    root = Path(root)
+    if not (root / MANIFEST).is_file():
+        raise DataError(
+            f'{root}: no {MANIFEST}, so this is not a complete synthetic tree; make one with '
+            'python tools/make_synthetic.py --subset s4 --out DIR, and name its subset folder'
+        )
+    return json.loads((root / name).read_text())
+
+
+def _prepare(root: Path, settings: Settings, overwrite: bool) -> bool:
+    """Makes room for a tree; returns True if it is already there."""
+    if root.exists() and not root.is_dir():
+        raise DataError(f'{root}: is a file; choose another output folder')
+    found = sorted(entry.name for entry in root.iterdir()) if root.is_dir() else []
+    if not found:
+        return False
+    known = set(top_level(settings.subset))
+    if 'generator.json' not in found:
+        ours = [name for name in found if name in known]
+        if ours:
+            raise DataError(
+                f'{root}: holds {examples(ours)}, but no generator.json: this looks like a real '
+                'data set, which is never replaced; choose another output folder'
+            )
+        if not overwrite:
+            raise DataError(
+                f'{root}: is not empty (it holds {examples(found)}); choose another output folder, '
+                'or write beside these files with --overwrite'
+            )
+        return False
+    complete = MANIFEST in found
+    if complete and json.loads((root / 'generator.json').read_text()) == _record(settings):
+        return True
+    if not overwrite:
+        state = 'with other settings' if complete else 'that was not finished'
+        raise DataError(
+            f'{root}: holds a synthetic tree {state} (see generator.json there); replace it with '
+            '--overwrite, or choose another output folder'
+        )
+    # The manifest goes first and the mark of ownership last: if this is interrupted, what is left
+    # is an unfinished tree.
+    names = sorted(known - {MANIFEST, 'generator.json'})
+    for name in (MANIFEST, *names, 'generator.json'):
+        entry = root / name
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink(missing_ok=True)
+    return False
+
+
+def _run(
+    settings: Settings, tasks: list[Task], root: Path, workers: int
+) -> Iterator[tuple[list[dict], dict[str, str]]]:
+    work = functools.partial(_write_task, settings, root)
+    if workers <= 1:
+        yield from map(work, tasks)
+        return
+    # 'spawn' works on every platform and inherits no threads.
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        try:
+            yield from pool.map(work, tasks, chunksize=max(1, min(8, len(tasks) // workers)))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _write_task(settings: Settings, root: Path, task: Task) -> tuple[list[dict], dict[str, str]]:
+    name, split, index = task
+    part = next(part for part in settings.parts if part.name == name)
+    return write_scene(settings, part, split, index, root)
+
+
+def _record(settings: Settings) -> dict:
+    """generator.json: what the bytes depend on, besides the code."""
+    return {
+        'generator': 'avsbench.synthetic',
+        'version': GENERATOR_VERSION,
+        'settings': settings.to_json(),
+        # The same settings give the same bytes under the same versions of these.
+        'libraries': {
+            'python': platform.python_version(),
+            'numpy': np.__version__,
+            'pillow': PIL.__version__,
+            'soundfile': soundfile.__version__,
+        },
+    }
+
+
+def _records(settings: Settings, clips: list[dict]) -> Iterable[tuple[str, bytes]]:
+    yield from index_files(settings.subset, clips)
+    yield 'truth.json', encode_json(clips)
+    yield 'ceilings.json', encode_json(compute_ceilings(settings, clips))
+    yield 'README.md', Path(__file__).with_name('README.md').read_bytes()
