@@ -1,0 +1,312 @@
+"""Scores of audio-visual segmentation as pure functions of tensors.
+
+The formulas are those of the published evaluation code: mask_iou and Eval_Fmeasure for binary
+masks, calc_color_miou_fscore for semantic ones (AVSBench, arXiv 2207.05042 and 2301.13190,
+github.com/OpenNLPLab/AVSBench). The results equal it to the last bit; what differs is how pixels
+are counted: one histogram a frame in place of 255 passes (binary) or three (semantic). The order
+of float32 operations is therefore part of these functions: don't rearrange them.
+
+Counting works on any device. Every count is an exact integer, so scores made from counts don't
+depend on where or in which batches the counting was done.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+BETA2 = 0.3
+NUM_THRESHOLDS = 255
+_CODES = 256  # what a probability can be: below every threshold, or one of 255 intervals
+_BLOCK = 1 << 16  # pixels: running values of the argmax that stay in a core's cache
+
+
+class BinaryCounts(NamedTuple):
+    """Pixel counts of N frames, all int64.
+
+    Attributes:
+        true_positives: (N, 255) at or above each threshold, and in the target.
+        predicted: (N, 255) at or above each threshold.
+        hits: (N,) foreground in prediction and target.
+        foreground: (N,) foreground in the prediction.
+        target: (N,) foreground in the target.
+        pixels: (N,) all pixels of the frame.
+    """
+
+    true_positives: Tensor
+    predicted: Tensor
+    hits: Tensor
+    foreground: Tensor
+    target: Tensor
+    pixels: Tensor
+
+
+class FCurves(NamedTuple):
+    """Precision, recall and F-measure (beta^2 = 0.3) at the thresholds, each (N, 255) float32."""
+
+    precision: Tensor
+    recall: Tensor
+    f: Tensor
+
+
+class ClassAreas(NamedTuple):
+    """Pixels of each class in N frames, each (N, K) int64: in both, predicted, labelled."""
+
+    intersection: Tensor
+    predicted: Tensor
+    target: Tensor
+
+
+class ClassScores(NamedTuple):
+    """IoU and F-measure of each class in N frames, (N, K) float32, and whether it is there.
+
+    `present` (N, K) bool: the class is in the target or in the prediction. Both scores are 0
+    where it is not.
+    """
+
+    iou: Tensor
+    f: Tensor
+    present: Tensor
+
+
+class ClassSums(NamedTuple):
+    """Sums over frames for each class, (K,) float32: IoU, F-measure, frames with the class."""
+
+    iou: Tensor
+    f: Tensor
+    count: Tensor
+
+
+@cache
+def thresholds() -> Tensor:
+    """The 255 thresholds of the F-measure, float32 on the CPU; the last one is exactly 1.
+
+    Shared between callers: not to be written to.
+    """
+    return torch.linspace(0, 1 - 1e-10, NUM_THRESHOLDS, device='cpu', dtype=torch.float32)
+
+
+def binary_counts(probs: Tensor, targets: Tensor, threshold: float = 0.5) -> BinaryCounts:
+    """Count what the IoU and the F-measure of binary masks need.
+
+    Args:
+        probs: (N, H, W) float32 probability of the foreground, in [0, 1]. NaN is below every
+            threshold, as in the published comparison.
+        targets: (N, H, W) of 0 and 1, any dtype.
+        threshold: foreground is what lies strictly above it.
+
+    Returns:
+        The counts, on the device of `probs`.
+    """
+
+    def codes(frame: Tensor, truth: Tensor) -> Tensor:
+        return _threshold_codes(frame, truth).add_(frame > threshold, alpha=2 * _CODES)
+
+    frames = probs.flatten(1)  # (N, P)
+    truth = targets.flatten(1).to(torch.int16)
+    # axes: frame, foreground in the prediction, foreground in the target, code
+    histogram = _histograms(codes, (frames, truth), 4 * _CODES).view(-1, 2, 2, _CODES)
+    # at or above threshold i = every code from i + 1 upwards
+    at_or_above = histogram.sum(1).flip(-1).cumsum(-1).flip(-1)[..., 1:]  # (N, 2, 255)
+    areas = histogram.sum(-1)  # (N, 2, 2)
+    return BinaryCounts(
+        true_positives=at_or_above[:, 1],
+        predicted=at_or_above.sum(1),
+        hits=areas[:, 1, 1],
+        foreground=areas[:, 1].sum(1),
+        target=areas[:, :, 1].sum(1),
+        pixels=torch.full_like(areas[:, 0, 0], frames.shape[1]),
+    )
+
+
+def frame_iou(counts: BinaryCounts) -> Tensor:
+    """IoU of each frame; with an empty target the share of pixels left background.
+
+    Returns:
+        (N,) float32.
+    """
+    union = counts.foreground + counts.target - counts.hits
+    empty = counts.target == 0
+    inter = torch.where(empty, counts.pixels - counts.foreground, counts.hits)
+    union = torch.where(empty, counts.pixels, union)
+    return inter / (union + 1e-7)
+
+
+def batch_iou(iou: Tensor) -> Tensor:
+    """The published value of one batch: the mean of its frames, a float32 scalar.
+
+    Args:
+        iou: (N,) from `frame_iou`.
+    """
+    return torch.sum(iou) / len(iou)
+
+
+def f_curves(counts: BinaryCounts) -> FCurves:
+    """Precision, recall and F-measure of each frame at the 255 thresholds."""
+    precision = counts.true_positives / (counts.predicted + 1e-20)
+    recall = counts.true_positives / (counts.target[:, None] + 1e-20)
+    f = (1 + BETA2) * precision * recall / (BETA2 * precision + recall)
+    return FCurves(precision, recall, torch.where(f.isnan(), 0, f))
+
+
+def mean_f_curve(f: Tensor, target: Tensor) -> Tensor | None:
+    """Mean F-measure at each threshold over the frames that have a target.
+
+    Args:
+        f: (N, 255) float32 from `f_curves`.
+        target: (N,) foreground pixels of each target.
+
+    Returns:
+        (255,) float32, summed in the order of the frames; None if every target is empty.
+    """
+    total = torch.zeros(NUM_THRESHOLDS)
+    kept = f[target > 0].cpu()
+    for curve in kept:
+        total += curve
+    return total / len(kept) if len(kept) else None
+
+
+def batch_f(f: Tensor, target: Tensor) -> float:
+    """The published F-measure of one batch: the best of `mean_f_curve`, 0 if all is empty."""
+    curve = mean_f_curve(f, target)
+    return 0.0 if curve is None else curve.max().item()
+
+
+def dataset_f(counts: BinaryCounts) -> float:
+    """F-measure of the pixels of all frames taken together, at its best threshold."""
+    true_positives = counts.true_positives.sum(0).double()
+    precision = true_positives / (counts.predicted.sum(0) + 1e-20)
+    recall = true_positives / (counts.target.sum() + 1e-20)
+    f = (1 + BETA2) * precision * recall / (BETA2 * precision + recall)
+    return torch.where(f.isnan(), 0, f).max().item()
+
+
+def meter_mean(values: Sequence[Tensor | float]) -> float:
+    """Plain mean over batches as the published AverageMeter takes it (float32 for tensors)."""
+    total = 0.0
+    for value in values:
+        total = total + value
+    return float(total / len(values))
+
+
+def argmax_classes(logits: Tensor) -> Tensor:
+    """The class of each pixel, as torch.argmax over the classes but several times faster on CPU.
+
+    Equal logits give the lowest class; a NaN counts as the largest value, as in torch.
+
+    Args:
+        logits: (N, K, H, W), K at most 256, any floating dtype and device.
+
+    Returns:
+        (N, H, W) uint8.
+
+    Raises:
+        ValueError: more classes than a uint8 can hold.
+    """
+    if logits.shape[1] > 256:
+        raise ValueError(f'argmax_classes: {logits.shape[1]} classes, expected at most 256')
+    classes_last = logits.stride(1) == 1 and logits.shape[1] > 1  # torch's own way is quick there
+    if logits.device.type != 'cpu' or classes_last:
+        return logits.argmax(1).to(torch.uint8)
+    labels = torch.empty(len(logits), *logits.shape[2:], dtype=torch.uint8)
+    rows = max(1, _BLOCK // max(1, logits.shape[3]))
+    for frame, target in zip(logits.detach(), labels, strict=True):
+        for block, out in zip(frame.split(rows, dim=1), target.split(rows), strict=True):
+            if _running_argmax(block, out.numpy()):
+                out.copy_(block.argmax(0))
+    return labels
+
+
+def class_areas(pred: Tensor, target: Tensor, num_classes: int) -> ClassAreas:
+    """Areas of each class in each frame, from one histogram a frame.
+
+    Args:
+        pred: (N, H, W) predicted class of each pixel, any integer dtype.
+        target: (N, H, W) labelled class.
+        num_classes: K; every value must lie in 0 .. K - 1.
+    """
+
+    def codes(label: Tensor, guess: Tensor) -> Tensor:
+        return label.to(torch.int32).mul_(num_classes).add_(guess)
+
+    frames = (target.flatten(1), pred.flatten(1))
+    histogram = _histograms(codes, frames, num_classes**2)
+    confusion = histogram.view(-1, num_classes, num_classes)  # (N, labelled, predicted)
+    return ClassAreas(confusion.diagonal(0, 1, 2), confusion.sum(1), confusion.sum(2))
+
+
+def class_scores(areas: ClassAreas) -> ClassScores:
+    """IoU and F-measure of each class in each frame, as published."""
+    union = areas.predicted + areas.target - areas.intersection
+    iou = areas.intersection / (2.220446049250313e-16 + union.float())
+    precision = areas.intersection / areas.predicted
+    recall = areas.intersection / areas.target
+    f = (1 + BETA2) * precision * recall / (BETA2 * precision + recall)
+    return ClassScores(iou, torch.where(f.isnan(), 0, f), union > 0)
+
+
+def class_sums(scores: ClassScores) -> ClassSums:
+    """Add up the frames one after the other in float32, as published."""
+    sums = ClassSums(*(torch.zeros(scores.iou.shape[1]) for _ in ClassSums._fields))
+    for frame in zip(*(part.cpu() for part in scores), strict=True):
+        for total, value in zip(sums, frame, strict=True):
+            total += value
+    return sums
+
+
+def _threshold_codes(probs: Tensor, truth: Tensor) -> Tensor:
+    """How many thresholds each probability reaches, plus 256 inside the target.
+
+    Multiplying finds the nearest threshold, one comparison with its exact value decides.
+    """
+    table = thresholds().to(probs.device)
+    nearest = probs.mul(NUM_THRESHOLDS - 1).nan_to_num_(nan=0.0).round_().to(torch.int32)
+    reached = probs >= table.index_select(0, nearest.flatten()).view(nearest.shape)
+    return nearest.add_(reached).add_(truth, alpha=_CODES)
+
+
+def _histograms(
+    codes: Callable[[Tensor, Tensor], Tensor], frames: tuple[Tensor, Tensor], bins: int
+) -> Tensor:
+    """Histogram of `codes(*frames)` for each frame, (N, bins) int64.
+
+    On the CPU frame by frame, which keeps intermediate values in the cache; elsewhere in one go,
+    which keeps the number of kernel launches small.
+    """
+    if frames[0].device.type != 'cpu':
+        return _histograms_at_once(codes, frames, bins)
+    rows = zip(*frames, strict=True)
+    out = [torch.bincount(codes(*row), minlength=bins) for row in rows]
+    return torch.stack(out) if out else torch.zeros(0, bins, dtype=torch.int64)
+
+
+def _histograms_at_once(
+    codes: Callable[[Tensor, Tensor], Tensor], frames: tuple[Tensor, Tensor], bins: int
+) -> Tensor:
+    count = len(frames[0])
+    offsets = torch.arange(count, device=frames[0].device).mul_(bins)
+    shifted = codes(*frames) + offsets[:, None]
+    return torch.bincount(shifted.flatten(), minlength=count * bins).view(count, bins)
+
+
+def _running_argmax(block: Tensor, out: np.ndarray) -> bool:
+    """Write the argmax over the classes of `block` (K, h, w) to `out`; True if it holds a NaN.
+
+    Later classes replace earlier ones only where they are strictly larger. As classes come in
+    rising order, the replacement is itself a maximum.
+    """
+    wide = block if block.dtype in (torch.float32, torch.float64) else block.float()
+    classes = wide.numpy()
+    best = classes[0].copy()
+    larger = np.empty(best.shape, bool)
+    candidate = np.empty(best.shape, np.uint8)
+    out[:] = 0
+    for index in range(1, len(classes)):
+        np.greater(classes[index], best, out=larger)
+        np.maximum(best, classes[index], out=best)
+        np.multiply(larger.view(np.uint8), np.uint8(index), out=candidate)
+        np.maximum(out, candidate, out=out)
+    return bool(np.isnan(best).any())

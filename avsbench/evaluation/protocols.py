@@ -1,0 +1,240 @@
+"""The two evaluation protocols: what is kept of each clip, and the numbers made from it.
+
+Each protocol counts the pixels of one clip at a time (`measure`) and makes every published and
+unpublished convention from the counts of all clips (`summarise`), so that no number depends on
+batch size, order of arrival or number of processes.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from mmseg.evaluation import IoUMetric
+from torch import Tensor
+
+from avsbench.evaluation import functional
+from avsbench.utils.errors import DataError
+
+
+class ClipRecord(NamedTuple):
+    """What is kept of one clip.
+
+    Attributes:
+        sample_idx: position of the clip in the data set.
+        clip_id: its name.
+        counts: `BinaryCounts` or `ClassAreas` of its n scored frames, int32 on the CPU.
+        padded: (n,) bool, the frame doesn't exist.
+        nan_frames: how many of them have a NaN among their logits.
+    """
+
+    sample_idx: int
+    clip_id: str
+    counts: functional.BinaryCounts | functional.ClassAreas
+    padded: Tensor
+    nan_frames: int
+
+
+class BinaryProtocol:
+    """Scores of sounding / not sounding (S4 and MS3).
+
+    Args:
+        f_groups: batch sizes, in clips, that the published F-measures were taken with.
+    """
+
+    def __init__(self, f_groups: Sequence[int] = (1, 2, 4)) -> None:
+        bad = [group for group in f_groups if not isinstance(group, int) or group < 1]
+        if bad:
+            raise ValueError(f'f_groups: got {bad[0]!r}, expected numbers of clips, 1 or more')
+        self.f_groups = tuple(f_groups)
+
+    def measure(self, sample: dict, scored: Tensor) -> tuple[functional.BinaryCounts, int]:
+        """Count one clip.
+
+        Args:
+            sample: fields of an `AVSDataSample`; reads `seg_logits` (T, 1, H, W) and `gt_masks`.
+            scored: (T,) bool, the frames that count.
+
+        Returns:
+            The counts of the scored frames, and how many of them have NaN logits.
+
+        Raises:
+            DataError: a mask holds other values than 0 and 1.
+            ValueError: prediction and mask differ in shape.
+        """
+        logits, masks = sample['seg_logits'], sample['gt_masks']
+        expected = (len(masks), 1, *masks.shape[1:])
+        _check_shape(sample, 'seg_logits', tuple(logits.shape), expected)
+        logits, masks = logits[scored, 0].float(), masks[scored]
+        _check_values(sample, 'gt_masks', masks, 1)
+        nan_frames = int(logits.isnan().flatten(1).any(1).sum())
+        return functional.binary_counts(logits.sigmoid(), masks), nan_frames
+
+    def summarise(self, records: Sequence[ClipRecord]) -> dict[str, float | int]:
+        """All numbers of the set; `records` in the order of the data set, each with a frame."""
+        counts = _joined(records)
+        padded = torch.cat([record.padded for record in records])
+        sizes = [len(record.padded) for record in records]
+        iou, f = functional.frame_iou(counts), functional.f_curves(counts).f
+        metrics = {'mIoU': iou.double().mean().item()}
+        for group in self.f_groups:
+            frames = _batches(sizes, group)
+            batches = [functional.batch_iou(part) for part in iou.split(frames)]
+            metrics[f'mIoU_b{group}'] = functional.meter_mean(batches)
+        for group in self.f_groups:
+            frames = _batches(sizes, group)
+            parts = zip(f.split(frames), counts.target.split(frames), strict=True)
+            metrics[f'F_b{group}'] = functional.meter_mean(
+                [functional.batch_f(*part) for part in parts]
+            )
+        metrics['F_all'] = functional.batch_f(f, counts.target)
+        real = functional.BinaryCounts(*(part[~padded] for part in counts))
+        hits, predicted, target, pixels = (
+            part.sum().item() for part in (real.hits, real.foreground, real.target, real.pixels)
+        )
+        outside = pixels - predicted - target + hits
+        background, foreground = _dataset_level(
+            torch.tensor([outside, hits]),
+            torch.tensor([pixels - predicted, predicted]),
+            torch.tensor([pixels - target, target]),
+        )['IoU']
+        return metrics | {
+            'IoU_dataset': float(foreground),
+            'mIoU_dataset': float(np.nanmean([background, foreground])),
+            'F_dataset': functional.dataset_f(real),
+            **_sizes(records, counts.target == 0),
+            'frames_nan': sum(record.nan_frames for record in records),
+        }
+
+
+class SemanticProtocol:
+    """Scores of the class of each pixel (AVSS).
+
+    Args:
+        num_classes: K, background included as class 0.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        if num_classes < 2:
+            raise ValueError(f'num_classes: got {num_classes}, expected 2 or more')
+        self.num_classes = num_classes
+
+    def measure(self, sample: dict, scored: Tensor) -> tuple[functional.ClassAreas, int]:
+        """Count one clip, from `pred_masks` and `gt_masks`; arguments as in `BinaryProtocol`."""
+        pred, masks = sample['pred_masks'], sample['gt_masks']
+        _check_shape(sample, 'pred_masks', tuple(pred.shape), tuple(masks.shape))
+        pred, masks = pred[scored], masks[scored]
+        _check_values(sample, 'gt_masks', masks, self.num_classes - 1)
+        _check_values(sample, 'pred_masks', pred, self.num_classes - 1)
+        return functional.class_areas(pred, masks, self.num_classes), 0
+
+    def summarise(self, records: Sequence[ClipRecord]) -> dict[str, float | int]:
+        """All numbers of the set; `records` in the order of the data set, each with a frame."""
+        areas = _joined(records)
+        sums = functional.class_sums(functional.class_scores(areas))
+        present = sums.count > 0
+        metrics = {}
+        for name, total in (('mIoU', sums.iou), ('F', sums.f)):
+            mean = (total / sums.count).nan_to_num(nan=0.0)  # (K,)
+            metrics[name] = mean.mean().item()
+            metrics[f'{name}_no_bg'] = mean[1:].mean().item()
+            metrics[f'{name}_published_no_bg'] = mean[:-1].mean().item()
+            metrics[f'{name}_present'] = mean[present].mean().item()
+        dataset = self._dataset(records, areas)
+        return metrics | {
+            'mIoU_dataset': float(np.nanmean(dataset['IoU'])),
+            'aAcc_dataset': float(dataset['aAcc']),
+            'classes_present': int(present.sum()),
+            'classes_absent': int((~present).sum()),
+            **_sizes(records, areas.target[:, 1:].sum(1) == 0),
+        }
+
+    def class_rows(
+        self, records: Sequence[ClipRecord], names: Sequence[str]
+    ) -> list[dict[str, str | float | int | None]]:
+        """One row for each class and one for each mean; None where a class was seen nowhere."""
+        areas = _joined(records)
+        sums = functional.class_sums(functional.class_scores(areas))
+        dataset = self._dataset(records, areas)['IoU']
+        rows = []
+        for index, name in enumerate(names):
+            count = int(sums.count[index])
+            row = {'class': index, 'name': name, 'IoU': None, 'F': None, 'frames': count}
+            if count:
+                row |= {'IoU': sums.iou[index].item() / count, 'F': sums.f[index].item() / count}
+            level = float(dataset[index])
+            rows.append(row | {'IoU_dataset': None if np.isnan(level) else level})
+        metrics = self.summarise(records)
+        for label, suffix in _MEAN_ROWS.items():
+            mean = {'class': None, 'name': label, 'frames': metrics['frames']}
+            rows.append(mean | {key: metrics[source + suffix] for key, source in _MEANS.items()})
+        rows[-1]['IoU_dataset'] = metrics['mIoU_dataset']
+        return rows
+
+    def _dataset(
+        self, records: Sequence[ClipRecord], areas: functional.ClassAreas
+    ) -> dict[str, np.ndarray]:
+        real = ~torch.cat([record.padded for record in records])
+        return _dataset_level(*(part[real].sum(0) for part in areas))
+
+
+_MEANS = {'IoU': 'mIoU', 'F': 'F'}
+_MEAN_ROWS = {
+    'mean of all classes, absent ones as 0': '',
+    'mean without background': '_no_bg',
+    'mean without the last class (published)': '_published_no_bg',
+    'mean of the classes present': '_present',
+}
+
+
+def _joined(records: Sequence[ClipRecord]) -> functional.BinaryCounts | functional.ClassAreas:
+    """The counts of all frames, one clip after the other."""
+    kind = type(records[0].counts)
+    return kind(*(torch.cat(parts) for parts in zip(*(r.counts for r in records), strict=True)))
+
+
+def _batches(sizes: Sequence[int], group: int) -> list[int]:
+    """Frames of each batch of `group` clips; the last one may be smaller."""
+    return [sum(sizes[start : start + group]) for start in range(0, len(sizes), group)]
+
+
+def _sizes(records: Sequence[ClipRecord], empty: Tensor) -> dict[str, int]:
+    """How much was scored; padded frames are counted on their own."""
+    padded = [record.padded for record in records]
+    real = [
+        part[~pad] for part, pad in zip(empty.split([len(p) for p in padded]), padded, strict=True)
+    ]
+    return {
+        'clips': len(records),
+        'clips_empty': sum(bool(part.all()) for part in real if len(part)),
+        'frames': sum(len(part) for part in real),
+        'frames_empty': sum(int(part.sum()) for part in real),
+        'frames_padded': sum(int(pad.sum()) for pad in padded),
+    }
+
+
+def _dataset_level(intersection: Tensor, predicted: Tensor, target: Tensor) -> dict:
+    """mmsegmentation's scores of summed areas, NaN for a class in neither mask."""
+    intersection, predicted, target = (t.double() for t in (intersection, predicted, target))
+    union = predicted + target - intersection
+    return IoUMetric.total_area_to_metrics(intersection, union, predicted, target, ['mIoU'])
+
+
+def _check_shape(sample: dict, name: str, got: tuple, expected: tuple) -> None:
+    if got != expected:
+        raise ValueError(
+            f'clip {sample["clip_id"]}: {name} has shape {got}, expected {expected} to go with '
+            f'gt_masks; predictions must come at the size of the masks'
+        )
+
+
+def _check_values(sample: dict, name: str, masks: Tensor, largest: int) -> None:
+    if not masks.numel():
+        return
+    low, high = int(masks.min()), int(masks.max())
+    if low < 0 or high > largest:
+        raise DataError(
+            f'clip {sample["clip_id"]}: {name} holds the value {high if low >= 0 else low}, '
+            f'expected 0 to {largest}; check the label files of this clip with '
+            f'`python tools/check_dataset.py` and the number of classes in the config'
+        )

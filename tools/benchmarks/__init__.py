@@ -1,0 +1,1 @@
+"""Benchmarks of the toolbox, one module for each sub-command of `tools/benchmark.py`."""
