@@ -1,0 +1,285 @@
+"""Pictures of clips: frames, true and predicted masks and the sound, one column a second."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import mmcv
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from mmengine.dist import master_only
+from mmengine.visualization import Visualizer
+from torch import Tensor
+
+from avsbench.evaluation import functional
+from avsbench.registry import VISUALIZERS
+from avsbench.structures import AVSDataSample
+
+TRUTH_COLOUR = (86, 180, 233)  # two colours that are told apart with any colour vision
+PREDICTION_COLOUR = (230, 159, 0)
+SILENCE = -4.6  # log(0.01), what the log-mel of silence is
+MEL_RANGE = (125, 7500)  # Hz, of VGGish
+# inches: above the frames, left of them, below each row
+_TOP, _LEFT, _GAP = 0.45, 0.4, 0.16
+_LEGEND_COLUMNS = 6
+
+
+@dataclass(frozen=True)
+class ClipView:
+    """What is drawn of one clip.
+
+    Attributes:
+        frames: (T, H, W, 3) uint8 RGB, the frames that exist.
+        sample: its masks, at the size of the frames; masks of further, padded frames are ignored.
+        log_mel: (T, 1, 96, 64) float, or None to leave the sound out.
+        title: line above it; None for the clip id.
+    """
+
+    frames: np.ndarray
+    sample: AVSDataSample
+    log_mel: np.ndarray | Tensor | None = None
+    title: str | None = None
+
+
+@VISUALIZERS.register_module()
+class AVSLocalVisualizer(Visualizer):
+    """mmengine's visualizer for clips.
+
+    Binary masks have one colour for the truth and one for the prediction; semantic ones those of
+    `dataset_meta['palette']`, explained by name in a legend.
+
+    Args:
+        name: identifier of the instance.
+        vis_backends: where `add_datasample` stores pictures, see mmengine.
+        save_dir: folder of the backends.
+        alpha: opacity of the masks, 0 to 1.
+        cell: width of one frame in the picture, in inches.
+        dpi: pixels per inch.
+    """
+
+    def __init__(
+        self,
+        name: str = 'visualizer',
+        vis_backends: list[dict] | None = None,
+        save_dir: str | None = None,
+        alpha: float = 0.75,
+        cell: float = 1.3,
+        dpi: int = 100,
+    ) -> None:
+        super().__init__(name, vis_backends=vis_backends, save_dir=save_dir)
+        if not 0 <= alpha <= 1:
+            raise ValueError(f'alpha: got {alpha}, expected 0 to 1')
+        self.alpha = alpha
+        self.cell = cell
+        self.resolution = dpi
+
+    @master_only
+    def add_datasample(
+        self,
+        name: str,
+        image: np.ndarray,
+        data_sample: AVSDataSample | None = None,
+        draw_gt: bool = True,
+        draw_pred: bool = True,
+        show: bool = False,
+        wait_time: float = 0,
+        step: int = 0,
+        log_mel: np.ndarray | Tensor | None = None,
+        out_file: str | Path | None = None,
+    ) -> None:
+        """Draw one clip and show it, or save it as a file, or hand it to the backends.
+
+        Args:
+            name: of the picture.
+            image: (T, H, W, 3) uint8 RGB frames.
+            data_sample: masks at the size of the frames; None for frames and sound alone.
+            draw_gt: with the row of true masks.
+            draw_pred: with the row of predicted masks.
+            show: in a window.
+            wait_time: seconds that the window stays; 0 until a key is pressed.
+            step: for the backends.
+            log_mel: (T, 1, 96, 64) float; None leaves the sound out.
+            out_file: picture file.
+        """
+        sample = AVSDataSample() if data_sample is None else data_sample
+        picture = self.draw([ClipView(image, sample, log_mel, name)], draw_gt, draw_pred)
+        if show:
+            self.show(picture, win_name=name, wait_time=wait_time)
+        if out_file is not None:
+            mmcv.imwrite(picture[..., ::-1], str(out_file))
+        else:
+            self.add_image(name, picture, step)
+
+    def draw(
+        self, clips: Sequence[ClipView], draw_gt: bool = True, draw_pred: bool = True
+    ) -> np.ndarray:
+        """Draw clips side by side, e.g. one picture under several sounds.
+
+        Args:
+            clips: at least one.
+            draw_gt: with the row of true masks, for clips that have them.
+            draw_pred: with the row of predicted masks, for clips that have them.
+
+        Returns:
+            Picture (h, w, 3) uint8 RGB.
+        """
+        fields = [('gt_masks', 'truth')] * draw_gt + [('pred_masks', 'prediction')] * draw_pred
+        rows = [row for row in fields if any(row[0] in clip.sample for clip in clips)]
+        sounds = [np.asarray(clip.log_mel) for clip in clips if clip.log_mel is not None]
+        loudest = max((float(sound.max()) for sound in sounds), default=0.0)
+        classes = self._classes_seen(clips, [field for field, _ in rows])
+
+        frame_height = self.cell * clips[0].frames.shape[1] / clips[0].frames.shape[2]
+        heights = [frame_height] * (1 + len(rows)) + [0.6 * self.cell] * bool(sounds)
+        legend = 0.19 * -(-len(classes) // _LEGEND_COLUMNS)
+        height = _TOP + sum(heights) + _GAP * len(heights) + legend
+        widths = [_LEFT + self.cell * len(clip.frames) + _GAP for clip in clips]
+        figure = Figure(figsize=(sum(widths), height), dpi=self.resolution)
+        canvas = FigureCanvasAgg(figure)
+        for index, clip in enumerate(clips):
+            left = sum(widths[:index]) + _LEFT
+            top = height - _TOP
+            axes = []
+            for row_height in heights:
+                top -= row_height
+                box = (left / sum(widths), top / height)
+                box += (self.cell * len(clip.frames) / sum(widths), row_height / height)
+                axes.append(figure.add_axes(box))
+                top -= _GAP
+            self._draw_clip(axes, clip, rows, loudest)
+        if classes:
+            self._draw_legend(figure, classes)
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+    def _draw_clip(
+        self, axes: list[Axes], clip: ClipView, rows: list[tuple[str, str]], loudest: float
+    ) -> None:
+        """Fill one axes for each row; x counts frames, y runs down from 0 to 1."""
+        seconds = range(len(clip.frames))
+        title = clip.title or clip.sample.get('clip_id', '')
+        axes[0].set_title(title, fontsize=10, pad=18)
+        for ax in axes:
+            _prepare(ax, len(clip.frames))
+        axes[0].set_ylabel('frames', fontsize=8)
+        _label_frames(axes[0], [f'{second + 1} s' for second in seconds], 'top')
+        for second, frame in enumerate(clip.frames):
+            _place(axes[0], second, frame)
+        for ax, (field, label) in zip(axes[1:], rows, strict=False):
+            ax.set_ylabel(label, fontsize=8)
+            for second, frame in enumerate(clip.frames):
+                _place(ax, second, _faded(frame))
+                if field in clip.sample:
+                    self._draw_mask(ax, clip.sample, field, second)
+            if field == 'pred_masks':
+                _label_frames(ax, [_binary_iou(clip.sample, s) for s in seconds], 'bottom')
+        if clip.log_mel is not None:
+            _draw_sound(axes[-1], np.asarray(clip.log_mel)[: len(clip.frames)], loudest)
+
+    def _draw_mask(self, axes: Axes, sample: AVSDataSample, field: str, second: int) -> None:
+        truth = field == 'gt_masks'
+        if truth and 'gt_valid' in sample and not sample.gt_valid[second]:
+            where = dict(ha='center', va='center', fontsize=7)
+            axes.text(second + 0.5, 0.5, 'not\nannotated', **where)
+            return
+        mask = sample.get(field)[second].cpu().numpy()
+        colours = self._colours(TRUTH_COLOUR if truth else PREDICTION_COLOUR)
+        overlay = np.empty((*mask.shape, 4))
+        overlay[..., :3] = colours[mask] / 255
+        overlay[..., 3] = self.alpha * (mask > 0)
+        _place(axes, second, overlay)
+        _outline(axes, second, mask)
+
+    def _colours(self, binary: tuple[int, int, int]) -> np.ndarray:
+        """(K, 3) uint8: the data set's palette, or background and the colour given."""
+        if self._is_semantic:
+            return np.asarray(self.dataset_meta['palette'], dtype=np.uint8)
+        return np.array([(0, 0, 0), binary], dtype=np.uint8)
+
+    @property
+    def _is_semantic(self) -> bool:
+        palette = (self.dataset_meta or {}).get('palette')
+        return palette is not None and len(palette) > 2
+
+    def _classes_seen(self, clips: Sequence[ClipView], fields: Sequence[str]) -> list[int]:
+        """Classes but the background in any mask that is drawn; none for binary masks."""
+        if not self._is_semantic:
+            return []
+        masks = [
+            clip.sample.get(field)[: len(clip.frames)].cpu().numpy()
+            for clip in clips
+            for field in fields
+            if field in clip.sample
+        ]
+        seen = {int(value) for mask in masks for value in np.unique(mask)}
+        return sorted(seen - {0})
+
+    def _draw_legend(self, figure: Figure, classes: Sequence[int]) -> None:
+        names = self.dataset_meta.get('classes') or [str(index) for index in range(256)]
+        colours = self._colours(PREDICTION_COLOUR) / 255
+        figure.legend(
+            handles=[Patch(color=colours[index], label=names[index]) for index in classes],
+            loc='lower center',
+            ncols=min(_LEGEND_COLUMNS, len(classes)),
+            fontsize=8,
+            frameon=False,
+            borderaxespad=0.1,
+        )
+
+
+def _prepare(axes: Axes, count: int) -> None:
+    """Without ticks and frame, from 0 to `count` and from 1 (bottom) to 0."""
+    axes.set(xticks=[], yticks=[], xlim=(0, count), ylim=(1, 0), aspect='auto')
+    axes.spines[:].set_visible(False)
+
+
+def _place(axes: Axes, second: int, picture: np.ndarray, **kwargs: object) -> None:
+    """Put a picture into the column of its second, with a little room beside it."""
+    extent = (second + 0.02, second + 0.98, 1, 0)
+    axes.imshow(picture, extent=extent, aspect='auto', interpolation='nearest', **kwargs)
+    axes.set(xlim=axes.get_xlim(), ylim=(1, 0))
+
+
+def _outline(axes: Axes, second: int, mask: np.ndarray) -> None:
+    """A thin border around each class: some palette colours are grey as the frame itself."""
+    x = second + 0.02 + 0.96 * (np.arange(mask.shape[1]) + 0.5) / mask.shape[1]
+    y = (np.arange(mask.shape[0]) + 0.5) / mask.shape[0]
+    for value in np.unique(mask[mask > 0]):
+        inside = mask == value
+        if not inside.all() and min(mask.shape) > 1:  # else there is no border
+            axes.contour(x, y, inside, levels=[0.5], colors='black', linewidths=0.7)
+
+
+def _label_frames(axes: Axes, labels: Sequence[str], side: str) -> None:
+    axes.set_xticks(np.arange(len(labels)) + 0.5, labels, fontsize=7)
+    axes.tick_params(length=0, pad=1, top=False, labeltop=side == 'top', labelbottom=side != 'top')
+
+
+def _faded(frame: np.ndarray) -> np.ndarray:
+    """Grey and pale, so that a mask's colour stands out."""
+    grey = frame @ np.array([0.299, 0.587, 0.114])
+    return np.repeat((0.6 * grey + 80)[..., None], 3, axis=-1).astype(np.uint8)
+
+
+def _draw_sound(axes: Axes, log_mel: np.ndarray, loudest: float) -> None:
+    """Log-mel (T, 1, 96, 64), each patch in the column of its second, low pitch at the bottom."""
+    limits = dict(cmap='magma', vmin=SILENCE, vmax=max(loudest, SILENCE + 1))
+    for second, patch in enumerate(log_mel[:, 0]):
+        _place(axes, second, patch.T[::-1], **limits)
+    axes.set_yticks([0, 1], [f'{MEL_RANGE[1] / 1000:g} kHz', f'{MEL_RANGE[0]} Hz'], fontsize=6)
+    axes.tick_params(length=0, pad=1)
+    axes.set_ylabel('sound', fontsize=8, labelpad=-4)
+
+
+def _binary_iou(sample: AVSDataSample, second: int) -> str:
+    """'IoU 0.85' of an annotated frame with binary masks, as the metric takes it; else ''."""
+    binary = 'gt_masks' in sample and 'seg_logits' in sample and sample.seg_logits.shape[1] == 1
+    if not binary or not sample.gt_valid[second]:
+        return ''
+    frame = slice(second, second + 1)
+    pred, truth = sample.pred_masks[frame].cpu().float(), sample.gt_masks[frame].cpu()
+    iou = functional.frame_iou(functional.binary_counts(pred, truth)).item()
+    return f'IoU {iou:.2f}'

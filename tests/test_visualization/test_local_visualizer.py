@@ -1,0 +1,183 @@
+import matplotlib.axes
+import numpy as np
+import pytest
+import torch
+from gallery_toys import SIZE, make_clip
+from matplotlib.figure import Figure
+from PIL import Image
+
+from avsbench.registry import VISUALIZERS
+from avsbench.visualization import AVSLocalVisualizer, ClipView
+from avsbench.visualization.local_visualizer import PREDICTION_COLOUR, TRUTH_COLOUR
+
+PALETTE = [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0)]
+NAMES = ('background', 'bell', 'bird', 'boat')
+
+
+def view_of(pred=None, sound=True, **kwargs):
+    item = make_clip(**kwargs)
+    sample = item['data_samples']
+    if pred is not None:
+        sample.pred_masks = pred
+        sample.seg_logits = torch.zeros(len(pred), kwargs.get('classes', 1), *SIZE)
+    frames = item['inputs']['frames'].permute(0, 2, 3, 1).numpy()
+    return ClipView(frames, sample, item['inputs']['audio'] if sound else None)
+
+
+def pixels_like(picture, colour, tolerance=4):
+    return (np.abs(picture.astype(int) - colour).max(-1) <= tolerance).sum()
+
+
+@pytest.fixture
+def texts(monkeypatch):
+    """All strings that are written into pictures."""
+    found = []
+    labels = matplotlib.axes.Axes.set_xticks
+    text, title = matplotlib.axes.Axes.text, matplotlib.axes.Axes.set_title
+    legend = Figure.legend
+
+    def keep_labels(self, ticks, names=None, **kwargs):
+        found.extend(names or [])
+        return labels(self, ticks, names, **kwargs)
+
+    def keep_text(self, x, y, string, **kwargs):
+        found.append(string)
+        return text(self, x, y, string, **kwargs)
+
+    def keep_title(self, label, **kwargs):
+        found.append(label)
+        return title(self, label, **kwargs)
+
+    def keep_legend(self, handles, **kwargs):
+        found.extend(handle.get_label() for handle in handles)
+        return legend(self, handles=handles, **kwargs)
+
+    monkeypatch.setattr(matplotlib.axes.Axes, 'set_xticks', keep_labels)
+    monkeypatch.setattr(matplotlib.axes.Axes, 'text', keep_text)
+    monkeypatch.setattr(matplotlib.axes.Axes, 'set_title', keep_title)
+    monkeypatch.setattr(Figure, 'legend', keep_legend)
+    return found
+
+
+def test_truth_and_prediction_are_drawn_in_their_colours():
+    blank = AVSLocalVisualizer(alpha=1.0)
+    pred = make_clip(loud=1)['data_samples'].gt_masks
+    picture = blank.draw([view_of(pred)])
+    assert picture.dtype == np.uint8 and picture.shape[2] == 3
+    shown = [pixels_like(picture, colour) for colour in (TRUTH_COLOUR, PREDICTION_COLOUR)]
+    share = 80 / (SIZE[0] * SIZE[1])
+    expected = 3 * share * (1.3 * 100) ** 2 * 0.96 * SIZE[0] / SIZE[1]
+    assert shown == pytest.approx([expected, expected], rel=0.25)  # less the outline
+    nothing = blank.draw([view_of(torch.zeros_like(pred))])
+    assert pixels_like(nothing, PREDICTION_COLOUR) < 20
+    assert pixels_like(nothing, TRUTH_COLOUR) == shown[0]
+
+
+def test_background_stays_visible_and_masks_have_a_border():
+    visualizer = AVSLocalVisualizer(alpha=1.0)
+    pred = make_clip(loud=1)['data_samples'].gt_masks
+    masks, none = (
+        pixels_like(visualizer.draw([view_of(p, sound=False)], draw_gt=False), (0, 0, 0), 100)
+        for p in (pred, torch.zeros_like(pred))
+    )
+    assert none < 1000  # letters
+    assert masks > none + 200  # around three masks
+
+
+def test_sound_is_drawn():
+    visualizer = AVSLocalVisualizer()
+    view = view_of(loud=0)
+    other = ClipView(view.frames, view.sample, view_of(loud=2).log_mel)
+    ours, theirs = visualizer.draw([view]), visualizer.draw([other])
+    rows = np.flatnonzero((ours != theirs).any(-1).any(1))
+    assert rows.min() > 0.6 * len(ours)  # only in the lowest strip
+    middle = slice(ours.shape[1] // 2, ours.shape[1] // 2 + 1)
+    low, high = (rows[p[rows, middle].sum((1, 2)).argmax()] for p in (ours, theirs))
+    assert low > high + 10  # low pitch at the bottom
+
+
+def test_rows_can_be_left_out():
+    visualizer = AVSLocalVisualizer(alpha=1.0)
+    pred = make_clip()['data_samples'].gt_masks
+    full = visualizer.draw([view_of(pred)])
+    no_truth = visualizer.draw([view_of(pred)], draw_gt=False)
+    silent = visualizer.draw([view_of(pred, sound=False)])
+    assert pixels_like(no_truth, TRUTH_COLOUR) == 0 < pixels_like(no_truth, PREDICTION_COLOUR)
+    assert no_truth.shape[0] < full.shape[0] and silent.shape[0] < full.shape[0]
+    assert visualizer.draw([view_of()]).shape == no_truth.shape  # no prediction: no row for it
+
+
+def test_iou_is_the_one_of_the_metric(texts):
+    pred = make_clip(loud=1)['data_samples'].gt_masks
+    pred[1] = make_clip(loud=0)['data_samples'].gt_masks[1]
+    view = view_of(pred)
+    view.sample.gt_valid[2] = False
+    AVSLocalVisualizer().draw([view])
+    assert [t for t in texts if t.startswith('IoU')] == ['IoU 0.00', 'IoU 1.00']
+    assert 'not\nannotated' in texts
+
+
+def test_titles(texts):
+    AVSLocalVisualizer().draw([view_of(clip_id='cat/x_1')])
+    assert {'cat/x_1', '1 s', '2 s', '3 s'} <= set(texts)
+
+
+def test_semantic_masks_have_the_palette_and_a_legend(texts):
+    visualizer = AVSLocalVisualizer(alpha=1.0)
+    visualizer.dataset_meta = dict(palette=np.array(PALETTE), classes=NAMES)
+    pred = make_clip(loud=2, classes=4)['data_samples'].gt_masks
+    picture = visualizer.draw([view_of(pred, loud=0, classes=4)])
+    for index in (1, 3):
+        assert pixels_like(picture, PALETTE[index]) > 500
+    assert pixels_like(picture, PALETTE[2]) == 0
+    assert {'bell', 'boat'} <= set(texts) and not {'bird', 'background'} & set(texts)
+    assert not any(text.startswith('IoU') for text in texts)
+
+
+def test_padded_frames_are_not_drawn():
+    view = view_of(make_clip()['data_samples'].gt_masks)
+    padded = view_of()
+    for name in ('gt_masks', 'pred_masks', 'seg_logits', 'gt_valid', 'frame_valid'):
+        value = view.sample.get(name)
+        padded.sample.set_field(torch.cat([value, torch.zeros_like(value)]), name)
+    ours, theirs = (AVSLocalVisualizer().draw([v]) for v in (view, padded))
+    assert (ours == theirs).all()
+
+
+def test_clips_side_by_side():
+    visualizer = AVSLocalVisualizer()
+    one, two = view_of(loud=0), view_of(loud=1)
+    alone, both = visualizer.draw([one]), visualizer.draw([one, two])
+    assert both.shape[0] == alone.shape[0]
+    assert both.shape[1] == pytest.approx(2 * alone.shape[1], abs=2)
+    left, right = both[:, : alone.shape[1]], both[:, -alone.shape[1] :]
+    assert (left != right).any()
+
+
+def test_a_mask_that_fills_the_frame():
+    full = torch.ones(3, *SIZE, dtype=torch.uint8)
+    picture = AVSLocalVisualizer(alpha=1.0).draw([view_of(full)])
+    assert pixels_like(picture, PREDICTION_COLOUR) > 30000
+
+
+def test_add_datasample_writes_a_file_or_to_the_backends(tmp_path):
+    visualizer = VISUALIZERS.build(
+        dict(
+            type='AVSLocalVisualizer',
+            name='pictures',
+            vis_backends=[dict(type='LocalVisBackend')],
+            save_dir=str(tmp_path),
+        )
+    )
+    view = view_of(make_clip()['data_samples'].gt_masks)
+    expected = visualizer.draw([ClipView(view.frames, view.sample, view.log_mel, 'clip')])
+    arguments = dict(image=view.frames, data_sample=view.sample, log_mel=view.log_mel)
+    visualizer.add_datasample('clip', **arguments, out_file=tmp_path / 'a' / 'clip.png')
+    visualizer.add_datasample('clip', **arguments, step=7)
+    for path in (tmp_path / 'a/clip.png', tmp_path / 'vis_data/vis_image/clip_7.png'):
+        assert (np.asarray(Image.open(path)) == expected).all()
+
+
+def test_alpha_is_checked():
+    with pytest.raises(ValueError, match='alpha: got 2'):
+        AVSLocalVisualizer(alpha=2)

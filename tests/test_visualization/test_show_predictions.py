@@ -1,0 +1,123 @@
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import gallery_toys  # noqa: F401  registers the toys
+import numpy as np
+import pytest
+import torch
+from gallery_toys import ToyClips, ToySegmentor
+from mmengine.registry import DefaultScope
+from PIL import Image
+
+from avsbench.utils.errors import CheckpointError, DataError
+from avsbench.visualization.gallery import contact_sheet, predict_view, scenes, spread
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = """
+subset = 's4'
+default_scope = 'avsbench'
+model = dict(type='ToySegmentor')
+test_dataloader = dict(dataset=dict(type='ToyClips', ann_file='{csv}', serialize_data=False))
+"""
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Config, checkpoint and a csv of five clips, three of which are twins."""
+    ids = ['dog/a_a', 'dog/a_b', 'dog/a_c', 'dog/b', 'cat/c']
+    csv = tmp_path / 'clips.csv'
+    csv.write_text('\n'.join(ids))
+    groups = ['a', 'a', 'a', 'b', 'c']
+    truth = [dict(clip_id=i, group=g) for i, g in zip(ids, groups, strict=True)]
+    (tmp_path / 'truth.json').write_text(json.dumps(truth))
+    (tmp_path / 'toy.py').write_text(CONFIG.format(csv=csv))
+    torch.save(dict(state_dict=dict(bias=torch.zeros(1))), tmp_path / 'weights.pth')
+    return tmp_path
+
+
+@pytest.fixture
+def show(tree, monkeypatch):
+    """Function that runs the command on the tree, with further words."""
+    path = ROOT / 'tools' / 'show_predictions.py'
+    spec = importlib.util.spec_from_file_location('show_predictions', path)
+    command = importlib.util.module_from_spec(spec)
+    monkeypatch.setattr(sys, 'path', list(sys.path))
+    spec.loader.exec_module(command)
+
+    def run(*words, checkpoint='weights.pth'):
+        start = ['show_predictions.py', tree / 'toy.py', tree / checkpoint, '--out', tree / 'out']
+        monkeypatch.setattr(sys, 'argv', [str(word) for word in (*start, *words)])
+        with DefaultScope.overwrite_default_scope('avsbench'):
+            command.main()
+        return sorted(p.name for p in (tree / 'out').iterdir())
+
+    return run
+
+
+def test_twins_form_one_scene(tree):
+    dataset = ToyClips(ann_file=str(tree / 'clips.csv'))
+    assert scenes(dataset) == [[0, 1, 2], [3], [4]]
+    (tree / 'truth.json').unlink()
+    assert scenes(dataset) == [[0], [1], [2], [3], [4]]
+
+
+def test_malformed_truth_is_an_error(tree):
+    (tree / 'truth.json').write_text('[{"clip_id": "dog/b"}]')
+    with pytest.raises(DataError, match='expected a list of clips with clip_id and group'):
+        scenes(ToyClips(ann_file=str(tree / 'clips.csv')))
+
+
+def test_spread():
+    assert spread(list(range(10)), 3) == [0, 3, 6]
+    assert spread([1, 2], 6) == [1, 2]
+
+
+def test_predict_view_holds_prediction_and_inputs(tree):
+    item = ToyClips(ann_file=str(tree / 'clips.csv'))[0]
+    view = predict_view(ToySegmentor().eval(), item)
+    assert torch.equal(view.sample.pred_masks, item['data_samples'].gt_masks)
+    assert view.frames.shape == (3, 24, 32, 3)
+    assert (view.frames[0, 10, 4] == (200, 40, 40)).all()
+
+
+def test_contact_sheet_shrinks_wide_pictures():
+    sheet = contact_sheet([np.zeros((50, 400, 3), np.uint8), np.zeros((30, 90, 3), np.uint8)], 100)
+    assert sheet.shape == (12 + 30, 100, 3)
+    assert (sheet[:12] == 0).all() and (sheet[12:, 90:] == 255).all()
+
+
+def test_pictures_of_scenes_and_a_sheet(show, tree, capsys):
+    assert show() == ['cat_c.png', 'contact_sheet.png', 'dog_a_a.png', 'dog_b.png']
+    twins, single = (Image.open(tree / 'out' / name) for name in ('dog_a_a.png', 'dog_b.png'))
+    assert twins.width == pytest.approx(3 * single.width, abs=3)
+    assert '3 pictures in' in capsys.readouterr().out
+
+
+def test_num_limits_the_pictures(show):
+    assert show('--num', '1') == ['contact_sheet.png', 'dog_a_a.png']
+
+
+def test_weights_of_the_checkpoint_are_used(show, tree):
+    show('--num', '1')
+    before = (tree / 'out' / 'dog_a_a.png').read_bytes()
+    torch.save(dict(state_dict=dict(bias=torch.full((1,), -9.0))), tree / 'other.pth')
+    show('--num', '1', '--overwrite', checkpoint='other.pth')
+    assert (tree / 'out' / 'dog_a_a.png').read_bytes() != before
+
+
+def test_pictures_are_not_written_over(show, tree):
+    show('--num', '1')
+    with pytest.raises(DataError, match='holds 2 pictures'):
+        show()
+    assert len(list((tree / 'out').iterdir())) == 2
+
+
+def test_bad_checkpoint_and_empty_split_are_errors(show, tree):
+    with pytest.raises(CheckpointError, match='no such checkpoint'):
+        show(checkpoint='none.pth')
+    (tree / 'clips.csv').write_text('')
+    with pytest.raises(DataError, match='test split is empty'):
+        show()
+    assert not (tree / 'out').exists()

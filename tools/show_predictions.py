@@ -1,0 +1,99 @@
+"""Draw what a checkpoint predicts: frames, true and predicted masks and sound of test clips.
+
+python tools/show_predictions.py config/s4/pvt2.py CHECKPOINT --out DIR
+
+Of synthetic data the twins of a scene are drawn side by side: one picture, several sounds.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import torch
+from mmengine.dataset import BaseDataset
+from mmengine.model import BaseModel
+from mmengine.registry import init_default_scope
+from PIL import Image
+
+from avsbench.checkpoint.loading import check_file, load_weights
+from avsbench.registry import DATASETS, MODELS
+from avsbench.utils.build import explain_build_errors
+from avsbench.utils.cli import OverrideAction, run_command
+from avsbench.utils.config import apply_overrides, load_config
+from avsbench.utils.errors import DataError
+from avsbench.utils.schema import check_arguments
+from avsbench.visualization import AVSLocalVisualizer
+from avsbench.visualization.gallery import contact_sheet, predict_view, scenes, spread
+
+SHEET = 'contact_sheet.png'
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', type=Path)
+    parser.add_argument('checkpoint')
+    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='for the pictures')
+    parser.add_argument('--num', type=int, default=6, help='pictures, spread over the test split')
+    parser.add_argument('--overwrite', action='store_true', help='replace pictures in DIR')
+    parser.add_argument(
+        '--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='%(default)s'
+    )
+    parser.add_argument('--trust-checkpoint', action='store_true', help='see `bash test.sh --help`')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE'
+    )
+    args = parser.parse_args()
+    if args.num < 1:
+        parser.error('--num: expected 1 or more')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    check_file(args.checkpoint)
+    found = sorted(args.out.glob('*.png'))
+    if found and not args.overwrite:
+        raise DataError(
+            f'{args.out}: holds {len(found)} pictures; choose another folder, or pass --overwrite'
+        )
+    dataset, model = build(args)
+    visualizer = AVSLocalVisualizer()
+    visualizer.dataset_meta = dataset.metainfo
+    args.out.mkdir(parents=True, exist_ok=True)
+    pictures = []
+    for group in spread(scenes(dataset), args.num):
+        picture = visualizer.draw([predict_view(model, dataset[index]) for index in group])
+        name = dataset.get_data_info(group[0])['clip_id'].replace('/', '_')
+        save(picture, args.out / f'{name}.png')
+        pictures.append(picture)
+    save(contact_sheet(pictures), args.out / SHEET)
+    print(f'{len(pictures)} pictures in {args.out}, all of them in {args.out / SHEET}')
+
+
+def build(args: argparse.Namespace) -> tuple[BaseDataset, BaseModel]:
+    """The test data and the model of the config, with the weights of the checkpoint."""
+    cfg = load_config(args.config)
+    apply_overrides(cfg, args.cfg_options)
+    check_arguments(cfg)
+    init_default_scope(cfg.get('default_scope', 'avsbench'))
+    with explain_build_errors(cfg):
+        dataset = DATASETS.build(cfg.test_dataloader.dataset)
+        model = MODELS.build(cfg.model)
+    if not len(dataset):
+        raise DataError(f'{args.config}: the test split is empty; check data_root')
+    expected = {'num_classes': cfg.model.get('decode_head', {}).get('num_classes')}
+    load_weights(model, args.checkpoint, trust=args.trust_checkpoint, expected=expected)
+    return dataset, model.to(args.device).eval()
+
+
+def save(picture: np.ndarray, path: Path) -> None:
+    Image.fromarray(picture).save(path)
+
+
+if __name__ == '__main__':
+    run_command(main)
