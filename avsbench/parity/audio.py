@@ -1,0 +1,101 @@
+"""Running our audio front end and VGGish on the fixture of the published ones."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from avsbench.checkpoint.vggish import VGGISH
+from avsbench.datasets.transforms import log_mel
+from avsbench.datasets.transforms.loading import LoadLogMel
+from avsbench.models import VGGish
+from avsbench.parity.fixture import Computed, Fixture
+
+AVSS_PATCHES, S4_PATCHES = 10, 5
+FULL_SCALE = 32767  # of the 16-bit samples that the fixture's clips are written with
+# The clips in the order of the fixture's batch; each is one recipe, or one a channel.
+BATCH = ('mono16k_5s', 'mono44k_5s', 'stereo48k_10s', 'mono16k_3s')
+
+
+def run(fixture: Fixture) -> Computed:
+    """Compute everything the audio fixture stores.
+
+    Args:
+        fixture: The fixture `audio_vggish`.
+
+    Returns:
+        Resampled waves, log-mel patches, convolution maps and embeddings by name.
+    """
+    model = VGGish().eval()
+    model.load_state_dict(VGGISH.to_own(fixture.state_dict())[0], strict=True)
+    outputs: dict[str, Tensor | np.ndarray] = {
+        'mel_matrix': log_mel.mel_matrix(),
+        'window': log_mel.periodic_hann(),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        files = _write_clips(fixture, Path(folder))
+        for name, file in files.items():
+            outputs |= {f'{name}.{key}': value for key, value in _clip(model, file).items()}
+        batch = torch.from_numpy(
+            np.concatenate([_fitted('zero', files[name], AVSS_PATCHES) for name in BATCH])
+        )
+        outputs['s4_pickle.log_mel'] = _fitted('repeat', files['mono16k_3s'], S4_PATCHES)
+        samples, _ = log_mel.read_wav(files['mono16k_5s'])
+    outputs['mono16k_5s.stft'] = log_mel.stft_magnitude(samples)
+    outputs['avss_batch.log_mel'] = batch
+    outputs['avss_batch.embedding'] = model(batch)[:, 0]
+    patches = torch.from_numpy(outputs['mono16k_5s.log_mel'])
+    outputs['mono16k_5s.embedding_pca'] = _with_pca(fixture, patches)
+    silence = log_mel.log_mel_patches(np.zeros(5 * log_mel.SAMPLE_RATE), log_mel.SAMPLE_RATE)
+    outputs['silence.log_mel_min_max'] = np.array([silence.min(), silence.max()])
+    return Computed(outputs)
+
+
+def _write_clips(fixture: Fixture, folder: Path) -> dict[str, Path]:
+    """16-bit wav files of the fixture's clips, by name."""
+    channels: dict[str, list[np.ndarray]] = {}
+    rates: dict[str, int] = {}
+    for key, recipe in fixture.content['inputs'].items():
+        name = key.partition('.')[0]
+        wave = np.rint(fixture.input(key).astype(np.float64) * FULL_SCALE).astype(np.int16)
+        channels.setdefault(name, []).append(wave)
+        rates[name] = recipe['args'][2]
+    files = {}
+    for name, waves in channels.items():
+        files[name] = folder / f'{name}.wav'
+        soundfile.write(files[name], np.stack(waves, 1), rates[name], subtype='PCM_16')
+    return files
+
+
+@torch.no_grad()
+def _clip(model: VGGish, file: Path) -> dict[str, Tensor | np.ndarray]:
+    samples, rate = log_mel.read_wav(file)
+    patches = log_mel.log_mel_patches(samples, rate)
+    maps = model.features(torch.from_numpy(patches))
+    return {
+        'resampled': log_mel.resample(samples, rate),
+        'log_mel': patches,
+        'conv': maps,
+        'flat': maps.permute(0, 2, 3, 1).flatten(1),
+        'embedding': model(torch.from_numpy(patches))[:, 0],
+    }
+
+
+def _fitted(short: str, file: Path, patches: int) -> np.ndarray:
+    """The patches of a file as the data pipeline fits them to a clip's length."""
+    clip = {'log_mel_path': None, 'audio_path': str(file), 'frame_paths': [''] * patches}
+    return LoadLogMel(short=short).transform(clip)['log_mel']
+
+
+@torch.no_grad()
+def _with_pca(fixture: Fixture, patches: Tensor) -> Tensor:
+    model = VGGish(pca=True).eval()
+    entries = fixture.content['checkpoint'] + fixture.content['extra_parameters']
+    state = {
+        key: torch.from_numpy(value) for key, value in fixture.seeded.state_dict(entries).items()
+    }
+    model.load_state_dict(VGGISH.to_own(state)[0], strict=True)
+    return model(patches)[:, 0]

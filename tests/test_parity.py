@@ -1,0 +1,109 @@
+"""Our networks, front end and metrics equal the published ones, fixture by fixture."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from avsbench.parity import Computed, Fixture, check_fixture
+from avsbench.parity.check import find_config
+from avsbench.utils.errors import ConfigError, DataError
+from avsbench.utils.paths import CONFIG_ROOT
+
+FOLDER = Path(__file__).parent / 'parity'
+SYSTEMS = ('avsegformer', 'audio_vggish', 'metrics')
+FIXTURES = [path for path in sorted(FOLDER.glob('*.json')) if path.stem.startswith(SYSTEMS)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', FIXTURES, ids=lambda path: path.stem)
+def test_fixture(path: Path) -> None:
+    rows = check_fixture(path)
+    content = json.loads(path.read_text())
+    stored = [*content['outputs'], *content['losses'], *content['grad_norms']]
+    assert len(rows) >= len(stored) > 0
+    failed = [str(row) for row in rows if not row.passed]
+    assert not failed, '\n'.join(failed)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A fixture with one output, two losses and a gradient norm."""
+    content = {
+        'system': 'avsegformer',
+        'variant': 'pvt2_s4_512',
+        'outputs': {'x': {'shape': [2, 3], 'stride': 2}},
+        'losses': {'a': 2.0, 'b': 0.0},
+        'grad_norms': {'w': 1e-8},
+    }
+    (tmp_path / 'small.json').write_text(json.dumps(content))
+    np.savez(tmp_path / 'small.npz', x=np.array([0.0, -4.0, 2.0], np.float32))
+    shutil.copy(FOLDER / 'seeded.py', tmp_path)
+    return tmp_path / 'small.json'
+
+
+def compare(path: Path, **changed) -> dict[str, bool]:
+    computed = {
+        'outputs': {'x': np.array([[0, 9, -4], [9, 2, 9]], np.float32)},
+        'losses': {'a': 2.001, 'b': 0.0},
+        'grad_norms': {'w': 5e-7},
+    }
+    rows = Fixture(path).compare(Computed(**(computed | changed)))
+    return {row.name: row.passed for row in rows}
+
+
+def test_compare_passes_within_tolerance(small: Path) -> None:
+    assert compare(small) == {'x': True, 'a': True, 'b': True, 'w': True}
+
+
+def test_compare_fails_beyond_it(small: Path) -> None:
+    off = np.array([[0.0, 9, -4.0005], [9, 2, 9]], np.float32)
+    assert compare(small, outputs={'x': off})['x'] is False
+    nan = np.array([[np.nan, 9, -4], [9, 2, 9]], np.float32)
+    assert compare(small, outputs={'x': nan})['x'] is False
+    assert compare(small, losses={'a': 2.003, 'b': 0.0})['a'] is False
+    assert compare(small, losses={'a': 2.0, 'b': 1e-9})['b'] is False
+    assert compare(small, grad_norms={'w': 2e-6})['w'] is False
+
+
+def test_compare_fails_on_what_is_missing_or_misshapen(small: Path) -> None:
+    assert not any(compare(small, outputs={}, losses={}, grad_norms={}).values())
+    wrong = compare(small, outputs={'x': np.zeros((3, 2), np.float32)})
+    assert wrong['x (shape [3, 2], stored [2, 3])'] is False
+
+
+def test_config_of_a_variant(small: Path) -> None:
+    fixture = Fixture(small)
+    expected = {
+        'pvt2_s4_512': 's4/avsegformer_pvt2_512.py',
+        'pvt2_s4_96': 's4/avsegformer_pvt2.py',
+        'res50_avss': 'avss/avsegformer_res50.py',
+    }
+    for variant, name in expected.items():
+        fixture.variant = variant
+        assert find_config(fixture) == CONFIG_ROOT / name
+    fixture.variant = 'res51_s4'
+    with pytest.raises(ConfigError, match="did you mean 's4/avsegformer_res50.py'"):
+        find_config(fixture)
+    fixture.variant = 'pvt2'
+    with pytest.raises(DataError, match="names none of the subsets .*; give --config"):
+        find_config(fixture)
+
+
+def test_unreadable_fixtures(small: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match='no file .*none.json'):
+        Fixture(tmp_path / 'none.json')
+    (tmp_path / 'seeded.py').unlink()
+    with pytest.raises(DataError, match='no seeded.py beside it'):
+        Fixture(small)
+    small.write_text('{"system": "x"}')
+    with pytest.raises(DataError, match="not a parity fixture: KeyError\\('variant'\\)"):
+        Fixture(small)
+
+
+def test_unknown_system(small: Path) -> None:
+    small.write_text(small.read_text().replace('avsegformer', 'avsegform'))
+    with pytest.raises(DataError, match="system 'avsegform' is not here.*mean 'avsegformer'"):
+        check_fixture(small)
