@@ -73,6 +73,22 @@ def test_decoder_returns_every_layer() -> None:
     torch.testing.assert_close(hidden[1], decoder.layers[1](hidden[0], memory))
 
 
+def test_decoder_recomputes_to_the_same_gradients() -> None:
+    torch.manual_seed(0)
+    arguments = {'num_heads': 2, 'feedforward_channels': 16, 'dropout': 0.3}
+    plain = TransformerDecoder(2, 8, **arguments)
+    saving = TransformerDecoder(2, 8, with_cp=True, **arguments)
+    saving.load_state_dict(plain.state_dict())
+    queries, memory = torch.randn(2, 3, 8), torch.randn(2, 5, 8)
+    grads = []
+    for decoder in (plain, saving):
+        torch.manual_seed(1)
+        decoder(queries, memory)[-1].square().sum().backward()
+        grads.append([p.grad for p in decoder.parameters()])
+    for one, other in zip(*grads, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_sine_positions_by_the_formula() -> None:
     code = sine_position_encoding(2, 3, 4).view(2, 3, 8)
     for y in range(2):
@@ -167,6 +183,22 @@ def test_reference_points_are_pixel_centres() -> None:
     expected = torch.tensor([[0.25, 0.5], [0.75, 0.5], [0.5, 0.25], [0.5, 0.75]])
     torch.testing.assert_close(points[0, :, 0], expected)
     torch.testing.assert_close(points[0, :, 1], expected)
+
+
+def test_encoder_recomputes_to_the_same_gradients() -> None:
+    torch.manual_seed(0)
+    arguments = {'num_heads': 2, 'num_levels': 1, 'feedforward_channels': 8}
+    plain = DeformableEncoder(2, 8, **arguments)
+    saving = DeformableEncoder(2, 8, with_cp=True, **arguments)
+    saving.load_state_dict(plain.state_dict())
+    tokens, pos = torch.randn(1, 6, 8), torch.randn(1, 6, 8)
+    grads = []
+    for encoder in (plain, saving):
+        torch.manual_seed(1)  # dropout is drawn again, and alike, in the backward pass
+        encoder(tokens, pos, [(2, 3)]).square().sum().backward()
+        grads.append([p.grad for p in encoder.parameters()])
+    for one, other in zip(*grads, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_encoder_adds_positions_to_the_query_only() -> None:

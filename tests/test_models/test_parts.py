@@ -34,6 +34,23 @@ def test_backbone_names_the_nearest_network() -> None:
         TimmBackbone('resnet18', out_strides=(4, 64))
 
 
+def test_backbone_recomputes_to_the_same_gradients() -> None:
+    torch.manual_seed(0)
+    plain = TimmBackbone('pvt_v2_b0', drop_path_rate=0.2).train()
+    saving = TimmBackbone('pvt_v2_b0', drop_path_rate=0.2, with_cp=True).train()
+    saving.load_state_dict(plain.state_dict())
+    frames = torch.randn(2, 3, 32, 32)
+    grads = []
+    for backbone in (plain, saving):
+        torch.manual_seed(1)
+        sum(level.square().sum() for level in backbone(frames)).backward()
+        grads.append([p.grad for p in backbone.parameters()])
+    for one, other in zip(*grads, strict=True):
+        torch.testing.assert_close(one, other)
+    with pytest.raises(ConfigError, match='resnet18 has no blocks that can be computed again'):
+        TimmBackbone('resnet18', with_cp=True)
+
+
 def test_backbone_starts_from_a_published_file(tmp_path) -> None:
     source = TimmBackbone('resnet18').model.state_dict()
     file = tmp_path / 'resnet18.pth'

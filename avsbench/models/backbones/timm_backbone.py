@@ -23,9 +23,12 @@ class TimmBackbone(PretrainedPart, BaseModule):
         weights: ImageNet weights to start training from: a file in the published or timm's
             layout, 'timm' to let timm fetch its own, or None to start from random numbers.
         require_weights: Whether a missing file stops the training instead of being reported.
+        with_cp: Keep the activations of block borders only and compute the rest again in the
+            backward pass: the same numbers with a fraction of the memory.
 
     Raises:
-        ConfigError: timm has no network of that name, or not these strides.
+        ConfigError: timm has no network of that name, or not these strides, or the network can't
+            recompute its blocks.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class TimmBackbone(PretrainedPart, BaseModule):
         out_strides: tuple[int, ...] = (4, 8, 16, 32),
         weights: str | None = None,
         require_weights: bool = False,
+        with_cp: bool = False,
     ) -> None:
         super().__init__()
         if not timm.is_model(model_name):
@@ -54,6 +58,8 @@ class TimmBackbone(PretrainedPart, BaseModule):
         self._picked = [available.index(stride) for stride in out_strides]
         self.out_strides = tuple(out_strides)
         self.out_channels = [info.channels()[index] for index in self._picked]
+        if with_cp:
+            self._checkpoint_blocks()
         self.weights = weights
         self.require_weights = require_weights
 
@@ -61,6 +67,18 @@ class TimmBackbone(PretrainedPart, BaseModule):
         """Compute the levels of frames (N, 3, H, W): (N, C_l, H_l, W_l) each, finest first."""
         levels = self.model(frames)
         return [levels[index] for index in self._picked]
+
+    def _checkpoint_blocks(self) -> None:
+        # Not through the switch of the whole network: that recomputes entire stages, and batch
+        # normalisation would count its statistics twice.
+        stages = [m for m in self.model.children() if hasattr(m, 'grad_checkpointing')]
+        if not stages:
+            raise ConfigError(
+                f'TimmBackbone: {self.model_name} has no blocks that can be computed again; '
+                'leave out with_cp'
+            )
+        for stage in stages:
+            stage.grad_checkpointing = True
 
     def init_weights(self) -> None:
         """Load the ImageNet weights, if there are any."""

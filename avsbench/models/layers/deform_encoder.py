@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from avsbench.models.layers.deform_attn import MultiScaleDeformableAttention
 from avsbench.models.layers.transformer import FFN
@@ -67,7 +68,14 @@ class DeformableEncoderLayer(nn.Module):
 
 
 class DeformableEncoder(nn.Module):
-    """A stack of `num_layers` deformable encoder layers; other arguments are the layer's."""
+    """A stack of deformable encoder layers.
+
+    Args:
+        num_layers: Number of layers.
+        embed_dims, num_heads, num_levels, num_points, feedforward_channels, dropout, act: The
+            layer's.
+        with_cp: Compute each layer again in the backward pass instead of keeping its activations.
+    """
 
     def __init__(
         self,
@@ -80,8 +88,10 @@ class DeformableEncoder(nn.Module):
         feedforward_channels: int = 2048,
         dropout: float = 0.1,
         act: str = 'gelu',
+        with_cp: bool = False,
     ) -> None:
         super().__init__()
+        self.with_cp = with_cp
         self.layers = nn.ModuleList(
             DeformableEncoderLayer(
                 embed_dims,
@@ -107,6 +117,10 @@ class DeformableEncoder(nn.Module):
             Memory (N, S, C).
         """
         reference_points = reference_points_of(spatial_shapes, tokens.device)
+        arguments = pos, reference_points, spatial_shapes
         for layer in self.layers:
-            tokens = layer(tokens, pos, reference_points, spatial_shapes)
+            if self.with_cp and torch.is_grad_enabled():
+                tokens = checkpoint(layer, tokens, *arguments, use_reentrant=False)
+            else:
+                tokens = layer(tokens, *arguments)
         return tokens

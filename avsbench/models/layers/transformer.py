@@ -4,8 +4,10 @@ Post-norm layers as in DETR (arXiv 2005.12872), without positions: AVSegFormer's
 query generators use the same layer with other settings.
 """
 
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from avsbench.models.layers.attention import MultiheadAttention
 from avsbench.registry import MODELS
@@ -87,6 +89,7 @@ class TransformerDecoder(BaseModule):
         num_heads: Heads of each attention.
         feedforward_channels: Inner width of the feed-forward networks.
         dropout: Dropout probability.
+        with_cp: Compute each layer again in the backward pass instead of keeping its activations.
     """
 
     def __init__(
@@ -97,8 +100,10 @@ class TransformerDecoder(BaseModule):
         num_heads: int = 8,
         feedforward_channels: int = 2048,
         dropout: float = 0.1,
+        with_cp: bool = False,
     ) -> None:
         super().__init__()
+        self.with_cp = with_cp
         self.layers = nn.ModuleList(
             TransformerDecoderLayer(
                 embed_dims, num_heads, feedforward_channels=feedforward_channels, dropout=dropout
@@ -118,6 +123,9 @@ class TransformerDecoder(BaseModule):
         """
         hidden = []
         for layer in self.layers:
-            queries = layer(queries, memory)
+            if self.with_cp and torch.is_grad_enabled():
+                queries = checkpoint(layer, queries, memory, use_reentrant=False)
+            else:
+                queries = layer(queries, memory)
             hidden.append(queries)
         return hidden

@@ -48,6 +48,7 @@ class DeformablePixelDecoder(BaseModule):
         dropout: Dropout probability of the encoder.
         num_groups: Groups of the group normalisations.
         normalize_pos: Divide positions by the grid size; the published network does not.
+        with_cp: Compute the encoder's layers again in the backward pass, which saves memory.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class DeformablePixelDecoder(BaseModule):
         dropout: float = 0.1,
         num_groups: int = 32,
         normalize_pos: bool = False,
+        with_cp: bool = False,
     ) -> None:
         super().__init__()
         self.embed_dims = embed_dims
@@ -90,6 +92,7 @@ class DeformablePixelDecoder(BaseModule):
             num_points=num_points,
             feedforward_channels=feedforward_channels,
             dropout=dropout,
+            with_cp=with_cp,
         )
         self.lateral_conv = conv(embed_dims, 1)
         self.output_conv = conv(embed_dims, 3, act_cfg={'type': 'ReLU'})
