@@ -1,0 +1,9 @@
+"""Data sets of audio-visual segmentation."""
+
+from avsbench.datasets.avss_dataset import AVSSDataset
+from avsbench.datasets.base_avs_dataset import BaseAVSDataset
+from avsbench.datasets.faults import BrokenFileError
+from avsbench.datasets.ms3_dataset import MS3Dataset
+from avsbench.datasets.s4_dataset import S4Dataset
+
+__all__ = ['AVSSDataset', 'BaseAVSDataset', 'BrokenFileError', 'MS3Dataset', 'S4Dataset']

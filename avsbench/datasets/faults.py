@@ -1,0 +1,73 @@
+"""What can be wrong with a file of a data set, and what mends it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from avsbench.utils.errors import DataError, examples
+
+REMEDIES = {
+    'missing file': 'unpack the download again, or set data_root to the folder that holds the csv',
+    'missing audio': 'unpack the download again; either the wav or the log-mel file is needed',
+    'broken image': 'restore the file from the download',
+    'broken mask': 'restore the file from the download',
+    'sizes differ': 'a mask has the size of its frame, and all frames of a clip have one size: '
+    'restore the files from the download',
+    'frame count': 'restore the folder from the download',
+    'broken audio': 'restore the file from the download, or make it anew from the video',
+    'short audio': 'a clip needs 0.975 s of sound at least; make the file anew from the video, or '
+    'take the clip out of the csv',
+    'broken log-mel': 'restore the file from the download, or delete it: log-mel is then computed '
+    "from the wav (audio_source='wav' of the data set does so without deleting)",
+    'mask values': "make a mask of two values, or set grey='foreground' of LoadMasks",
+    'label values': 'restore the file from the download, correct label2idx.json, or set '
+    "unknown_colour='background' of LoadMasks, as the published code does",
+    'labels differ': "set label_source of the data set to 'semantic' or 'rgb'",
+}
+"""Kind of fault -> the setting or command that mends it."""
+
+
+class BrokenFileError(DataError):
+    """One file can't be used.
+
+    Args:
+        message: Names the file and says what is wrong with it.
+        kind: Key of `REMEDIES`; what mends it is added to the message.
+    """
+
+    def __init__(self, message: str, kind: str | None = None) -> None:
+        # without a kind the message is complete: a loader worker's error is raised again like that
+        super().__init__(f'{message}. To mend it: {REMEDIES[kind]}' if kind else message)
+        self.what = message
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class ClipCheck:
+    """What was found about one clip.
+
+    Attributes:
+        clip_id: Name of the clip.
+        csv_row: Its line in the csv, the header being line 1.
+        faults: Everything that is wrong with its files.
+        patches: Whole log-mel patches in its sound, None where that isn't known.
+    """
+
+    clip_id: str
+    csv_row: int
+    faults: tuple[BrokenFileError, ...] = ()
+    patches: int | None = None
+
+
+def describe(checks: Iterable[ClipCheck]) -> str:
+    """One paragraph for each kind of fault: count, up to five examples, what mends it."""
+    found: dict[str, list[str]] = {}
+    clips: dict[str, set[str]] = {}
+    for check in checks:
+        for fault in check.faults:
+            found.setdefault(fault.kind, []).append(f'{fault.what} (csv row {check.csv_row})')
+            clips.setdefault(fault.kind, set()).add(check.clip_id)
+    return '\n'.join(
+        f'  {kind}: {len(cases)} in {len(clips[kind])} clips, e.g. {examples(cases)}\n'
+        f'    to mend it: {REMEDIES[kind]}'
+        for kind, cases in found.items()
+    )

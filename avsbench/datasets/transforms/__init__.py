@@ -1,0 +1,28 @@
+"""Transforms of clips, and the audio front end."""
+
+from avsbench.datasets.transforms.clip_transforms import (
+    ClipRandomCrop,
+    ClipRandomFlip,
+    ClipResize,
+    ClipShortSideCrop,
+)
+from avsbench.datasets.transforms.formatting import PackAVSInputs
+from avsbench.datasets.transforms.frame_selection import KeepAnnotatedFrames
+from avsbench.datasets.transforms.loading import LoadFrames, LoadLogMel, LoadMasks
+from avsbench.datasets.transforms.log_mel import log_mel_patches, read_wav
+from avsbench.datasets.transforms.log_mel_cache import LogMelCache
+
+__all__ = [
+    'ClipRandomCrop',
+    'ClipRandomFlip',
+    'ClipResize',
+    'ClipShortSideCrop',
+    'KeepAnnotatedFrames',
+    'LoadFrames',
+    'LoadLogMel',
+    'LoadMasks',
+    'LogMelCache',
+    'PackAVSInputs',
+    'log_mel_patches',
+    'read_wav',
+]

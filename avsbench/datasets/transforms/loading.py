@@ -1,0 +1,198 @@
+"""Transforms that read the files of a clip."""
+
+from pathlib import Path
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from avsbench.datasets.faults import BrokenFileError
+from avsbench.datasets.images import (
+    read_binary_mask,
+    read_colour_label,
+    read_frame,
+    read_index_label,
+)
+from avsbench.datasets.transforms.log_mel import (
+    MIN_SAMPLES,
+    PATCH_SHAPE,
+    SAMPLE_RATE,
+    log_mel_patches,
+    read_wav,
+)
+from avsbench.datasets.transforms.log_mel_cache import LogMelCache
+from avsbench.registry import TRANSFORMS
+from avsbench.utils.errors import ConfigError, DataError, nearest
+from avsbench.utils.safe_pickle import load_tensor_pickle
+
+
+@TRANSFORMS.register_module()
+class LoadFrames(BaseTransform):
+    """Read the T frames of a clip.
+
+    Needs `frame_paths`. Adds `frames` (list of T arrays (H, W, 3) uint8, RGB), `ori_shape` and
+    `img_shape` (H, W).
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Add the keys named above; a `BrokenFileError` names the frame that can't be used."""
+        paths = results['frame_paths']
+        frames = [read_frame(path) for path in paths]
+        for path, frame in zip(paths, frames, strict=True):
+            if frame.shape != frames[0].shape:
+                raise _size_error(path, frame.shape, paths[0], frames[0].shape)
+        results['frames'] = frames
+        results['ori_shape'] = results['img_shape'] = frames[0].shape[:2]
+        return results
+
+
+@TRANSFORMS.register_module()
+class LoadMasks(BaseTransform):
+    """Read the masks of a clip; frames that are not annotated get zeros.
+
+    Needs `mask_paths` (None where a frame is not annotated), `mask_coding`, for labels
+    `num_classes`, and `ori_shape` of `LoadFrames`. Adds `masks` (T, H, W) uint8 (0 and 1, or the
+    class index) and `gt_valid` (T,) bool.
+
+    Args:
+        grey: Binary masks: what a grey picture with more than one value beside 0 means. 'error', or
+            'foreground' for all of them.
+        unknown_colour: Labels: what a colour outside the palette, or an index outside the classes,
+            means. 'error', or 'background' as in the published code.
+    """
+
+    def __init__(self, grey: str = 'error', unknown_colour: str = 'error') -> None:
+        self.grey = check_choice('LoadMasks: grey', grey, ('error', 'foreground'))
+        self.unknown_colour = check_choice(
+            'LoadMasks: unknown_colour', unknown_colour, ('error', 'background')
+        )
+
+    def transform(self, results: dict) -> dict:
+        """Add the keys named above; a `BrokenFileError` names the mask that can't be used."""
+        if 'ori_shape' not in results:
+            raise ConfigError('LoadMasks: LoadFrames must come before it in the pipeline')
+        paths, shape = results['mask_paths'], results['ori_shape']
+        masks = np.zeros((len(paths), *shape), np.uint8)
+        for mask, path in zip(masks, paths, strict=True):
+            if path is not None:
+                found = self.read(path, results['mask_coding'], results.get('num_classes'))
+                if found.shape != shape:
+                    raise _size_error(path, found.shape, results['frame_paths'][0], shape)
+                mask[:] = found
+        results['masks'] = masks
+        results['gt_valid'] = np.array([path is not None for path in paths])
+        return results
+
+    def read(self, path: str, coding: str, num_classes: int | None) -> np.ndarray:
+        """One mask as (H, W) uint8.
+
+        Args:
+            path: Image file.
+            coding: 'binary', 'index' or 'palette'.
+            num_classes: K of the two label codings.
+        """
+        if coding == 'binary':
+            return read_binary_mask(path, grey=self.grey)
+        read = {'index': read_index_label, 'palette': read_colour_label}[coding]
+        return read(path, num_classes, unknown_colour=self.unknown_colour)
+
+
+@TRANSFORMS.register_module()
+class LoadLogMel(BaseTransform):
+    """Read the log-mel patches of a clip, or compute them from its sound file.
+
+    Needs `log_mel_path` (preferred) or `audio_path`, and `frame_paths` for T. Adds `log_mel`
+    (T, 1, 96, 64) float32. Patches beyond T are dropped, as far as they come from a sound file or
+    from a stored file that is padded with zeros.
+
+    Args:
+        short: What follows if a sound file gives fewer than T patches: 'repeat' the last one (as in
+            the files of S4 and MS3), or 'zero' patches (as the published code does for AVSS).
+        cache_dir: Folder in which computed patches are kept; None computes them each time.
+    """
+
+    def __init__(self, short: str, cache_dir: str | None = None) -> None:
+        self.short = check_choice('LoadLogMel: short', short, ('repeat', 'zero'))
+        self.cache = None if cache_dir is None else LogMelCache(cache_dir)
+
+    def transform(self, results: dict) -> dict:
+        """Add `log_mel`; a `DataError` names the file that can't be used."""
+        frames = len(results['frame_paths'])
+        if results['log_mel_path'] is not None:
+            patches = self._stored(results['log_mel_path'], frames)
+        else:
+            patches = self._computed(results['audio_path'], frames)
+        results['log_mel'] = patches
+        return results
+
+    def _stored(self, path: str, frames: int) -> np.ndarray:
+        patches = read_log_mel(path)
+        more = 'or more ' if self.short == 'zero' else ''
+        if len(patches) < frames or (len(patches) > frames and self.short == 'repeat'):
+            what = f'{path}: {len(patches)} log-mel patches, the clip has {frames} frames'
+            raise BrokenFileError(f'{what} ({frames} {more}are needed)', 'broken log-mel')
+        return patches[:frames]
+
+    def _computed(self, path: str, frames: int) -> np.ndarray:
+        if self.cache is None:
+            patches = log_mel_patches(*read_wav(path))
+        else:
+            patches = self.cache.get(path)
+        if not len(patches) and self.short == 'repeat':
+            seconds = MIN_SAMPLES / SAMPLE_RATE
+            what = f'{path}: shorter than {seconds} s, it gives no log-mel patch to repeat'
+            raise BrokenFileError(what, 'short audio')
+        missing = frames - len(patches)
+        if missing > 0:
+            filler = np.zeros((1, *PATCH_SHAPE), np.float32)
+            last = patches[-1:] if self.short == 'repeat' else filler
+            patches = np.concatenate([patches, np.repeat(last, missing, axis=0)])
+        return patches[:frames]
+
+
+def read_log_mel(path: str | Path) -> np.ndarray:
+    """Log-mel patches stored as AVSBench's pickle or as .npy.
+
+    Args:
+        path: File ending in .pkl or .npy.
+
+    Returns:
+        (patches, 1, 96, 64) float32.
+
+    Raises:
+        BrokenFileError: The file is missing, refused (it holds more than a tensor), or holds
+            something else than finite patches.
+    """
+    try:
+        if str(path).endswith('.npy'):
+            patches = np.load(path, allow_pickle=False)
+        else:
+            patches = load_tensor_pickle(path).numpy()
+    except DataError as error:
+        raise BrokenFileError(str(error), 'broken log-mel') from error
+    except (OSError, ValueError, EOFError, TypeError) as error:
+        reason = f'{path}: not readable as log-mel ({error})'
+        raise BrokenFileError(reason, 'broken log-mel') from error
+    if patches.shape[1:] != PATCH_SHAPE or patches.dtype not in (np.float32, np.float64):
+        what = f'{path}: {patches.dtype} of shape {patches.shape}, expected float32 (n, 1, 96, 64)'
+        raise BrokenFileError(what, 'broken log-mel')
+    if not np.isfinite(patches).all():
+        raise BrokenFileError(f'{path}: it holds NaN or infinity', 'broken log-mel')
+    return patches.astype(np.float32, copy=False)
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
+    """`value` if it is one of the choices, else a `ConfigError` with the nearest of them."""
+    if value not in choices:
+        raise ConfigError(
+            f'{name}: got {value!r}, expected one of {", ".join(map(repr, choices))}'
+            f'{nearest(value, choices)}'
+        )
+    return value
+
+
+def _size_error(path: str, shape: tuple, other: str, expected: tuple) -> BrokenFileError:
+    height, width, wanted_height, wanted_width = *shape[:2], *expected[:2]
+    return BrokenFileError(
+        f'{path}: {width} x {height} pixels, but {other} has {wanted_width} x {wanted_height}',
+        'sizes differ',
+    )

@@ -1,0 +1,108 @@
+"""Reads the pickled log-mel tensors of AVSBench without running what else a pickle may hold.
+
+The files were written by `pickle.dump(tensor)`. Such a pickle names two functions of torch, one of
+which (`torch.storage._load_from_bytes`) is an unrestricted load of an inner file. Here only these
+two names and `collections.OrderedDict` are known, and both functions are replaced by strict ones.
+"""
+
+import collections
+import io
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from avsbench.utils.errors import DataError
+
+_Storage = torch.storage.TypedStorage
+
+
+class _LoadStorage:
+    """Stands in for `torch.storage._load_from_bytes`: the inner file may hold tensors only."""
+
+    __slots__ = ()  # a pickle can set attributes of what it names; here there are none to set
+
+    def __call__(self, content: bytes) -> _Storage:
+        try:
+            storage = torch.load(io.BytesIO(content), map_location='cpu', weights_only=True)
+        except pickle.UnpicklingError as error:
+            # torch's own text goes on to advise loading without the restriction
+            names = re.findall(r'GLOBAL ([\w.]+)', str(error))
+            reason = f'it asks for {names[0]}' if names else 'it is not a plain storage'
+            raise pickle.UnpicklingError(f'{reason} (in the inner file)') from None
+        if not isinstance(storage, _Storage):
+            raise pickle.UnpicklingError(f'a storage was expected, got {type(storage).__name__}')
+        return storage
+
+
+class _RebuildTensor:
+    """Stands in for `torch._utils._rebuild_tensor_v2`: the tensor must lie inside its storage.
+
+    torch would enlarge the storage instead, so that a few bytes could ask for all memory.
+    """
+
+    __slots__ = ()
+
+    def __call__(
+        self, storage: _Storage, offset: int, size: tuple, stride: tuple, *unused: Any
+    ) -> Tensor:
+        del unused  # requires_grad, backward hooks, metadata: of no use to data
+        if not isinstance(storage, _Storage):
+            raise pickle.UnpicklingError('the tensor has no storage')
+        if not all(type(n) is int and n >= 0 for n in (offset, *size, *stride)):
+            raise pickle.UnpicklingError('the tensor has a malformed shape')
+        last = sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+        if 0 not in size and offset + last >= _length(storage):
+            raise pickle.UnpicklingError('the tensor is larger than its storage')
+        return torch._utils._rebuild_tensor_v2(storage, offset, size, stride, False, {})
+
+
+def _length(storage: _Storage) -> int:
+    return storage._untyped_storage.nbytes() // storage.dtype.itemsize
+
+
+class _TensorUnpickler(pickle.Unpickler):
+    ALLOWED = {
+        ('torch._utils', '_rebuild_tensor_v2'): _RebuildTensor(),
+        ('torch.storage', '_load_from_bytes'): _LoadStorage(),
+        ('collections', 'OrderedDict'): collections.OrderedDict,
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return self.ALLOWED[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f'it asks for {module}.{name}') from None
+
+
+def load_tensor_pickle(path: str | Path) -> Tensor:
+    """The tensor in a plain pickle such as AVSBench's `audio_log_mel/*.pkl`.
+
+    Args:
+        path: File written by `pickle.dump` of one `torch.Tensor`.
+
+    Returns:
+        The tensor, detached, on the CPU.
+
+    Raises:
+        DataError: The file can't be read, or holds anything but a tensor; nothing of it was run.
+    """
+    try:
+        with open(path, 'rb') as file:
+            content = file.read()
+    except OSError as error:
+        raise DataError(f'{path}: not readable ({error.strerror or error})') from error
+    try:
+        tensor = _TensorUnpickler(io.BytesIO(content)).load()
+    except Exception as error:  # a malformed pickle can fail in any way; each means: refused
+        raise _refusal(path, str(error) or type(error).__name__) from error
+    if type(tensor) is not Tensor:
+        raise _refusal(path, f'it holds a {type(tensor).__name__}')
+    return tensor.detach()
+
+
+def _refusal(path: str | Path, reason: str) -> DataError:
+    return DataError(f'{path}: refused: {reason}; only a pickled torch tensor is read from here')

@@ -1,0 +1,31 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from dataset_trees import make_avss, make_ms3, make_s4
+from mmengine.registry import init_default_scope
+
+
+@pytest.fixture(autouse=True)
+def _quick_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    init_default_scope('avsbench')
+    # mmengine collects garbage for each data set: longer than making one of these trees
+    monkeypatch.setattr('mmengine.dataset.base_dataset.gc', SimpleNamespace(collect=lambda: 0))
+
+
+@pytest.fixture
+def s4_root(tmp_path: Path) -> Path:
+    """S4 in its layout: four clips, sound as wav."""
+    return make_s4(tmp_path)
+
+
+@pytest.fixture
+def ms3_root(tmp_path: Path) -> Path:
+    """MS3 in its layout: three clips, sound as wav."""
+    return make_ms3(tmp_path)
+
+
+@pytest.fixture
+def avss_root(tmp_path: Path) -> Path:
+    """AVSS in its layout: four clips of 5 or 10 frames, labels as colours and as indices."""
+    return make_avss(tmp_path)

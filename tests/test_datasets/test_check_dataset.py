@@ -1,0 +1,130 @@
+"""tools/check_dataset.py as a command."""
+
+import runpy
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from dataset_trees import make_avss, make_s4
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / 'tools' / 'check_dataset.py'
+
+
+@pytest.fixture(scope='module')
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp('healthy')
+    make_s4(folder)
+    make_avss(folder)
+    return folder
+
+
+@pytest.fixture
+def s4_copy(healthy: Path, tmp_path: Path, run: Callable) -> Path:
+    return Path(shutil.copytree(healthy / 'Single-source', tmp_path / 'Single-source'))
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> Callable[..., tuple[int, str]]:
+    """The command in `tmp_path`, in this process: (exit code, what it printed)."""
+
+    def call(*arguments: object) -> tuple[int, str]:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, 'argv', ['check_dataset.py', *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            runpy.run_path(str(SCRIPT), run_name='__main__')
+        return caught.value.code, ''.join(capsys.readouterr())
+
+    return call
+
+
+def test_as_a_command(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, SCRIPT, 's4'], cwd=tmp_path, capture_output=True, timeout=120
+    )
+    assert done.returncode == 1
+    assert b'data/Single-source/s4_meta_data.csv: no such file' in done.stdout
+    assert b'Traceback' not in done.stderr
+
+
+def test_healthy_tree_by_config(healthy: Path, tmp_path: Path, run: Callable) -> None:
+    config = ROOT / 'config/s4/pvt2.py'
+    code, text = run(config, '--data-root', healthy / 'Single-source')
+    assert code == 0, text
+    assert 'train: 2 clips; 10 frames (2 annotated); log-mel stored for 0, from wav for 2' in text
+    assert 'test: 1 clips; 5 frames (5 annotated)' in text
+    assert 'every clip can be used' in text
+    assert 'warning' not in text
+    assert not list(tmp_path.iterdir())
+
+
+def test_full_check_fills_the_cache(healthy: Path, tmp_path: Path, run: Callable) -> None:
+    code, text = run('avss', '--data-root', healthy / 'AVSS', '--full')
+    assert code == 0, text
+    assert '1 v1s, 1 v2; 2 index' in text
+    assert len(list((tmp_path / 'data/cache/log_mel').iterdir())) == 4
+
+
+def test_faults_of_all_splits_are_listed(s4_copy: Path, run: Callable) -> None:
+    (s4_copy / 's4_data/gt_masks/val/dog_barking/c/c_2.png').unlink()
+    frame = s4_copy / 's4_data/visual_frames/test/dog_barking/d/d_1.png'
+    frame.write_bytes(frame.read_bytes()[:100])
+    code, text = run('s4', '--data-root', s4_copy)
+    assert code == 1
+    val, test = text[text.index('val:') : text.index('test:')], text[text.index('test:') :]
+    assert 'missing file: 1 in 1 clips' in val
+    assert 'c_2.png' in val
+    assert 'data_root' in val
+    assert 'broken image: 1 in 1 clips' in test
+    assert 'd_1.png' in test
+    assert 'NOT every clip can be used' in test
+
+
+def test_a_clip_in_two_splits_is_a_warning(s4_copy: Path, run: Callable) -> None:
+    data = s4_copy / 's4_data'
+    for kind in ('visual_frames', 'gt_masks'):
+        shutil.copytree(data / kind / 'val/dog_barking/c', data / kind / 'test/dog_barking/c')
+    shutil.copy(data / 'audio_wav/val/dog_barking/c.wav', data / 'audio_wav/test/dog_barking')
+    csv = s4_copy / 's4_meta_data.csv'
+    csv.write_text(csv.read_text() + 'c,0,dog_barking,test\n')
+    code, text = run('s4', '--data-root', s4_copy)
+    assert code == 0
+    assert (
+        'warning: 1 clips are in more than one split by their name: val dog_barking/c = test '
+        'dog_barking/c' in text
+    )
+    assert 'first frame' not in text
+    _, text = run('s4', '--data-root', s4_copy, '--full')
+    assert 'more than one split by their first frame: val dog_barking/c = test' in text
+
+
+def test_missing_root_and_split(s4_copy: Path, run: Callable) -> None:
+    code, text = run('s4')
+    assert code == 1
+    assert text.count('data/Single-source/s4_meta_data.csv: no such file') == 3
+    csv = s4_copy / 's4_meta_data.csv'
+    csv.write_text(csv.read_text().replace(',val', ',valid'))
+    code, text = run('s4', '--data-root', s4_copy)
+    assert code == 1
+    assert "no clips of split 'val'; did you mean 'valid'?" in text
+    assert 'test: 1 clips' in text
+
+
+@pytest.mark.parametrize(
+    ('target', 'words'),
+    [
+        ('s5', "one of s4, ms3, avss; did you mean 's4'?"),
+        ('config/s4/pvt3.py', 'pvt3.py'),
+        (ROOT / 'config/_base_/default_runtime.py', 'no train_, val_ or test_dataloader'),
+    ],
+)
+def test_wrong_target(run: Callable, target: object, words: str) -> None:
+    code, text = run(target)
+    assert code == 2
+    assert words in text
+    assert 'Traceback' not in text

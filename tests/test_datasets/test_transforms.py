@@ -1,0 +1,199 @@
+"""Transforms of clips: geometry, randomness drawn once a clip, packing."""
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import Compose
+from PIL import Image
+
+from avsbench.datasets.transforms import (
+    ClipRandomCrop,
+    ClipRandomFlip,
+    ClipResize,
+    ClipShortSideCrop,
+    LoadLogMel,
+    LoadMasks,
+    PackAVSInputs,
+)
+from avsbench.utils.errors import ConfigError, DataError
+
+
+def clip(size: tuple[int, int] = (20, 30), frames: int = 3) -> dict:
+    """A loaded clip whose masks are a function of its frames, so that a mismatch shows."""
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(frames)]
+    return {
+        'clip_id': 'a/b',
+        'subset': 's4',
+        'sample_idx': 4,
+        'frame_paths': [f'{k}.png' for k in range(frames)],
+        'frames': pictures,
+        'masks': np.stack([picture[..., 0] // 64 for picture in pictures]),
+        'gt_valid': np.array([True] + [False] * (frames - 1)),
+        'log_mel': np.zeros((frames, 1, 96, 64), np.float32),
+        'ori_shape': size,
+        'img_shape': size,
+    }
+
+
+def test_resize_is_pillows() -> None:
+    before, after = clip(), ClipResize((11, 17)).transform(clip())
+    for old, new in zip(before['frames'], after['frames'], strict=True):
+        expected = Image.fromarray(old).resize((17, 11), Image.Resampling.BILINEAR)
+        assert (new == np.asarray(expected)).all()
+    for old, new in zip(before['masks'], after['masks'], strict=True):
+        expected = Image.fromarray(old).resize((17, 11), Image.Resampling.NEAREST)
+        assert (new == np.asarray(expected)).all()
+    assert after['img_shape'] == (11, 17)
+    assert after['ori_shape'] == (20, 30)
+
+
+def test_resize_to_the_same_size_changes_nothing() -> None:
+    before, after = clip(), ClipResize([20, 30]).transform(clip())
+    assert all(
+        (old == new).all() for old, new in zip(before['frames'], after['frames'], strict=True)
+    )
+    assert (before['masks'] == after['masks']).all()
+
+
+@pytest.mark.parametrize(
+    ('size', 'resized', 'corner'),
+    [
+        ((20, 31), (10, 15), (0, 2)),  # int(15.5), then round(2.5) to the even number
+        ((31, 20), (15, 10), (2, 0)),
+        ((20, 34), (10, 17), (0, 4)),  # round(3.5)
+        ((20, 20), (10, 10), (0, 0)),
+        ((5, 8), (10, 16), (0, 3)),
+    ],
+)
+def test_short_side_crop(size: tuple, resized: tuple, corner: tuple) -> None:
+    before, after = clip(size), ClipShortSideCrop(10).transform(clip(size))
+    top, left = corner
+    for old, new in zip(before['frames'], after['frames'], strict=True):
+        expected = Image.fromarray(old).resize(resized[::-1], Image.Resampling.BILINEAR)
+        assert (new == np.asarray(expected)[top : top + 10, left : left + 10]).all()
+    for old, new in zip(before['masks'], after['masks'], strict=True):
+        expected = Image.fromarray(old).resize(resized[::-1], Image.Resampling.NEAREST)
+        assert (new == np.asarray(expected)[top : top + 10, left : left + 10]).all()
+    assert after['img_shape'] == (10, 10)
+
+
+def in_step(results: dict) -> bool:
+    """Masks still belong to their frames."""
+    pairs = zip(results['frames'], results['masks'], strict=True)
+    return all((frame[..., 0] // 64 == mask).all() for frame, mask in pairs)
+
+
+def test_flip_takes_all_frames_or_none() -> None:
+    np.random.seed(0)
+    flips, before = [], clip()
+    for _ in range(40):
+        after = ClipRandomFlip(0.5).transform(clip())
+        step = -1 if after['flip'] else 1
+        for old, new in zip(before['frames'], after['frames'], strict=True):
+            assert (new == old[:, ::step]).all()
+        assert in_step(after)
+        flips.append(after['flip'])
+    assert 8 < sum(flips) < 32
+    assert not any(ClipRandomFlip(0.0).transform(clip())['flip'] for _ in range(20))
+    assert all(ClipRandomFlip(1.0).transform(clip())['flip'] for _ in range(20))
+
+
+def test_crop_takes_one_window_of_all_frames() -> None:
+    np.random.seed(0)
+    before, corners = clip(), set()
+    for _ in range(300):
+        after = ClipRandomCrop((18, 27)).transform(clip())
+        places = [
+            (top, left)
+            for top in range(3)
+            for left in range(4)
+            if all(
+                (new == old[top : top + 18, left : left + 27]).all()
+                for old, new in zip(before['frames'], after['frames'], strict=True)
+            )
+        ]
+        assert len(places) == 1
+        assert in_step(after)
+        assert after['img_shape'] == (18, 27)
+        corners.update(places)
+    assert len(corners) == 12  # every window, also those at the edges
+
+
+def test_crop_needs_large_enough_frames() -> None:
+    with pytest.raises(DataError, match=r'a/b: ClipRandomCrop\(size=\(21, 10\)\).*ClipResize'):
+        ClipRandomCrop((21, 10)).transform(clip())
+
+
+def test_pack() -> None:
+    packed = PackAVSInputs().transform(clip())
+    frames, audio, sample = (
+        packed['inputs']['frames'],
+        packed['inputs']['audio'],
+        packed['data_samples'],
+    )
+    assert frames.shape == (3, 3, 20, 30)
+    assert frames.dtype == torch.uint8
+    assert frames.is_contiguous()
+    assert (frames[2, 1].numpy() == clip()['frames'][2][..., 1]).all()
+    assert audio.shape == (3, 1, 96, 64)
+    assert (sample.gt_masks.numpy() == clip()['masks']).all()
+    assert sample.gt_valid.tolist() == [True, False, False]
+    assert sample.frame_valid.tolist() == [True, True, True]
+    assert sample.metainfo == {
+        'clip_id': 'a/b',
+        'subset': 's4',
+        'sample_idx': 4,
+        'ori_shape': (20, 30),
+        'img_shape': (20, 30),
+        'frame_paths': ['0.png', '1.png', '2.png'],
+        'flip': False,
+    }
+
+
+def test_pack_after_flip_and_without_masks() -> None:
+    results = ClipRandomFlip(1.0).transform(clip())
+    del results['masks']
+    packed = PackAVSInputs().transform(results)
+    assert packed['data_samples'].flip is True
+    assert 'gt_masks' not in packed['data_samples']
+    assert (packed['inputs']['frames'][0, 0].numpy() == clip()['frames'][0][:, ::-1, 0]).all()
+
+
+@pytest.mark.parametrize('missing', ['frames', 'log_mel'])
+def test_pack_names_the_missing_loader(missing: str) -> None:
+    results = clip()
+    del results[missing]
+    with pytest.raises(ConfigError, match='must come before it in the pipeline'):
+        PackAVSInputs().transform(results)
+
+
+def test_masks_need_frames() -> None:
+    with pytest.raises(ConfigError, match='LoadFrames must come before it'):
+        LoadMasks().transform({'mask_paths': []})
+
+
+BAD_ARGUMENTS = [
+    (ClipResize, {'size': (0, 5)}, 'size=(0, 5)'),
+    (ClipResize, {'size': (5, 5, 5)}, 'size=(5, 5, 5)'),
+    (ClipShortSideCrop, {'size': 2.5}, 'size=(2.5, 2.5)'),
+    (ClipRandomCrop, {'size': (5, -1)}, 'size=(5, -1)'),
+    (ClipRandomFlip, {'prob': 2}, 'prob=2'),
+    (LoadLogMel, {'short': 'repeated'}, "'repeated', expected one of 'repeat', 'zero'; did you"),
+    (LoadMasks, {'grey': 'eror'}, "did you mean 'error'?"),
+    (LoadMasks, {'unknown_colour': 'ignore'}, "expected one of 'error', 'background'"),
+]
+
+
+@pytest.mark.parametrize(('kind', 'arguments', 'words'), BAD_ARGUMENTS)
+def test_bad_arguments(kind: type, arguments: dict, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        kind(**arguments)
+    assert words in str(caught.value)
+    assert kind.__name__ in str(caught.value)
+
+
+def test_names_in_configs() -> None:
+    names = ('LoadFrames', 'LoadMasks', 'PackAVSInputs')
+    pipeline = Compose([dict(type=name) for name in names])
+    assert [type(transform).__name__ for transform in pipeline.transforms] == list(names)

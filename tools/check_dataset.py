@@ -1,0 +1,125 @@
+"""Checks the files of a data set: counts, and what is missing or malformed with what mends it.
+
+    python tools/check_dataset.py config/s4/pvt2.py
+    python tools/check_dataset.py s4 --data-root data/Single-source --full
+
+Exit code 0 if every clip can be used, 1 if not.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from rich.console import Console
+from rich.progress import track
+
+from avsbench.datasets import BaseAVSDataset
+from avsbench.datasets.faults import describe
+from avsbench.datasets.validation import find_repeated
+from avsbench.registry import DATASETS
+from avsbench.utils.cli import run_command
+from avsbench.utils.config import apply_overrides, load_config
+from avsbench.utils.errors import ConfigError, DataError, examples, nearest
+from avsbench.utils.paths import CONFIG_ROOT, config_file
+
+SUBSETS = ('s4', 'ms3', 'avss')
+SPLITS = ('train', 'val', 'test')
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('target', metavar='CONFIG|SUBSET', help='a config, or s4, ms3 or avss')
+    parser.add_argument('--data-root', metavar='DIR', help="instead of the config's")
+    parser.add_argument(
+        '--full',
+        action='store_true',
+        help='decode every file, not only its header and end; fills the log-mel cache, if the '
+        'config has one',
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    # mmengine and rich write to stdout, so a report that is piped into a file has no bar
+    console = Console(stderr=True)
+    level = 'full' if args.full else 'fast'
+    healthy, checked = True, {}
+    for split, config in read_datasets(args.target, args.data_root).items():
+        try:
+            dataset = DATASETS.build(config)
+        except DataError as error:
+            print(f'{split}: {error}')
+            healthy = False
+            continue
+        steps = dataset.check_files(level)
+        dataset.checks = list(
+            track(steps, split, len(dataset), console=console, disable=not console.is_terminal)
+        )
+        broken = [check for check in dataset.checks if check.faults]
+        checked[split] = dataset
+        healthy &= not broken
+        print(f'{split}: {summarise(dataset)}')
+        if broken:
+            print(f'  {len(broken)} clips cannot be used:\n{describe(broken)}')
+    for text in find_repeated(checked, by_content=args.full):
+        print(f'warning: {text}')
+    print('every clip can be used' if healthy else 'NOT every clip can be used')
+    return 0 if healthy else 1
+
+
+def read_datasets(target: str, data_root: str | None) -> dict[str, dict]:
+    """{split: config of its data set, with checks off} of a config or subset."""
+    if target in SUBSETS:
+        cfg = Config.fromfile(CONFIG_ROOT / '_base_' / 'datasets' / f'{target}.py')
+    elif Path(target).suffix:
+        cfg = load_config(config_file(target))
+    else:
+        raise ConfigError(
+            f'{target!r}: expected a config file, or one of {", ".join(SUBSETS)}'
+            f'{nearest(target, SUBSETS)}'
+        )
+    if data_root is not None:
+        apply_overrides(cfg, {'data_root': data_root})
+    init_default_scope('avsbench')
+    found = {}
+    for split in SPLITS:
+        config = cfg.get(f'{split}_dataloader', {}).get('dataset')
+        if config is None:
+            continue
+        kind = DATASETS.get(config.type)
+        if kind is None or not issubclass(kind, BaseAVSDataset):
+            raise ConfigError(
+                f'{target}: {split}_dataloader.dataset is a {config.type}; only data sets in '
+                "AVSBench's layout can be checked: S4Dataset, MS3Dataset, AVSSDataset"
+            )
+        found[split] = {**config, 'check': 'off'}
+    if not found:
+        raise ConfigError(f'{target}: it has no train_, val_ or test_dataloader with a dataset')
+    return found
+
+
+def summarise(dataset: BaseAVSDataset) -> str:
+    """The counts of a split in one line."""
+    counts = dataset.summary()
+    parts = [
+        f'{counts["clips"]} clips',
+        f'{counts["frames"]} frames ({counts["annotated_frames"]} annotated)',
+        f'log-mel stored for {counts["audio"].get("log_mel", 0)}, '
+        f'from wav for {counts["audio"].get("wav", 0)} '
+        f'({counts["padded_audio"]} too short, {counts["cut_audio"]} too long)',
+    ]
+    for key in ('labels', 'label_source'):
+        if key in counts:
+            parts.append(examples(f'{count} {name}' for name, count in counts[key].items()))
+    return '; '.join(parts)
+
+
+if __name__ == '__main__':
+    run_command(main)
