@@ -1,0 +1,234 @@
+"""Loading weights into a network: every key, or an error that counts them by module."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from avsbench.checkpoint.reading import check_file, read_checkpoint, sha256_of
+from avsbench.utils.errors import CheckpointError, examples, nearest
+
+__all__ = [
+    'check_file',
+    'check_identity',
+    'check_state',
+    'fill_model',
+    'load_weights',
+    'nonfinite_keys',
+    'read_checkpoint',
+    'sha256_of',
+    'state_dict_of',
+    'translate',
+]
+
+# What a checkpoint says about itself -> how a message calls it.
+IDENTITY = {'head': 'decode head', 'subset': 'subset', 'num_classes': 'number of classes'}
+
+
+def state_dict_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights in a checkpoint: plain or under `state_dict` or `model`; without `module.`.
+
+    Raises:
+        CheckpointError: there is none, or a value is no tensor.
+    """
+    state = checkpoint
+    for key in ('state_dict', 'model'):
+        if isinstance(checkpoint.get(key), Mapping):
+            state = checkpoint[key]
+            break
+    others = [str(key) for key, value in state.items() if not isinstance(value, Tensor)]
+    if others or not state:
+        found = f'not a tensor: {examples(others)}' if others else 'it is empty'
+        raise CheckpointError(f'no state dict in the checkpoint: {found}')
+    if all(key.startswith('module.') for key in state):
+        return {key.removeprefix('module.'): value for key, value in state.items()}
+    return dict(state)
+
+
+def load_weights(
+    model: nn.Module,
+    path: str | Path,
+    *,
+    trust: bool = False,
+    expected: Mapping[str, Any] | None = None,
+    allow_nonfinite: bool = False,
+) -> dict[str, Any]:
+    """Load a checkpoint into a model: every key, or an error.
+
+    Args:
+        model: the unwrapped network.
+        path: a checkpoint of this toolbox, or one of a published code base that has an adapter.
+        trust: see `read_checkpoint`.
+        expected: what the config is for, any of `head`, `subset`, `num_classes`; compared with
+            what the checkpoint says about itself.
+        allow_nonfinite: accept NaN and infinite weights.
+
+    Returns:
+        The checkpoint's `meta`, empty where it has none; `layout` names the adapter that was used
+        ('own' for none), `dropped` lists the keys that it left out.
+
+    Raises:
+        CheckpointError: unreadable, of another system, or with other keys, shapes or values.
+    """
+    checkpoint = translate(
+        read_checkpoint(path, trust=trust), model, source=path, expected=expected
+    )
+    fill_model(model, checkpoint, source=path, allow_nonfinite=allow_nonfinite)
+    return checkpoint['meta']
+
+
+def translate(
+    checkpoint: Mapping[str, Any],
+    model: nn.Module,
+    *,
+    source: str | Path,
+    expected: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Bring a checkpoint into this toolbox's form.
+
+    Args:
+        checkpoint: as `read_checkpoint` returns it.
+        model: the network it is for.
+        source: the file, for messages.
+        expected: see `load_weights`.
+
+    Returns:
+        The checkpoint with own keys under `state_dict`, and `meta` as `load_weights` returns it.
+
+    Raises:
+        CheckpointError: of another head, subset or class count, or without weights.
+    """
+    meta = checkpoint.get('meta')
+    meta = dict(meta) if isinstance(meta, Mapping) else {}
+    expected = expected or {}
+    check_identity(meta, expected, source)
+    meta['layout'], meta['dropped'] = 'own', []
+    try:
+        state = state_dict_of(checkpoint)
+        own_keys = model.state_dict().keys()
+        if 2 * sum(key in own_keys for key in state) <= len(state):
+            state, layout = _adapt(state, expected, source)
+            meta.update(layout)
+    except CheckpointError as error:
+        message = str(error)
+        raise CheckpointError(
+            message if message.startswith(str(source)) else f'{source}: {message}'
+        ) from error
+    return {**checkpoint, 'state_dict': state, 'meta': meta}
+
+
+def fill_model(
+    model: nn.Module,
+    checkpoint: Mapping[str, Any],
+    *,
+    source: str | Path,
+    allow_nonfinite: bool = False,
+) -> None:
+    """Load the `state_dict` of a checkpoint that `translate` has made into a model.
+
+    Raises:
+        CheckpointError: other keys, shapes or values.
+    """
+    state = checkpoint['state_dict']
+    check_state(state, model, source, allow_nonfinite=allow_nonfinite)
+    model.load_state_dict(state)
+
+
+def check_identity(
+    meta: Mapping[str, Any], expected: Mapping[str, Any], source: str | Path
+) -> None:
+    """Compare what a checkpoint says about itself with what a config is for.
+
+    Raises:
+        CheckpointError: head, subset or class count differ; the message names both.
+    """
+    differing = [
+        f'the {name} of the checkpoint is {meta[key]!r}, that of the config {expected[key]!r}'
+        for key, name in IDENTITY.items()
+        if meta.get(key) is not None
+        and expected.get(key) is not None
+        and meta[key] != expected[key]
+    ]
+    if differing:
+        subset = expected.get('subset')
+        elsewhere = meta.get('subset') not in (None, subset) and subset is not None
+        way_out = ', or pass --any-subset' if elsewhere and len(differing) == 1 else ''
+        raise CheckpointError(
+            f'{source}: {"; ".join(differing)}. Use the config that the checkpoint was trained '
+            f'with{way_out}'
+        )
+
+
+def check_state(
+    state: Mapping[str, Tensor],
+    model: nn.Module,
+    source: str | Path,
+    *,
+    allow_nonfinite: bool = False,
+) -> None:
+    """Compare weights with a model: keys, shapes, and that every value is a number.
+
+    Raises:
+        CheckpointError: one message, with the keys counted by module.
+    """
+    own = model.state_dict()
+    missing = [key for key in own if key not in state]
+    unexpected = [key for key in state if key not in own]
+    shapes = [
+        f'{key} {tuple(state[key].shape)} in the file, {tuple(own[key].shape)} in the model'
+        for key in own
+        if key in state and state[key].shape != own[key].shape
+    ]
+    lines = []
+    if missing:
+        lines.append(f'{len(missing)} keys of the model are missing in the file: {_group(missing)}')
+    if unexpected:
+        hint = nearest(unexpected[0], missing)
+        lines.append(
+            f'{len(unexpected)} keys of the file are not in the model: {_group(unexpected)}{hint}'
+        )
+    if shapes:
+        lines.append(f'{len(shapes)} keys have another shape: {examples(shapes)}')
+    if lines:
+        raise CheckpointError(
+            f'{source}: does not fit the model of this config; nothing was loaded.\n  '
+            + '\n  '.join(lines)
+        )
+    bad = [] if allow_nonfinite else nonfinite_keys(state)
+    if bad:
+        raise CheckpointError(
+            f'{source}: {len(bad)} tensors hold NaN or infinite values: {_group(bad)}; the '
+            'training diverged, use an earlier checkpoint'
+        )
+
+
+def nonfinite_keys(state: Mapping[str, Tensor]) -> list[str]:
+    """Keys whose tensors hold NaN or an infinite value."""
+    return [
+        key
+        for key, value in state.items()
+        if value.is_floating_point() and not bool(torch.isfinite(value).all())
+    ]
+
+
+def _adapt(
+    state: dict[str, Tensor], expected: Mapping[str, Any], source: str | Path
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Rename the keys of a published code base, if they are one's; else leave them."""
+    from avsbench.checkpoint.adapter import find_adapter  # its package imports the adapters
+
+    adapter = find_adapter(state.keys())
+    if adapter is None:
+        return state, {}
+    check_identity({'head': adapter.head}, expected, source)
+    state, dropped = adapter.to_own(state)
+    return state, {'layout': adapter.name, 'dropped': dropped}
+
+
+def _group(keys: list[str]) -> str:
+    """'decode_head.query_generator (10), backbone.stage1 (2)'."""
+    counts = Counter('.'.join(key.split('.')[:2]) for key in keys)
+    return examples(f'{name} ({count})' for name, count in counts.most_common())

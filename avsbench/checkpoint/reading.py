@@ -1,0 +1,162 @@
+"""Reading checkpoint files without running anything that they bring along.
+
+A checkpoint is a pickle, and a pickle can run commands. Files are therefore read with torch's
+restricted unpickler, which knows tensors and plain data only. There is no second attempt without
+it: `trust=True` (`--trust-checkpoint` on the command line) is the one way to read anything else.
+"""
+
+import hashlib
+import pickletools
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from avsbench.utils.errors import CheckpointError, examples, nearest
+
+
+def read_checkpoint(path: str | Path, *, trust: bool = False, mmap: bool = False) -> dict:
+    """Read a checkpoint file on the CPU.
+
+    Args:
+        path: a file of `torch.save`, or `.safetensors` where that package is installed.
+        trust: unpickle without restriction, which runs whatever code the file contains.
+        mmap: leave the tensors on disk until they are used; for a look at `meta`.
+
+    Returns:
+        What was saved; a `.safetensors` file as `{'state_dict': ..., 'meta': ...}`.
+
+    Raises:
+        CheckpointError: missing, damaged, something else than a checkpoint, or refused.
+    """
+    path = Path(path)
+    check_file(path)
+    if path.suffix == '.safetensors':
+        return _read_safetensors(path)
+    is_zip = _check_content(path)
+    try:
+        checkpoint = torch.load(
+            str(path), map_location='cpu', weights_only=not trust, mmap=mmap and is_zip
+        )
+    except Exception as error:
+        raise CheckpointError(_unreadable(path, error)) from error
+    if not isinstance(checkpoint, Mapping):
+        raise CheckpointError(
+            f'{path}: holds a {type(checkpoint).__name__}, expected a dict of weights, or one '
+            "with the weights under 'state_dict' or 'model'"
+        )
+    return dict(checkpoint)
+
+
+def check_file(path: str | Path) -> None:
+    """Check that a checkpoint file is there, without reading it.
+
+    Raises:
+        CheckpointError: no such file, a directory, or an empty file.
+    """
+    path = Path(path)
+    if path.is_dir():
+        names = sorted(p.name for p in path.glob('*.pth'))
+        found = f'; it holds {examples(names)}' if names else ''
+        raise CheckpointError(f'{path}: is a directory, expected a checkpoint file{found}')
+    if not path.exists():
+        names = sorted(p.name for p in path.parent.glob('*')) if path.parent.is_dir() else []
+        raise CheckpointError(f'{path}: no such checkpoint file{nearest(path.name, names)}')
+    if path.stat().st_size == 0:
+        raise CheckpointError(f'{path}: the file is empty; download or save it again')
+
+
+def sha256_of(path: str | Path) -> str:
+    """SHA-256 of a file's content, 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _check_content(path: Path) -> bool:
+    """Tell what else it may be; return whether it is a zip archive, torch's usual format."""
+    with open(path, 'rb') as file:
+        head = file.read(512).lstrip()
+    if head.startswith(b'<'):
+        raise CheckpointError(
+            f'{path}: is a web page, not a checkpoint: the download was answered with an error '
+            'or quota page'
+        )
+    if head.startswith(b'version https://git-lfs'):
+        raise CheckpointError(
+            f'{path}: is a git-lfs pointer, not the file itself; run `git lfs pull`'
+        )
+    if not head.startswith((b'PK', b'\x80')):
+        raise CheckpointError(f'{path}: not a checkpoint: neither a zip archive nor a pickle')
+    if head.startswith(b'PK'):
+        _check_archive(path)
+        return True
+    return False
+
+
+def _check_archive(path: Path) -> None:
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(
+            f'{path}: the file is truncated (a zip archive without its end); copy or download it '
+            'again'
+        )
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+        is_program = any(name.endswith('/constants.pkl') for name in archive.namelist())
+    if unpacked > 2 * path.stat().st_size:
+        raise CheckpointError(
+            f'{path}: {path.stat().st_size} bytes would unpack to {unpacked}; checkpoints are '
+            'not compressed, so this is none'
+        )
+    if is_program:
+        raise CheckpointError(f'{path}: is a TorchScript program, expected a dict of weights')
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    text = str(error)
+    refused = re.search(r'(?:GLOBAL|Unsupported global: GLOBAL) ([\w.]+)', text)
+    if refused:
+        return (
+            f'{path}: refused: it calls {refused.group(1)!r} while loading, and only tensors and '
+            'plain data are allowed. If you trust its origin, pass --trust-checkpoint'
+        )
+    called = _globals_of_pickle(path)
+    if called:
+        return f'{path}: refused: a pickle, not a file of torch.save, that calls {examples(called)}'
+    reason = text.split('WeightsUnpickler error:')[-1].strip()
+    first = reason.splitlines()[0] if reason else type(error).__name__
+    return f'{path}: not a file of torch.save, or damaged ({first})'
+
+
+def _globals_of_pickle(path: Path) -> list[str]:
+    """What a bare pickle imports, read from its opcodes without running it."""
+    found, strings = [], []
+    try:
+        with open(path, 'rb') as file:
+            for opcode, argument, _ in pickletools.genops(file):
+                if 'UNICODE' in opcode.name:
+                    strings.append(argument)
+                elif opcode.name == 'GLOBAL':
+                    found.append(argument.replace(' ', '.'))
+                elif opcode.name == 'STACK_GLOBAL':
+                    found.append('.'.join(strings[-2:]))
+    except ValueError:  # a zip archive, or damaged: what was found before still counts
+        pass
+    return found
+
+
+def _read_safetensors(path: Path) -> dict:
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError as error:
+        raise CheckpointError(f'{path}: needs the package safetensors (pip install it)') from error
+    try:
+        with safe_open(path, framework='pt') as file:
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return {'state_dict': state, 'meta': dict(file.metadata() or {})}
+    except SafetensorError as error:
+        raise CheckpointError(f'{path}: not a safetensors file, or damaged ({error})') from error

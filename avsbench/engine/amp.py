@@ -1,0 +1,61 @@
+"""Mixed precision, on GPUs and on the CPU, which mmengine's own wrapper refuses."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper
+from torch import nn
+from torch.optim import Optimizer
+
+from avsbench.registry import OPTIM_WRAPPERS
+from avsbench.utils.errors import ConfigError
+
+
+@OPTIM_WRAPPERS.register_module()
+class CPUAmpOptimWrapper(OptimWrapper):
+    """Run the forward pass in bfloat16 where PyTorch's CPU autocast allows it.
+
+    bfloat16 has the range of float32, so the loss needs no scaling.
+
+    Args:
+        optimizer: Steps in float32.
+        accumulative_counts: Iterations whose gradients are added before a step.
+        clip_grad: Arguments of `torch.nn.utils.clip_grad_norm_` or, with `type='value'`,
+            `clip_grad_value_`.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        accumulative_counts: int = 1,
+        clip_grad: dict | None = None,
+    ) -> None:
+        super().__init__(optimizer, accumulative_counts, clip_grad)
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """The context of a step's forward pass."""
+        with super().optim_context(model), torch.autocast('cpu', torch.bfloat16):
+            yield
+
+
+def use_amp(cfg: Config) -> None:
+    """Change the optimizer wrapper of a config to mixed precision, in place.
+
+    float16 with a scaled loss where there is CUDA, bfloat16 on the CPU.
+
+    Raises:
+        ConfigError: the config has a wrapper of another kind already.
+    """
+    wrapper = 'AmpOptimWrapper' if torch.cuda.is_available() else 'CPUAmpOptimWrapper'
+    present = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if present not in ('OptimWrapper', wrapper):
+        raise ConfigError(
+            f'{cfg.filename}: --amp replaces optim_wrapper.type OptimWrapper, but it is {present}'
+        )
+    cfg.optim_wrapper.type = wrapper
+    if wrapper == 'CPUAmpOptimWrapper' and os.environ.get('RANK', '0') == '0':
+        print('--amp: no CUDA here, so bfloat16 autocast of the CPU is used')

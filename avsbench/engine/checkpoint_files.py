@@ -1,0 +1,110 @@
+"""Checkpoint files of a run: written so that a kill never costs one, and found again."""
+
+import os
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from avsbench.checkpoint.loading import read_checkpoint
+from avsbench.utils.errors import CheckpointError
+
+TEMPORARY_SUFFIX = '.tmp'
+
+
+def save_atomically(checkpoint: dict[str, Any], path: str | Path) -> None:
+    """Write a checkpoint under a temporary name, check that it is whole, then rename it.
+
+    Whatever happens before the rename, an older file of the same name stays as it was.
+
+    Args:
+        checkpoint: plain data, see `training_state.to_plain`.
+        path: where it is to be; the directory exists.
+
+    Raises:
+        CheckpointError: it can't be written, for instance because the disk is full.
+    """
+    path = Path(path)
+    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    try:
+        with open(temporary, 'wb') as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        if not zipfile.is_zipfile(temporary):
+            raise OSError('what was written is not a whole file')
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:  # torch's writer reports a full disk as RuntimeError
+        written = temporary.stat().st_size if temporary.exists() else 0
+        temporary.unlink(missing_ok=True)
+        free = shutil.disk_usage(path.parent).free if path.parent.is_dir() else 0
+        raise CheckpointError(
+            f'{path}: could not be saved ({error}); {written} bytes were written, {free} are free '
+            'on that disk. Checkpoints saved before are untouched; make room and use --resume'
+        ) from error
+    _sync_directory(path.parent)
+
+
+def newest_checkpoint(work_dir: str | Path) -> tuple[Path | None, list[str]]:
+    """The newest whole checkpoint of a run that a training can go on from.
+
+    Files are told apart by the time stored inside, so copying or moving the directory changes
+    nothing; weights saved without the optimizer (the best checkpoint) don't count.
+
+    Returns:
+        Its path, or None; and a remark on each file that was passed over, for the log.
+
+    Raises:
+        CheckpointError: there are checkpoints, but none can be read; starting anew would replace
+            them.
+    """
+    best, best_time, damaged = None, float('-inf'), []
+    for path in sorted(Path(work_dir).glob('*.pth')):
+        if path.is_symlink():
+            continue
+        try:
+            checkpoint = read_checkpoint(path, mmap=True)
+        except CheckpointError as error:
+            damaged.append(str(error))
+            continue
+        meta = checkpoint.get('meta')
+        if 'optimizer' not in checkpoint or not isinstance(meta, dict) or 'saved_at' not in meta:
+            continue
+        if meta['saved_at'] > best_time:
+            best, best_time = path, meta['saved_at']
+    if damaged and best is None:
+        raise CheckpointError(
+            'no checkpoint to resume from can be read; move these away to start anew:\n  '
+            + '\n  '.join(damaged)
+        )
+    unfinished = sorted(Path(work_dir).glob(f'*.pth{TEMPORARY_SUFFIX}'))
+    return best, damaged + [
+        f'{path}: left over from a save that was cut off' for path in unfinished
+    ]
+
+
+def link_atomically(target: Path, link: Path) -> None:
+    """Let `link` point to `target` in the same directory, replacing an older link."""
+    temporary = link.with_name(link.name + TEMPORARY_SUFFIX)
+    temporary.unlink(missing_ok=True)
+    try:
+        temporary.symlink_to(target.name)
+    except OSError:  # a file system without symbolic links
+        shutil.copyfile(target, temporary)
+    os.replace(temporary, link)
+
+
+def _sync_directory(folder: Path) -> None:
+    """Make a rename durable, where directories can be synced."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)

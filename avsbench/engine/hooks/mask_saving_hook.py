@@ -1,0 +1,143 @@
+"""Writes the predicted masks of a test as pictures."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import barrier, get_rank
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from avsbench.registry import HOOKS
+from avsbench.structures import AVSDataSample
+from avsbench.utils.errors import ConfigError, DataError, examples
+
+
+@HOOKS.register_module()
+class MaskSavingHook(Hook):
+    """Save each predicted mask of a test under the name of its frame, at the frame's own size.
+
+    The masks of a clip go to `<out_dir>/<clip_id>/<file name of the frame>.png`. Binary masks
+    hold 0 and 255; semantic ones hold the class index and the palette of the data set. Binary
+    logits are enlarged bilinearly before the threshold, semantic masks by nearest neighbour.
+    Frames that only fill up a clip are left out.
+
+    Args:
+        out_dir: folder of the masks.
+        overwrite: replace masks that are already there. Without it a folder that holds any PNG
+            is refused before the test starts.
+    """
+
+    def __init__(self, out_dir: str, overwrite: bool = False) -> None:
+        self.out_dir = Path(out_dir)
+        self.overwrite = overwrite
+        self._written: dict[Path, int] = {}
+
+    def before_test(self, runner: Runner) -> None:
+        """Look at the folder before anything is computed.
+
+        Raises:
+            DataError: it holds masks already, or is no folder.
+        """
+        self._written.clear()
+        if self.out_dir.exists() and not self.out_dir.is_dir():
+            raise DataError(f'{self.out_dir}: is a file, expected a folder for the masks')
+        if not self.overwrite:
+            found = [str(p.relative_to(self.out_dir)) for p in self.out_dir.glob('**/*.png')]
+            if found:
+                raise DataError(
+                    f'{self.out_dir}: already holds {len(found)} masks ({examples(sorted(found))}) '
+                    f'and nothing is written over; choose another folder, or set overwrite=True'
+                )
+        barrier()  # no process may write before all have looked
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Sequence[AVSDataSample] | None = None,
+    ) -> None:
+        """Save the masks of the clips of one step.
+
+        Raises:
+            DataError: a clip id leads out of the folder, or two frames have one name.
+            ConfigError: semantic masks, but the data set has no palette.
+        """
+        for sample in outputs or ():
+            names = self._names(sample)
+            masks = full_size_masks(sample)[sample.frame_valid.cpu().numpy()]
+            palette = None
+            if sample.seg_logits.shape[1] > 1:
+                palette = _palette(runner.test_dataloader.dataset.metainfo)
+            for name, mask in zip(names, masks, strict=True):
+                self._save(name, mask, palette, sample.sample_idx)
+
+    def after_test(self, runner: Runner) -> None:
+        """Say where the masks are."""
+        runner.logger.info(f'{len(self._written)} masks of this process are in {self.out_dir}')
+
+    def _names(self, sample: AVSDataSample) -> list[Path]:
+        clip = PurePosixPath(sample.clip_id)
+        if clip.is_absolute() or '..' in clip.parts:
+            raise DataError(
+                f'clip id {sample.clip_id!r} leads out of {self.out_dir}: mend it in the csv'
+            )
+        return [self.out_dir / clip / f'{Path(path).stem}.png' for path in sample.frame_paths]
+
+    def _save(self, path: Path, mask: np.ndarray, palette: bytes | None, sample_idx: int) -> None:
+        frame_of = self._written.setdefault(path, sample_idx)
+        if frame_of != sample_idx:
+            raise DataError(
+                f'{path}: clips {frame_of} and {sample_idx} of the data set both have this frame; '
+                f'clip ids must differ'
+            )
+        if palette is None:
+            image = Image.fromarray(mask * np.uint8(255))
+        else:
+            image = Image.fromarray(mask).convert('P')
+            image.putpalette(palette)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f'{path.name}.{get_rank()}.tmp')
+        image.save(temporary, format='PNG')
+        os.replace(temporary, path)
+
+
+def full_size_masks(sample: AVSDataSample) -> np.ndarray:
+    """Predicted masks of a clip at the size of its frames on disk.
+
+    Args:
+        sample: with `seg_logits` (T, K, h, w), `pred_masks` (T, h, w) and `ori_shape` (H, W).
+
+    Returns:
+        (T, H, W) uint8: 0 and 1 where K is 1, else the class index.
+    """
+    size = tuple(sample.ori_shape)
+    if sample.seg_logits.shape[1] == 1:
+        logits = _resize(sample.seg_logits.float(), size, 'bilinear')
+        masks = (logits[:, 0].sigmoid() > 0.5).to(torch.uint8)
+    else:
+        masks = _resize(sample.pred_masks[:, None], size, 'nearest')[:, 0]
+    return masks.cpu().numpy()
+
+
+def _resize(maps: Tensor, size: tuple[int, int], mode: str) -> Tensor:
+    if tuple(maps.shape[2:]) == size:
+        return maps
+    corners = False if mode == 'bilinear' else None
+    return interpolate(maps, size=size, mode=mode, align_corners=corners)
+
+
+def _palette(metainfo: dict) -> bytes:
+    if metainfo.get('palette') is None:
+        raise ConfigError(
+            'MaskSavingHook: the data set has no palette in its metainfo, which semantic masks '
+            'are saved with; add metainfo=dict(palette=[[R, G, B], ...]) to the data set'
+        )
+    return np.asarray(metainfo['palette'], dtype=np.uint8).tobytes()

@@ -1,0 +1,99 @@
+"""Writes down what a run was and what came out."""
+
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from avsbench.checkpoint.loading import sha256_of
+from avsbench.evaluation import format_table
+from avsbench.registry import HOOKS
+from avsbench.utils.config import resolved_text
+from avsbench.utils.env import collect_environment
+from avsbench.utils.files import write_json, write_text
+
+
+@HOOKS.register_module()
+class ReportHook(Hook):
+    """Leave a record of every run in its work dir.
+
+    `<work dir>/<time>/config.py` and `env.json` hold the resolved config and the environment of
+    each run; a training also leaves them in the work dir itself. `results/test_<time>.json` holds
+    the result of a test, `results/val_<time>.json` one entry for each validation of a training;
+    `results/test.json` and `results/val.json` are copies of the latest. The table of a result is
+    printed and logged.
+    """
+
+    priority = 'LOW'
+
+    def __init__(self) -> None:
+        self._validations: list[dict[str, Any]] = []
+
+    def before_run(self, runner: Runner) -> None:
+        """Write config and environment of this run."""
+        if is_main_process():
+            self._describe_run(runner, Path(runner.log_dir))
+
+    def before_train(self, runner: Runner) -> None:
+        """Leave them in the work dir as well, as those of its training."""
+        if is_main_process():
+            self._describe_run(runner, Path(runner.work_dir))
+
+    def after_val_epoch(self, runner: Runner, metrics: Mapping[str, Any] | None = None) -> None:
+        """Add a validation to the list of this run."""
+        if metrics and is_main_process():
+            loader = runner.val_loop.dataloader
+            self._validations.append(self._entry(runner, 'val', metrics, loader))
+            self._write(runner, 'val', self._validations, metrics)
+
+    def after_test_epoch(self, runner: Runner, metrics: Mapping[str, Any] | None = None) -> None:
+        """Write the result of a test."""
+        if metrics and is_main_process():
+            entry = self._entry(runner, 'test', metrics, runner.test_loop.dataloader)
+            self._write(runner, 'test', entry, metrics)
+
+    def _describe_run(self, runner: Runner, folder: Path) -> None:
+        write_text(folder / 'config.py', resolved_text(runner.cfg))
+        write_json(folder / 'env.json', collect_environment())
+
+    def _write(self, runner: Runner, kind: str, content: Any, metrics: Mapping[str, Any]) -> None:
+        folder = Path(runner.work_dir, 'results')
+        path = folder / f'{kind}_{runner.timestamp}.json'
+        write_json(path, content)
+        write_json(folder / f'{kind}.json', content)
+        runner.logger.info(f'results in {path}\n{format_table(metrics)}')
+
+    def _entry(
+        self, runner: Runner, kind: str, metrics: Mapping[str, Any], loader: DataLoader
+    ) -> dict[str, Any]:
+        training = runner.message_hub.get_info('max_epochs') is not None
+        checkpoint = None if training else getattr(runner, 'loaded_checkpoint', None)
+        dataset = loader.dataset
+        return {
+            'kind': kind,
+            'subset': runner.cfg.get('subset'),
+            'metrics': dict(metrics),
+            'config_file': runner.cfg.filename,
+            'checkpoint': checkpoint,
+            'checkpoint_sha256': sha256_of(checkpoint) if checkpoint else None,
+            'epoch': runner.epoch if training else None,
+            'data': dataset.summary() if hasattr(dataset, 'summary') else {'clips': len(dataset)},
+            'batch_size': loader.batch_size,
+            'num_processes': runner.world_size,
+            'seed': runner.seed,
+            'date': datetime.datetime.now().astimezone().isoformat(timespec='seconds'),
+            'missing_pretrained': _missing_pretrained(runner),
+            'run': str(runner.log_dir),
+        }
+
+
+def _missing_pretrained(runner: Runner) -> list[str]:
+    """Weight files that the training should have started from, as far as the model tells."""
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return list(getattr(model, 'missing_pretrained', []))

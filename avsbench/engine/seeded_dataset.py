@@ -1,0 +1,62 @@
+"""Random numbers of a training set that depend on nothing but seed, epoch and sample."""
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, get_worker_info
+
+from avsbench.engine.training_state import rng_state, set_rng_state
+from avsbench.registry import DATASETS
+
+
+class SeededDataset(Dataset):
+    """A data set whose samples are made with generators seeded for each of them.
+
+    What a transform draws (from Python, numpy or torch) then differs between epochs, but not
+    between runs, numbers of workers, or an interrupted and an uninterrupted training. mmengine
+    seeds the workers of every epoch with the same numbers instead.
+
+    Until `set_epoch` is called, samples are made with the generators as they are.
+
+    Args:
+        dataset: Any data set, or its config; its attributes show through.
+        seed: Of the run.
+    """
+
+    def __init__(self, dataset: Dataset | dict, seed: int) -> None:
+        self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+        self.seed = seed
+        # In shared memory, so that workers which outlive an epoch see the next one.
+        self._epoch = torch.full((1,), -1, dtype=torch.int64).share_memory_()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == 'dataset':  # not there yet while a worker unpickles this object
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        epoch = int(self._epoch)
+        if epoch < 0:
+            return self.dataset[index]
+        before = None if get_worker_info() else rng_state()
+        self._seed_generators(epoch, index)
+        try:
+            return self.dataset[index]
+        finally:
+            if before is not None:
+                set_rng_state(before)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Seed the samples from now on, for this epoch (counted from 0)."""
+        self._epoch.fill_(epoch)
+
+    def _seed_generators(self, epoch: int, index: int) -> None:
+        words = np.random.SeedSequence((self.seed, epoch, index)).generate_state(6)
+        random.seed(int(words[0]))
+        np.random.seed(words[1:5])
+        torch.random.default_generator.manual_seed(int(words[5]))  # leaves the GPU's alone

@@ -1,0 +1,294 @@
+"""Which keys a part of a config may have: those that the class it names, or its reader, accepts.
+
+mmengine builds a config lazily and reports a wrong key as a bare TypeError, if at all. The
+functions here answer before anything is built: which registry a `type` is looked up in, and
+which arguments the class takes.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import (
+    DATA_SAMPLERS,
+    EVALUATOR,
+    FUNCTIONS,
+    LOG_PROCESSORS,
+    LOOPS,
+    MODEL_WRAPPERS,
+    OPTIMIZERS,
+    PARAM_SCHEDULERS,
+    VISBACKENDS,
+    Registry,
+)
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, LogProcessor, TestLoop, ValLoop
+from mmengine.utils.dl_utils import set_multi_processing
+from torch.utils.data import DataLoader
+
+from avsbench import registry as own
+from avsbench.utils.errors import ConfigError, nearest
+
+DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+EVALUATORS = ('val_evaluator', 'test_evaluator')
+LOOP_KEYS = ('train_cfg', 'val_cfg', 'test_cfg')
+
+# Keys of dicts that are no constructor's arguments; the readers are mmengine's runner and
+# optimizer constructor.
+_PLAIN_DICTS = {
+    ('env_cfg',): {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
+    ('env_cfg', 'mp_cfg'): set(inspect.signature(set_multi_processing).parameters)
+    - {'distributed'},
+    ('env_cfg', 'dist_cfg'): {'backend', 'timeout'},
+    ('randomness',): {'seed', 'diff_rank_seed', 'deterministic'},
+    ('auto_scale_lr',): {'base_batch_size', 'enable'},
+    ('optim_wrapper', 'paramwise_cfg'): {
+        'custom_keys',
+        'bias_lr_mult',
+        'bias_decay_mult',
+        'norm_decay_mult',
+        'flat_decay_mult',
+        'dwconv_decay_mult',
+        'dcn_offset_lr_mult',
+        'bypass_duplicate',
+    },
+}
+
+
+class _Anything(set):
+    """The keys of a dict whose keys are free names."""
+
+    def __contains__(self, item: object) -> bool:
+        return True
+
+
+ANYTHING = _Anything()
+
+
+def accepted_at(cfg: Config, path: tuple[str, ...]) -> set[str] | None:
+    """Keys that the dict at a path may have.
+
+    Args:
+        cfg: the whole config.
+        path: keys from the top; list items by their index as text.
+
+    Returns:
+        The names, `ANYTHING` where names are free, or None where nothing is known about the dict.
+    """
+    node = _node_at(cfg, path)
+    if not isinstance(node, dict):
+        return None
+    if path == ('default_hooks',):
+        return ANYTHING
+    if path[:2] == ('optim_wrapper', 'paramwise_cfg'):
+        return _paramwise_keys(cfg, path)
+    if path in _PLAIN_DICTS:
+        return _PLAIN_DICTS[path]
+    if len(path) == 1 and path[0] in DATALOADERS:
+        return _dataloader_keys()
+    constructor = _constructor(node, path)
+    if constructor is None:
+        return None
+    names, is_open = arguments(constructor)
+    if is_open:
+        return ANYTHING
+    return names - _injected(path) | {'type', '_scope_'} | _extra_keys(path)
+
+
+def check_arguments(cfg: Config) -> None:
+    """Check types and keys of everything but the model, whose parts are checked when built.
+
+    Raises:
+        ConfigError: an unknown type or argument, with the nearest valid name.
+    """
+    for path, node in _dicts(cfg._cfg_dict):
+        if path[0] == 'model':
+            continue
+        where = f'{cfg.filename}: {".".join(path)}'
+        registry = EVALUATOR if 'metrics' in node else registry_of(path)
+        if registry is not None and isinstance(node.get('type'), str):
+            if _lookup(registry, node['type']) is None:
+                raise ConfigError(unknown_type(where, node['type'], registry))
+        accepted = accepted_at(cfg, path)
+        if accepted is None:
+            continue
+        for key in node:
+            if key not in accepted:
+                raise ConfigError(
+                    f'{where}: unknown key {key!r}{nearest(key, sorted(accepted))}\n'
+                    f'  valid keys: {", ".join(sorted(accepted - {"_scope_"}))}'
+                )
+
+
+def arguments(constructor: Callable[..., Any]) -> tuple[set[str], bool]:
+    """Names of the arguments of a class or function, and whether it takes any other name too.
+
+    Where a class passes `**kwargs` on, the arguments of its base classes count as its own.
+    """
+    names = {parameter.name for parameter in _parameters(constructor)}
+    return names, all(_takes_any(signature) for signature in _signatures(constructor))
+
+
+def describe_arguments(constructor: Callable[..., Any]) -> str:
+    """The arguments as 'name: type = default', one list for an error message."""
+    parts: dict[str, str] = {}
+    for parameter in _parameters(constructor):
+        text = parameter.name
+        if parameter.annotation is not parameter.empty:
+            text += f': {inspect.formatannotation(parameter.annotation)}'
+        required = parameter.default is parameter.empty
+        text += ' (required)' if required else f' = {parameter.default!r}'
+        parts.setdefault(parameter.name, text)
+    return ', '.join(parts.values()) or 'nothing'
+
+
+def required_arguments(constructor: Callable[..., Any]) -> list[str]:
+    """Names of the arguments without a default."""
+    return [p.name for p in _parameters(constructor) if p.default is p.empty]
+
+
+def registry_of(path: tuple[str, ...]) -> Registry | None:
+    """The registry in which the `type` of the dict at a path is looked up."""
+    top, last = path[0], [part for part in path if not part.isdigit()][-1]
+    if top in DATALOADERS:
+        if last in ('sampler', 'batch_sampler'):
+            return DATA_SAMPLERS
+        if last in ('collate_fn', 'worker_init_fn'):
+            return FUNCTIONS
+        if len(path) == 1:
+            return None
+        return own.TRANSFORMS if {'pipeline', 'transforms'} & set(path) else own.DATASETS
+    if last == 'vis_backends':
+        return VISBACKENDS
+    if last == 'optimizer':
+        return OPTIMIZERS
+    by_top = dict.fromkeys(EVALUATORS, own.METRICS) | dict.fromkeys(LOOP_KEYS, LOOPS)
+    by_top |= {
+        'model': own.MODELS,
+        'optim_wrapper': own.OPTIM_WRAPPERS,
+        'param_scheduler': PARAM_SCHEDULERS,
+        'default_hooks': own.HOOKS,
+        'custom_hooks': own.HOOKS,
+        'visualizer': own.VISUALIZERS,
+        'log_processor': LOG_PROCESSORS,
+        'model_wrapper_cfg': MODEL_WRAPPERS,
+    }
+    return by_top.get(top)
+
+
+def unknown_type(where: str, name: str, registry: Registry) -> str:
+    """Message for a `type` that a registry doesn't have, with the nearest one that it has."""
+    names: set[str] = set()
+    level: Registry | None = registry
+    while level is not None:
+        names |= set(level.module_dict)
+        level = level.parent
+    hint = nearest(name, sorted(names))
+    own_names = ', '.join(sorted(registry.module_dict))
+    return f'{where}: unknown type {name!r}{hint}\n  registered as {registry.name}: {own_names}'
+
+
+def _constructor(node: dict, path: tuple[str, ...]) -> Callable[..., Any] | None:
+    kind = node.get('type')
+    if kind is None:
+        defaults = {
+            'val_cfg': ValLoop,
+            'test_cfg': TestLoop,
+            'log_processor': LogProcessor,
+            'optim_wrapper': _lookup(own.OPTIM_WRAPPERS, 'OptimWrapper'),
+            'train_cfg': EpochBasedTrainLoop if node.get('by_epoch') else IterBasedTrainLoop,
+        }
+        return defaults.get(path[0]) if len(path) == 1 else None
+    if callable(kind):
+        return kind
+    registry = EVALUATOR if 'metrics' in node else registry_of(path)
+    return _lookup(registry, kind) if registry is not None else None
+
+
+def _lookup(registry: Registry, name: str) -> Any:
+    """`registry.get`, without its KeyError for an unknown scope."""
+    try:
+        return registry.get(name)
+    except KeyError:
+        return None
+
+
+def _injected(path: tuple[str, ...]) -> set[str]:
+    """Arguments that the runner fills in itself, so that a config doesn't."""
+    if path[0] in LOOP_KEYS:
+        return {'runner', 'dataloader', 'evaluator'}
+    if path[0] == 'param_scheduler':
+        return {'optimizer'}
+    if path[-1] == 'optimizer':
+        return {'params'}
+    return set()
+
+
+def _extra_keys(path: tuple[str, ...]) -> set[str]:
+    """Keys that mmengine takes out of a dict before it builds the class from the rest."""
+    if path == ('train_cfg',):
+        return {'by_epoch'}
+    if path == ('optim_wrapper',):
+        return {'optimizer', 'constructor', 'paramwise_cfg'}
+    if path[0] == 'param_scheduler':
+        return {'convert_to_iter_based'}
+    if path[0] in ('default_hooks', 'custom_hooks'):
+        return {'priority'}
+    return set()
+
+
+def _paramwise_keys(cfg: Config, path: tuple[str, ...]) -> set[str]:
+    if 'constructor' in cfg.optim_wrapper or path[2:] == ('custom_keys',):
+        return ANYTHING
+    if path[2:3] == ('custom_keys',):
+        return {'lr_mult', 'decay_mult'}
+    return _PLAIN_DICTS[path]
+
+
+def _dataloader_keys() -> set[str]:
+    names = set(inspect.signature(DataLoader.__init__).parameters) - {'self'}
+    return names | {'num_batch_per_epoch'}
+
+
+def _signatures(constructor: Callable[..., Any]) -> list[inspect.Signature]:
+    """The constructor's signature; those of base classes too, as far as `**kwargs` reaches."""
+    if not inspect.isclass(constructor):
+        return [inspect.signature(constructor)]
+    found = []
+    for cls in constructor.__mro__[:-1]:
+        if '__init__' in cls.__dict__:
+            found.append(inspect.signature(cls.__init__))
+            if not _takes_any(found[-1]):
+                return found
+    return found or [inspect.Signature()]
+
+
+def _parameters(constructor: Callable[..., Any]) -> Iterator[inspect.Parameter]:
+    """All arguments that can be given by name, without `self`."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    for signature in _signatures(constructor):
+        for parameter in signature.parameters.values():
+            if parameter.kind in kinds and parameter.name != 'self':
+                yield parameter
+
+
+def _takes_any(signature: inspect.Signature) -> bool:
+    return any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+
+
+def _node_at(cfg: Config, path: tuple[str, ...]) -> Any:
+    node: Any = cfg._cfg_dict
+    for part in path:
+        node = node[part] if isinstance(node, dict) else node[int(part)]
+    return node
+
+
+def _dicts(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict]]:
+    """Every dict below a node, with its path; the node itself is left out."""
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in items:
+        here = (*path, str(key))
+        if isinstance(value, dict):
+            yield here, value
+        if isinstance(value, dict | list | tuple):
+            yield from _dicts(value, here)

@@ -1,0 +1,48 @@
+"""Fixtures that several test folders use: a run with a toy network on toy clips."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TOY_FOLDER = ROOT / 'tests' / 'test_engine'
+sys.path.insert(0, str(TOY_FOLDER))  # for `toy`, which a config imports by name
+
+
+@pytest.fixture
+def toy_config(tmp_path: Path) -> Path:
+    """A config file for the toy network of test_engine/toy.py, three epochs of four steps."""
+    path = tmp_path / 'toy.py'
+    path.write_text((TOY_FOLDER / 'toy_config.py.txt').read_text().replace('ROOT', str(ROOT)))
+    return path
+
+
+@pytest.fixture
+def run_script(tmp_path: Path):
+    """Run a script of the repository in `tmp_path`; returns the finished process."""
+
+    def run(*arguments: str, timeout: float = 240, **environment: str):
+        variables = {**os.environ, 'PYTHON': sys.executable, 'OMP_NUM_THREADS': '1'}
+        variables['PYTHONPATH'] = f'{ROOT}{os.pathsep}{TOY_FOLDER}'
+        variables.update(environment)
+        command = [str(arguments[0]), *map(str, arguments[1:])]
+        if command[0].endswith('.sh'):
+            command = ['bash', str(ROOT / command[0]), *command[1:]]
+        elif command[0] == 'python':
+            command[0] = sys.executable
+        elif command[0].endswith('.py'):
+            command = [sys.executable, str(ROOT / command[0]), *command[1:]]
+        return subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+        )
+
+    return run

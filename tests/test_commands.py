@@ -1,0 +1,287 @@
+"""train.sh and test.sh from end to end: what they write, and what they say on mistakes."""
+
+import itertools
+import json
+import os
+import runpy
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from avsbench.synthetic import generate
+
+ROOT = Path(__file__).resolve().parents[1]
+QUIET = ('--cfg-options', 'log_level=WARNING')
+_numbers = itertools.count()
+
+
+def _errors(text: str) -> list[str]:
+    """The lines of stderr that the commands write themselves."""
+    return [line for line in text.splitlines() if line.startswith(('error:', 'Traceback'))]
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """Run train.py or test.py in this process, in `tmp_path`: exit code, stdout, stderr."""
+
+    def run(script: str, *arguments: object) -> tuple[int, str, str]:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, 'argv', [script, *map(str, arguments)])
+        # Logger and message hub are global, and named by the second.
+        start = 1e9 + 60 * next(_numbers)
+        monkeypatch.setattr(time, 'localtime', lambda *_: time.gmtime(start))
+        with pytest.raises(SystemExit) as caught:
+            runpy.run_path(str(ROOT / script), run_name='__main__')
+        return (caught.value.code, *capsys.readouterr())
+
+    return run
+
+
+class TestOneProcess:
+    """With the toy network: every path through the scripts in seconds."""
+
+    def test_train_and_test(self, run_script, call, toy_config, tmp_path):
+        finished = run_script('train.sh', 's4', toy_config)
+        assert finished.returncode == 0, finished.stderr
+        work_dir = tmp_path / 'work_dir' / 's4' / 'toy'
+        assert {'epoch_3.pth', 'best_mIoU.pth', 'config.py', 'env.json', 'results'} <= set(
+            os.listdir(work_dir)
+        )
+
+        finished = run_script('test.sh', 's4', toy_config, work_dir / 'best_mIoU.pth')
+        assert finished.returncode == 0, finished.stderr
+        assert 'protocol' in finished.stdout and 'results/test_' in finished.stdout
+        result = json.loads((work_dir / 'results' / 'test.json').read_text())
+        assert 0 <= result['metrics']['mIoU'] <= 1
+        # The config of the training is not replaced by that of the test.
+        assert 'max_epochs=3' in (work_dir / 'config.py').read_text()
+
+        code, out, _ = call('train.py', 's4', toy_config, '--resume')
+        assert code == 0 and 'nothing to do' in out
+        options = ('--cfg-options', 'train_cfg.max_epochs=4')
+        code, out, _ = call('train.py', 's4', toy_config, '--amp', '--resume', *options)
+        assert code == 0 and '--amp: no CUDA here' in out
+        assert (work_dir / 'epoch_4.pth').exists()
+
+    def test_config_that_a_run_has_left(self, call, toy_config, tmp_path):
+        """The resolved config trains on its own, and gives the same."""
+        assert call('train.py', 's4', toy_config, '--work-dir', 'first', *QUIET)[0] == 0
+        copy = tmp_path / 'first' / 'config.py'
+        assert call('train.py', 's4', copy, '--work-dir', 'again', *QUIET)[0] == 0
+        one, other = (
+            torch.load(tmp_path / name / 'epoch_3.pth', weights_only=True)['state_dict']
+            for name in ('first', 'again')
+        )
+        assert all(torch.equal(one[key], other[key]) for key in one)
+
+    @pytest.mark.parametrize(
+        ('arguments', 'message'),
+        [
+            (('ms3',), "the command says 'ms3', but toy.py is a config for 's4'"),
+            (('s4', '--resume', 'x.pth'), 'x.pth: no such checkpoint file'),
+            (
+                ('s4', '--cfg-options', 'train_cfg.max_epoch=1'),
+                "train_cfg has no key 'max_epoch'; did you mean 'max_epochs'",
+            ),
+            (('s4', '--cfg-options', 'train_cfg'), 'expected key=value'),
+            (
+                ('s4', '--cfg-options', 'model.decode_head.type=ToyHed'),
+                "model.decode_head: unknown type 'ToyHed'; did you mean 'ToyHead'",
+            ),
+            (
+                ('s4', '--cfg-options', 'train_dataloader.dataset.broken=3'),
+                'clip_3.png: truncated',
+            ),
+            (
+                (
+                    's4',
+                    '--cfg-options',
+                    'train_dataloader.dataset.broken=3',
+                    'train_dataloader.num_workers=2',
+                ),
+                'clip_3.png: truncated',
+            ),
+        ],
+    )
+    def test_one_clear_error(self, call, toy_config, arguments, message):
+        code, _, err = call('train.py', arguments[0], 'toy.py', *arguments[1:])
+        assert code == 2
+        assert len(_errors(err)) == 1 and message in _errors(err)[0]
+
+    def test_missing_config(self, run_script, toy_config):
+        finished = run_script('train.sh', 's4', 'ty.py')
+        assert finished.returncode == 2
+        assert _errors(finished.stderr) == [
+            "error: ty.py: no such config file; did you mean 'toy.py'?"
+        ]
+
+    def test_checkpoint_that_is_none(self, call, toy_config, tmp_path):
+        code, _, err = call('test.py', 's4', 'toy.py', 'nowhere.pth')
+        assert code == 2 and _errors(err) == ['error: nowhere.pth: no such checkpoint file']
+        (tmp_path / 'page.pth').write_text('<html>')
+        code, _, err = call('test.py', 's4', 'toy.py', 'page.pth')
+        assert code == 2 and 'page.pth: is a web page' in err
+
+    def test_help(self, call):
+        for script, words in (
+            ('train', ('--resume', '--amp', '--cfg-options', 'example: GPUS=2')),
+            ('test', ('--save-masks', '--overwrite', '--trust-checkpoint', 'checkpoint')),
+        ):
+            code, out, _ = call(f'{script}.py', '--help')
+            assert code == 0 and out.startswith(f'usage: {script}.sh')
+            assert all(word in out for word in words)
+
+    def test_plain_checkout(self, run_script, toy_config, tmp_path):
+        """Without an installed package, from another folder, with spaces in the names."""
+        checkout = tmp_path / 'a check out'
+        checkout.mkdir()
+        for name in ('avsbench', 'config'):
+            shutil.copytree(ROOT / name, checkout / name)
+        for name in ('train.py', 'train.sh'):
+            shutil.copy(ROOT / name, checkout)
+        (checkout / 'avsbench' / 'version.py').write_text("__version__ = '9.9.9'\n")
+        script = checkout / 'train.sh'
+        options = ('--work-dir', 'out dir', *QUIET)
+        finished = run_script('bash', script, 's4', toy_config, *options)
+        assert finished.returncode == 0, finished.stderr
+        checkpoint = torch.load(tmp_path / 'out dir' / 'epoch_3.pth', weights_only=True)
+        assert checkpoint['meta']['avsbench_version'] == '9.9.9'
+
+    def test_no_python(self, run_script):
+        finished = run_script('train.sh', 's4', 'toy.py', PYTHON='no-such-python')
+        assert finished.returncode == 2 and "no 'no-such-python' here" in finished.stderr
+
+
+@pytest.mark.slow
+class TestSyntheticClips:
+    """The demo configs on a few generated clips."""
+
+    @pytest.fixture(scope='class')
+    def tree(self, tmp_path_factory):
+        roots = {}
+
+        def get(subset: str) -> Path:
+            if subset not in roots:
+                roots[subset] = generate(subset, tmp_path_factory.mktemp('synthetic'))
+            return roots[subset]
+
+        return get
+
+    @pytest.mark.parametrize('subset', ['s4', 'ms3', 'avss'])
+    def test_train_and_test(self, call, tree, tmp_path, subset):
+        config = ROOT / 'config' / subset / 'demo.py'
+        data = f'data_root={tree(subset)}'
+        options = ('--cfg-options', data, 'log_level=WARNING', 'train_cfg.max_epochs=1')
+        code, out, err = call('train.py', subset, config, *options)
+        assert code == 0, err
+        best = tmp_path / 'work_dir' / subset / 'demo' / 'best_mIoU.pth'
+        masks = ('--save-masks', 'masks')
+        code, out, err = call('test.py', subset, config, best, *masks, *options[:3])
+        assert code == 0, err
+        result = json.loads((best.parent / 'results' / 'test.json').read_text())
+        assert result['data']['subset'] == subset and result['data']['split'] == 'test'
+        assert result['metrics']['clips'] == result['data']['clips'] > 0
+        saved = list((tmp_path / 'masks').rglob('*.png'))
+        assert len(saved) == result['data']['frames']
+
+        code, _, err = call('test.py', subset, config, best, *masks, *options[:3])
+        assert code == 2 and 'already holds' in err
+        code, _, err = call('test.py', subset, config, best, *masks, '--overwrite', *options[:3])
+        assert code == 0, err
+
+    def test_two_processes_give_the_same_digits(self, run_script, call, tree, tmp_path):
+        config = ROOT / 'config' / 's4' / 'demo.py'
+        options = ('--cfg-options', f'data_root={tree("s4")}', 'test_dataloader.batch_size=1')
+        more = ('log_level=WARNING', 'train_cfg.max_epochs=1')
+        assert call('train.py', 's4', config, *options, *more)[0] == 0
+        best = tmp_path / 'work_dir' / 's4' / 'demo' / 'best_mIoU.pth'
+        metrics = []
+        for count in ('1', '2'):
+            finished = run_script('test.sh', 's4', config, best, *options, GPUS=count)
+            assert finished.returncode == 0, finished.stderr
+            result = json.loads((best.parent / 'results' / 'test.json').read_text())
+            assert result['num_processes'] == int(count)
+            metrics.append(result['metrics'])
+        assert metrics[0] == metrics[1]
+
+    def test_checkpoint_of_another_head(self, call, tree, tmp_path, toy_config):
+        assert call('train.py', 's4', toy_config, *QUIET)[0] == 0
+        toy = tmp_path / 'work_dir' / 's4' / 'toy' / 'best_mIoU.pth'
+        config = ROOT / 'config' / 's4' / 'demo.py'
+        data = ('--cfg-options', f'data_root={tree("s4")}')
+        code, _, err = call('test.py', 's4', config, toy, *data)
+        assert code == 2
+        assert "the checkpoint is 'ToyHead', that of the config 'AVSegFormerHead'" in err
+
+    def test_missing_data(self, call, tmp_path):
+        config = ROOT / 'config' / 's4' / 'demo.py'
+        code, _, err = call('train.py', 's4', config, '--cfg-options', 'data_root=nowhere')
+        assert code == 2 and len(_errors(err)) == 1
+        assert 'nowhere' in err and 'data_root' in err
+        assert not list((tmp_path / 'work_dir').rglob('*.pth'))
+
+
+@pytest.mark.slow
+class TestSeveralProcesses:
+    """torchrun on the CPU."""
+
+    def test_same_scores_as_one(self, run_script, toy_config, tmp_path):
+        hook = (
+            'default_hooks.freeze.type=FreezeBackboneHook',
+            'default_hooks.freeze.until_epoch=1',
+        )
+        options = (*QUIET, *hook)
+        finished = run_script('train.sh', 's4', toy_config, *options, GPUS='2')
+        assert finished.returncode == 0, finished.stderr
+        work_dir = tmp_path / 'work_dir' / 's4' / 'toy'
+        meta = torch.load(work_dir / 'epoch_3.pth', weights_only=True)['meta']
+        assert meta['num_processes'] == 2 and meta['iter'] == 6
+
+        validation = json.loads((work_dir / 'results' / 'val.json').read_text())
+        checkpoint = work_dir / 'best_mIoU.pth'
+        best = torch.load(checkpoint, weights_only=True)['meta']['epoch']
+        scores = []
+        for processes in ('1', '2'):
+            finished = run_script('test.sh', 's4', toy_config, checkpoint, *QUIET, GPUS=processes)
+            assert finished.returncode == 0, finished.stderr
+            result = json.loads((work_dir / 'results' / 'test.json').read_text())
+            assert result['num_processes'] == int(processes)
+            scores.append(result['metrics'])
+        # The toy's validation and test data are the same.
+        assert scores[0] == scores[1] == validation[best - 1]['metrics']
+
+    def test_resume(self, run_script, toy_config, tmp_path):
+        """Two processes that stop and go on end as two that do not."""
+        ends = []
+        for name, stops in (('whole', ()), ('parts', ('default_hooks.stop.type=StopHook',))):
+            options = ('--work-dir', name, *QUIET, 'train_dataloader.num_workers=1', *stops)
+            finished = run_script('train.sh', 's4', toy_config, *options, GPUS='2')
+            if stops:
+                assert finished.returncode != 0
+                finished = run_script(
+                    'train.sh', 's4', toy_config, '--resume', *options[:-1], GPUS='2'
+                )
+            assert finished.returncode == 0, finished.stderr
+            ends.append(torch.load(tmp_path / name / 'epoch_3.pth', weights_only=True))
+        for key, value in ends[0]['state_dict'].items():
+            assert torch.equal(value, ends[1]['state_dict'][key]), key
+        states = [end['rng_states'] for end in ends]
+        assert len(states[0]) == 2
+        assert all(torch.equal(a['torch'], b['torch']) for a, b in zip(*states, strict=True))
+
+    def test_one_error_for_all(self, run_script, toy_config):
+        finished = run_script('train.sh', 'ms3', toy_config, GPUS='2')
+        assert finished.returncode == 2
+        assert finished.stderr.strip().splitlines()[-1].startswith("error: the command says 'ms3'")
+        assert len(_errors(finished.stderr)) == 1
+
+    def test_error_in_one_process(self, run_script, toy_config):
+        """Shuffled, the broken clip belongs to one process; the other one is ended."""
+        options = (*QUIET, 'train_dataloader.dataset.broken=3')
+        finished = run_script('train.sh', 's4', toy_config, *options, GPUS='2', timeout=120)
+        assert finished.returncode == 2
+        assert _errors(finished.stderr) == ['error: clip_3.png: truncated']

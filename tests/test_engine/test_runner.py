@@ -1,0 +1,193 @@
+"""Loading and saving through the runner, mixed precision, plain data."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+
+from avsbench.engine import use_amp
+from avsbench.engine.training_state import pack_message_hub, to_plain, unpack_message_hub
+from avsbench.utils.config import load_config
+from avsbench.utils.errors import CheckpointError, ConfigError
+
+
+class Payload:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.marker),)
+
+
+@pytest.fixture
+def trained(build_toy, tmp_path) -> Path:
+    build_toy('run', {'train_cfg.max_epochs': 1}).train()
+    return tmp_path / 'run' / 'epoch_1.pth'
+
+
+def test_checkpoint_is_plain_and_says_what_it_is(trained):
+    checkpoint = torch.load(trained, weights_only=True)
+    assert set(checkpoint) == {
+        'meta',
+        'state_dict',
+        'message_hub',
+        'optimizer',
+        'rng_states',
+        'param_schedulers',
+    }
+    meta = checkpoint['meta']
+    assert (meta['head'], meta['subset'], meta['num_classes']) == ('ToyHead', 's4', 1)
+    assert (meta['epoch'], meta['iter'], meta['config_file']) == (1, 4, 'toy.py')
+
+
+class TestLoading:
+    def test_weights_arrive(self, build_toy, trained):
+        runner = build_toy('test', load_from=str(trained))
+        runner.test()
+        state = torch.load(trained, weights_only=True)['state_dict']
+        for key, value in runner.model.state_dict().items():
+            assert torch.equal(value, state[key])
+
+    @pytest.mark.parametrize('resume', [False, True])
+    def test_malicious_file(self, build_toy, trained, tmp_path, resume):
+        checkpoint = torch.load(trained, weights_only=True)
+        checkpoint['extra'] = Payload(tmp_path / 'marker')
+        torch.save(checkpoint, trained)
+        runner = build_toy('run', load_from=str(trained), resume=resume)
+        with pytest.raises(CheckpointError, match='posix.mkdir.*--trust-checkpoint'):
+            runner.train()
+        assert not (tmp_path / 'marker').exists()
+
+    def test_trusted_file(self, build_toy, trained, tmp_path):
+        checkpoint = torch.load(trained, weights_only=True)
+        checkpoint['extra'] = Payload(tmp_path / 'marker')
+        torch.save(checkpoint, trained)
+        runner = build_toy('test', load_from=str(trained))
+        runner.trust_checkpoint = True
+        runner.test()
+        assert (tmp_path / 'marker').exists()
+
+    def test_another_head(self, build_toy, trained):
+        model = dict(type='ToyNet', decode_head=dict(type='OtherHead', num_classes=1))
+        runner = build_toy('test', model=model, load_from=str(trained))
+        with pytest.raises(CheckpointError, match="'ToyHead', that of the config 'OtherHead'"):
+            runner.test()
+
+    def test_another_subset(self, build_toy, trained):
+        runner = build_toy('test', subset='ms3', load_from=str(trained))
+        with pytest.raises(CheckpointError, match="subset .* 's4', that of the config 'ms3'"):
+            runner.test()
+        runner = build_toy('test', subset='ms3', load_from=str(trained))
+        runner.any_subset = True
+        assert 'mIoU' in runner.test()
+
+    def test_another_class_count(self, build_toy, trained):
+        model = dict(decode_head=dict(num_classes=3))
+        runner = build_toy('test', model=model, load_from=str(trained))
+        with pytest.raises(CheckpointError, match='number of classes .* is 1, .* config 3'):
+            runner.test()
+
+    def test_missing_keys(self, build_toy, trained):
+        checkpoint = torch.load(trained, weights_only=True)
+        del checkpoint['state_dict']['backbone.0.weight']
+        torch.save(checkpoint, trained)
+        with pytest.raises(CheckpointError, match=r'1 keys .* missing .*: backbone\.0 \(1\)'):
+            build_toy('test', load_from=str(trained)).test()
+
+
+class TestSaving:
+    def test_weights_that_are_no_numbers(self, build_toy, tmp_path):
+        runner = build_toy('run')
+        loop = runner._train_loop = runner.build_train_loop(runner._train_loop)
+        run_iter = loop.run_iter
+
+        def poison(index, batch):
+            run_iter(index, batch)
+            if loop.epoch == 1:
+                runner.model.unused.weight.data.fill_(float('nan'))
+
+        loop.run_iter = poison
+        with pytest.raises(CheckpointError, match="not saved.*'unused.weight'"):
+            runner.train()
+        assert [p.name for p in (tmp_path / 'run').glob('epoch_*')] == ['epoch_1.pth']
+
+    def test_remote_storage(self, build_toy, tmp_path):
+        runner = build_toy('run')
+        with pytest.raises(ConfigError, match='local files'):
+            runner.save_checkpoint(str(tmp_path), 'a.pth', backend_args=dict(backend='petrel'))
+
+    def test_vanished_directory(self, build_toy, tmp_path):
+        runner = build_toy('run', {'train_cfg.max_epochs': 1})
+        runner.train()
+        with pytest.raises(CheckpointError, match='could not be saved .*No such file'):
+            runner.save_checkpoint(str(tmp_path / 'nowhere'), 'a.pth')
+
+
+class TestAmp:
+    def test_forward_runs_in_bfloat16(self, build_toy):
+        runner = build_toy('amp', {'optim_wrapper.type': 'CPUAmpOptimWrapper'})
+        runner.train()
+        # Training steps in bfloat16, validation in float32.
+        assert runner.model.dtypes == {torch.bfloat16, torch.float32}
+        assert runner.model.decode_head.layers[1].weight.dtype == torch.float32
+
+    def test_flag_chooses_the_wrapper(self, toy_config, monkeypatch, capsys):
+        cfg = load_config(toy_config)
+        use_amp(cfg)
+        assert cfg.optim_wrapper.type == 'CPUAmpOptimWrapper'
+        assert 'bfloat16' in capsys.readouterr().out
+        monkeypatch.setattr('torch.cuda.is_available', lambda: True)
+        cfg = load_config(toy_config)
+        use_amp(cfg)
+        assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+
+    def test_unknown_wrapper(self, toy_config):
+        cfg = load_config(toy_config)
+        cfg.optim_wrapper.type = 'ApexOptimWrapper'
+        with pytest.raises(ConfigError, match='ApexOptimWrapper'):
+            use_amp(cfg)
+
+
+class TestPlainData:
+    def test_numpy_and_subclasses(self, tmp_path):
+        value = {
+            'scalar': np.float64(1.5),
+            'flag': np.bool_(True),
+            'array': np.arange(3),
+            'version': torch.__version__,
+            'path': Path('a/b'),
+            'nested': [(np.int32(2), None), {'x': b'y'}],
+        }
+        plain = to_plain(value)
+        torch.save(plain, tmp_path / 'plain.pth')
+        again = torch.load(tmp_path / 'plain.pth', weights_only=True)
+        assert torch.equal(again.pop('array'), torch.arange(3))
+        assert again == {
+            'scalar': 1.5,
+            'flag': True,
+            'version': str(torch.__version__),
+            'path': 'a/b',
+            'nested': [(2, None), {'x': b'y'}],
+        }
+
+    def test_what_can_not_be_held(self):
+        with pytest.raises(TypeError, match=r'meta\.a\[1\] is a object'):
+            to_plain({'a': [1, object()]}, 'meta')
+
+    def test_message_hub(self):
+        buffer = HistoryBuffer([1.0, 2.0], [1, 1], max_length=5)
+        state = dict(
+            log_scalars={'train/loss': buffer},
+            runtime_info={'best_score': np.float32(0.5)},
+            resumed_keys={'train/loss': True, 'best_score': True},
+        )
+        again = unpack_message_hub(pack_message_hub(state))
+        restored = again['log_scalars']['train/loss']
+        assert restored.mean() == 1.5 and restored.max_length == 5
+        assert again['runtime_info'] == {'best_score': 0.5}
+        assert again['resumed_keys'] == state['resumed_keys']

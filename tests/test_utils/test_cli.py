@@ -1,0 +1,88 @@
+"""How commands show errors and parse overrides."""
+
+import argparse
+import json
+
+import pytest
+from torch.utils.data import DataLoader
+
+from avsbench.utils.cli import OverrideAction, message_of, run_command
+from avsbench.utils.errors import ConfigError, DataError
+
+
+def _exit(error: BaseException | None, code: int | None = None) -> int:
+    def main():
+        if error is not None:
+            raise error
+        return code
+
+    with pytest.raises(SystemExit) as caught:
+        run_command(main)
+    return caught.value.code
+
+
+def test_exit_codes(capsys):
+    assert _exit(None) == 0
+    assert _exit(None, 3) == 3
+    assert _exit(ConfigError('a.py: no such file')) == 2
+    assert capsys.readouterr().err == 'error: a.py: no such file\n'
+    assert _exit(KeyboardInterrupt()) == 130
+
+
+def test_bugs_keep_their_traceback():
+    with pytest.raises(ZeroDivisionError):
+        run_command(lambda: 1 // 0)
+
+
+def test_traceback_on_demand(monkeypatch):
+    monkeypatch.setenv('AVSBENCH_DEBUG', '1')
+    with pytest.raises(ConfigError):
+        run_command(lambda: (_ for _ in ()).throw(ConfigError('x')))
+
+
+class _Broken:
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> int:
+        raise DataError(f'clip_{index}.png: truncated\n  copy it again')
+
+
+def test_error_of_a_worker():
+    with pytest.raises(DataError) as caught:
+        list(DataLoader(_Broken(), num_workers=1))
+    assert 'Traceback' in str(caught.value)
+    assert message_of(caught.value) == 'clip_0.png: truncated\n  copy it again'
+
+
+def test_launcher_gets_the_message(monkeypatch, tmp_path, capsys):
+    record = tmp_path / 'error.json'
+    monkeypatch.setenv('TORCHELASTIC_ERROR_FILE', str(record))
+    assert _exit(ConfigError('alone')) == 2
+    assert capsys.readouterr().err == 'error: alone\n' and not record.exists()
+    monkeypatch.setenv('AVSBENCH_LAUNCHER', '1')
+    assert _exit(ConfigError('with others')) == 2
+    assert capsys.readouterr().err == ''
+    assert json.loads(record.read_text())['message']['message'] == 'with others'
+
+
+class TestOverrides:
+    def _parse(self, *words: str) -> dict:
+        parser = argparse.ArgumentParser()
+        parser.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={})
+        return parser.parse_args(['--cfg-options', *words]).cfg_options
+
+    def test_values(self):
+        assert self._parse('a.b=1', 'c=[1,2]', 'd=None', 'e=true', 'f=x=y', 'g=1e-3') == {
+            'a.b': 1,
+            'c': [1, 2],
+            'd': None,
+            'e': True,
+            'f': 'x=y',
+            'g': 1e-3,
+        }
+
+    @pytest.mark.parametrize('word', ['train_cfg.max_epochs', '=3'])
+    def test_no_key_and_value(self, word):
+        with pytest.raises(ConfigError, match='expected key=value'):
+            self._parse(word)

@@ -1,0 +1,89 @@
+"""Which command train.sh and test.sh run."""
+
+import sys
+
+import pytest
+
+from avsbench.engine.dist import init_distributed
+from avsbench.utils.errors import ConfigError
+from avsbench.utils.launch import command_for, main
+
+SCRIPT, ARGUMENTS = 'train.py', ['s4', 'a config.py', '--work-dir', 'x; rm -rf y']
+PLAIN = [sys.executable, '-u', SCRIPT, *ARGUMENTS]
+
+
+def test_one_process():
+    assert command_for(SCRIPT, ARGUMENTS, {}) == PLAIN
+    assert command_for(SCRIPT, ARGUMENTS, {'GPUS': '1'}) == PLAIN
+
+
+def test_torchrun():
+    command = command_for(SCRIPT, ARGUMENTS, {'GPUS': '3'})
+    assert command[:4] == ['torchrun', '--standalone', '--nproc-per-node=3', SCRIPT]
+    assert command[4:] == [*ARGUMENTS, '--launcher', 'pytorch']
+
+
+def test_slurm():
+    environment = {'PARTITION': 'gpu', 'GPUS': '16', 'SRUN_ARGS': '--mem=8G --time=10'}
+    command = command_for(SCRIPT, ARGUMENTS, environment)
+    assert command[0] == 'srun' and '--partition=gpu' in command
+    assert '--ntasks=16' in command and '--ntasks-per-node=8' in command
+    assert '--mem=8G' in command and '--time=10' in command
+    assert command[-len(PLAIN) - 2 :] == [*PLAIN, '--launcher', 'slurm']
+
+
+def test_inside_srun():
+    environment = {'SLURM_PROCID': '3', 'PARTITION': 'gpu', 'GPUS': '16'}
+    assert command_for(SCRIPT, ARGUMENTS, environment) == [*PLAIN, '--launcher', 'slurm']
+
+
+@pytest.mark.parametrize('value', ['two', '0', '-1', '1.5'])
+def test_number_of_processes(value):
+    with pytest.raises(ConfigError, match=f'GPUS={value}'):
+        command_for(SCRIPT, ARGUMENTS, {'GPUS': value})
+
+
+def test_missing_packages(monkeypatch):
+    monkeypatch.setattr('avsbench.utils.launch.NEEDED', ('torch', 'no_such_package'))
+    with pytest.raises(ConfigError, match='has no no_such_package: activate the environment'):
+        main([SCRIPT, *ARGUMENTS])
+
+
+class TestProcessGroup:
+    """Errors before a process group exists; the group itself is tested with two processes."""
+
+    def test_none(self):
+        init_distributed('none')
+
+    def test_unknown_backend(self):
+        with pytest.raises(ConfigError, match="backend='ncl'"):
+            init_distributed('pytorch', backend='ncl')
+
+    def test_not_started_by_torchrun(self, monkeypatch):
+        monkeypatch.delenv('RANK', raising=False)
+        with pytest.raises(ConfigError, match='RANK and LOCAL_RANK are not set'):
+            init_distributed('pytorch')
+
+    def test_not_started_by_srun(self, monkeypatch):
+        for name in ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_JOB_ID'):
+            monkeypatch.delenv(name, raising=False)
+        with pytest.raises(ConfigError, match='SLURM_PROCID.*not set; start with srun'):
+            init_distributed('slurm')
+
+    def test_more_processes_than_gpus(self, monkeypatch):
+        monkeypatch.setenv('RANK', '3')
+        monkeypatch.setenv('LOCAL_RANK', '3')
+        monkeypatch.setattr('torch.cuda.device_count', lambda: 2)
+        with pytest.raises(ConfigError, match='process 3 .* there are 2; start 2'):
+            init_distributed('pytorch', backend='nccl')
+
+    def test_slurm_without_its_tools(self, monkeypatch, tmp_path):
+        values = dict(JOB_ID='7', PROCID='0', NTASKS='2', LOCALID='0', NODELIST='node[1-2]')
+        for name, value in values.items():
+            monkeypatch.setenv(f'SLURM_{name}', value)
+        for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_PORT', 'MASTER_ADDR'):
+            monkeypatch.setenv(name, 'x')  # so that it is put back afterwards
+            monkeypatch.delenv(name)
+        monkeypatch.setenv('PATH', str(tmp_path))
+        with pytest.raises(ConfigError, match='set MASTER_ADDR'):
+            init_distributed('slurm')
