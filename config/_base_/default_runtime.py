@@ -1,0 +1,31 @@
+# What every config shares: runner, hooks, environment, log, seed.
+default_scope = 'avsbench'
+runner_type = 'AVSRunner'
+
+default_hooks = dict(
+    runtime_info=dict(type='RuntimeInfoHook'),
+    timer=dict(type='IterTimerHook'),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    logger=dict(type='LoggerHook', interval=10),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(
+        type='SafeCheckpointHook', interval=1, max_keep_ckpts=1, save_best='mIoU', rule='greater'
+    ),
+    broadcast_buffers=dict(type='BroadcastBuffersHook'),
+    random_state=dict(type='RandomStateHook'),
+    finite_loss=dict(type='FiniteLossHook'),
+    report=dict(type='ReportHook'),
+)
+
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='auto', timeout=1800),  # auto: nccl with CUDA, else gloo; seconds
+)
+log_processor = dict(type='LogProcessor', window_size=10, by_epoch=True)
+log_level = 'INFO'
+visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')])
+randomness = dict(seed=123, deterministic=False)
+
+load_from = None
+resume = False

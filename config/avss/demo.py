@@ -1,0 +1,13 @@
+# A small AVSegFormer on the AVSS-like synthetic clips; no number here is comparable with AVSBench's.
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/datasets/avss_demo.py',
+    '../_base_/models/avsegformer_demo.py',
+    '../_base_/schedules/demo.py',
+]
+model = dict(
+    decode_head=dict(
+        num_classes={{_base_.num_classes}},
+        loss_mask=dict(_delete_=True, type='CrossEntropyLoss', loss_weight=1.0),
+    ),
+)

@@ -1,0 +1,2 @@
+# The default method of this subset and backbone.
+_base_ = './avsegformer_res50.py'

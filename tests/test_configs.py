@@ -1,0 +1,126 @@
+"""Every config under config/ builds, and its network takes a training and a prediction step."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DefaultScope
+
+from avsbench.registry import DATASETS, METRICS, MODELS
+from avsbench.synthetic import generate
+from avsbench.utils.config import check_subset, load_config
+from avsbench.utils.paths import CONFIG_ROOT
+from avsbench.utils.schema import check_arguments
+
+LEAVES = sorted(path for path in CONFIG_ROOT.glob('*/*.py') if path.parent.name != '_base_')
+SIZE = 32  # pixels, of the steps; the pipelines are checked at their own size
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(CONFIG_ROOT))
+
+
+@pytest.fixture(scope='session')
+def tree(tmp_path_factory) -> Callable[[str], Path]:
+    """The tiny synthetic tree of a subset, made once."""
+    roots = {}
+
+    def get(subset: str) -> Path:
+        if subset not in roots:
+            roots[subset] = generate(subset, tmp_path_factory.mktemp('synthetic'))
+        return roots[subset]
+
+    return get
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    with DefaultScope.overwrite_default_scope('avsbench'):
+        yield
+
+
+def shrink(clip: dict, frames: int) -> dict:
+    """The first frames of a packed clip at 32 x 32, so that full-size networks run in seconds."""
+    sample = clip['data_samples']
+    resized = torch.nn.functional.interpolate(clip['inputs']['frames'][:frames].float(), SIZE)
+    masks = torch.nn.functional.interpolate(sample.gt_masks[None, :frames].float(), SIZE)
+    sample.gt_masks = masks[0].byte()
+    sample.gt_valid, sample.frame_valid = sample.gt_valid[:frames], sample.frame_valid[:frames]
+    audio = clip['inputs']['audio'][:frames]
+    return {'inputs': {'frames': resized.byte(), 'audio': audio}, 'data_samples': sample}
+
+
+def load(path: Path, root: Path, cache: Path) -> Config:
+    cfg = load_config(path)
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        loader.dataset.data_root = str(root)
+        for transform in loader.dataset.pipeline:
+            if transform.get('cache_dir'):
+                transform['cache_dir'] = str(cache)
+    return cfg
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', LEAVES, ids=name)
+def test_config_builds_and_steps(path: Path, tree, tmp_path) -> None:
+    cfg = load(path, tree(path.parent.name), tmp_path)
+    check_subset(cfg, path.parent.name)
+    check_arguments(cfg)
+    METRICS.build(cfg.test_evaluator)
+    train = DATASETS.build(cfg.train_dataloader.dataset)
+    test = DATASETS.build(cfg.test_dataloader.dataset)
+    side = next(t.size for t in cfg.train_pipeline if t.type in ('ClipResize', 'ClipShortSideCrop'))
+    side = side[0] if isinstance(side, (list, tuple)) else side
+    assert train[0]['inputs']['frames'].shape[-2:] == (side, side)
+    assert test[0]['inputs']['audio'].shape[1:] == (1, 96, 64)
+
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    clips = pseudo_collate([shrink(train[0], 2)])
+    losses = model(**model.data_preprocessor(clips), mode='loss')
+    total = sum(losses.values())
+    assert torch.isfinite(total)
+    total.backward()
+    model.eval()
+    with torch.no_grad():
+        result = model.test_step(pseudo_collate([shrink(test[0], 2)]))[0]
+    frames = model.data_preprocessor.num_frames or 2
+    assert result.seg_logits.shape == (frames, cfg.num_classes, SIZE, SIZE)
+    assert torch.isfinite(result.seg_logits).all()
+
+
+@pytest.mark.parametrize('path', LEAVES, ids=name)
+def test_leaf_is_short_and_says_its_subset(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 25
+    cfg = load_config(path)
+    assert cfg.subset == path.parent.name
+    assert (
+        cfg.model.decode_head.num_classes == cfg.num_classes == (71 if 'avss' in name(path) else 1)
+    )
+
+
+@pytest.mark.parametrize('subset', ['s4', 'ms3', 'avss'])
+def test_published_settings(subset: str) -> None:
+    cfg = load_config(CONFIG_ROOT / subset / 'pvt2.py')
+    epochs, frozen, batch = {'s4': (30, 5, 2), 'ms3': (60, 10, 2), 'avss': (30, None, 4)}[subset]
+    assert cfg.train_cfg.max_epochs == epochs
+    freeze = [h.until_epoch for h in cfg.custom_hooks if h.type == 'FreezeBackboneHook']
+    assert freeze == ([] if frozen is None else [frozen])
+    assert [cfg[f'{split}_dataloader'].batch_size for split in ('train', 'val', 'test')] == [
+        batch
+    ] * 3
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == ('AdamW', 2e-5, 0.01)
+    assert 'param_scheduler' not in cfg and 'clip_grad' not in cfg.optim_wrapper
+    head = cfg.model.decode_head
+    assert head.loss_mask.type == ('CrossEntropyLoss' if subset == 'avss' else 'DiceLoss')
+    assert (head.loss_mask.loss_weight, head.loss_mix.loss_weight) == (1.0, 0.1)
+    assert cfg.model.data_preprocessor.num_frames == (10 if subset == 'avss' else 5)
+
+
+def test_swapping_the_backbone_leaves_no_stale_key() -> None:
+    cfg = load_config(CONFIG_ROOT / 's4' / 'res50.py')
+    assert set(cfg.model.backbone) == {'type', 'model_name', 'weights'}
