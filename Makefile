@@ -1,0 +1,100 @@
+# Everything on a fresh machine that has Python >= 3.10, make and bash:
+#
+#   make demo    install, make synthetic data, train, test, draw pictures
+#   make test    install and run all tests
+#
+# Both install into .venv, and reuse it as long as requirements.txt and pyproject.toml are unchanged.
+# make demo PYTHON=/path/to/python3.11 chooses the interpreter, make test JOBS=4 the processes.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint clean clean-demo
+
+PYTHONS := $(or $(PYTHON),python3.12 python3.11 python3.13 python3.10 python3 python)
+JOBS ?= 2
+VENV := .venv
+PY := $(VENV)/bin/python
+# The stamp's name changes with what is to be installed, and where.
+STAMP := $(VENV)/.installed-$(shell { cat requirements.txt pyproject.toml; pwd; } | cksum | cut -d ' ' -f 1)
+
+DATA := data/synthetic/Single-source
+DEMO := work_dir/s4/demo
+BEST := $(DEMO)/best_mIoU.pth
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+install: $(STAMP)
+
+demo: $(STAMP)
+	@if [ ! -f $(DATA)/MANIFEST.sha256 ]; then \
+	    echo '== 1/4 synthetic data'; \
+	    $(PY) tools/make_synthetic.py --subset s4 --preset default --size 64 --seed 0 \
+	        --out data/synthetic --overwrite; \
+	fi
+	@echo '== 2/4 training'
+	@PYTHON=$(PY) bash train.sh s4 config/s4/demo.py --resume
+	@echo '== 3/4 test'
+	@PYTHON=$(PY) bash test.sh s4 config/s4/demo.py $(BEST)
+	@echo '== 4/4 pictures'
+	@$(PY) tools/show_predictions.py config/s4/demo.py $(BEST) --out $(DEMO)/pictures --overwrite
+	@echo
+	@echo 'Done. What is where:'
+	@echo '  data        $(DATA)/  (its README.md says what the numbers mean)'
+	@echo '  checkpoint  $(BEST)'
+	@echo '  results     $(DEMO)/results/test.json'
+	@echo '  pictures    $(DEMO)/pictures/'
+	@echo '  logs        $(DEMO)/*/*.log'
+	@echo 'Use it: source $(VENV)/bin/activate, then bash train.sh s4 config/s4/pvt2.py (README.md)'
+
+# One thread for each of the processes: two parity tests at full size fit into 8 GB.
+test: $(STAMP)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist worksteal
+
+lint: $(STAMP)
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+clean:
+	rm -rf build dist ./*.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+clean-demo:
+	rm -rf $(DATA) $(DEMO)
+
+$(STAMP):
+	@if ! $(PY) -c '' 2> /dev/null; then \
+	    for name in $(PYTHONS); do \
+	        if "$$name" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' \
+	            2> /dev/null; then found="$$name"; break; fi; \
+	    done; \
+	    if [ -z "$${found:-}" ]; then \
+	        echo 'error: none of "$(PYTHONS)" is Python 3.10 or newer with the module venv' \
+	            '(on Debian: apt install python3-venv); name one: make $(or $(MAKECMDGOALS),demo)' \
+	            'PYTHON=/path/to/python3' >&2; \
+	        exit 2; \
+	    fi; \
+	    echo "== making $(VENV) with $$("$$found" --version)"; \
+	    "$$found" -m venv --clear $(VENV); \
+	fi
+	@rm -f $(VENV)/.installed-*
+	@if $(PY) -m pip install -q --disable-pip-version-check --dry-run --no-index \
+	        -r requirements.txt > /dev/null 2>&1 && $(PY) -c 'import pytest, xdist' 2> /dev/null; \
+	then \
+	    echo '== $(VENV) has everything already'; \
+	else \
+	    echo '== installing into $(VENV): a few GB, some minutes'; \
+	    $(PY) -m pip install -q --disable-pip-version-check -r requirements.txt -e '.[dev]' || { \
+	        echo 'error: pip failed, see above; if the network is to blame, try again: what is' \
+	            'installed stays' >&2; \
+	        exit 2; \
+	    }; \
+	fi
+	@if ! $(PY) -c 'import cv2' 2> /dev/null; then \
+	    echo '== opencv finds no display libraries here: taking its headless build'; \
+	    $(PY) -m pip uninstall -q -y opencv-python; \
+	    $(PY) -m pip install -q --disable-pip-version-check --force-reinstall --no-deps \
+	        opencv-python-headless; \
+	fi
+	@touch $@
