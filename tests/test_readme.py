@@ -1,0 +1,94 @@
+"""The README's commands run, in its order, as far as they can on tiny data in a few minutes."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from avsbench.synthetic import generate
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / 'README.md').read_text()
+SHORT = (
+    '--cfg-options train_cfg.max_epochs=1 train_dataloader.dataset.indices=2 '
+    'val_dataloader.dataset.indices=1'
+)
+FULL_SIZE = f'{SHORT} train_dataloader.batch_size=1'
+# What a command gets in addition, or instead, to be over soon: pattern -> replacement.
+SHORTCUTS = (
+    (r'--preset default', '--preset tiny'),
+    (r'^(bash train.sh \S+ config/\S+/demo.py)$', rf'\1 {SHORT}'),
+    (r'^(.*bash train.sh \S+ config/\S+/(pvt2|res50).py.*)$', rf'\1 {FULL_SIZE}'),
+    (r'^(bash test.sh .*)$', r'\1 --cfg-options test_dataloader.dataset.indices=2'),
+    (r'tests/parity/avsegformer_\*.json', 'tests/parity/metrics_*.json'),
+)
+# Checked in another way: installing needs a network, and the targets run everything again.
+NOT_RUN = {
+    'make demo': ['make', '-n', 'demo'],
+    'make test': ['make', '-n', 'test'],
+    'pip install -r requirements.txt': ['test', '-s', 'requirements.txt'],
+}
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r'```bash\n(.*?)```', README, re.DOTALL)
+    lines = [re.sub(r'\s+#.*', '', line) for block in blocks for line in block.splitlines()]
+    return [line.strip() for line in lines if line.strip()]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder that looks like a checkout, with tiny data where the configs expect it."""
+    for entry in ROOT.iterdir():
+        if entry.name not in ('data', 'work_dir', '.git'):
+            (tmp_path / entry.name).symlink_to(entry)
+    for subset in ('s4', 'ms3'):
+        generate(subset, tmp_path / 'data', size=224)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_commands_run(checkout: Path) -> None:
+    environment = os.environ | {
+        'OMP_NUM_THREADS': '1',
+        'PATH': f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}',
+    }
+    found = commands()
+    assert len(found) >= 10
+    for command in found:
+        words = NOT_RUN.get(command)
+        if words is None:
+            for pattern, replacement in SHORTCUTS:
+                command = re.sub(pattern, replacement, command)
+            words = ['bash', '-c', command]
+        done = subprocess.run(
+            words, cwd=checkout, env=environment, capture_output=True, text=True, timeout=900
+        )
+        assert done.returncode == 0, f'{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}'
+    assert list((checkout / 'masks').rglob('*.png'))
+    assert (checkout / 'work_dir/s4/pvt2/results/test.json').is_file()
+
+
+def test_every_path_in_the_readme_exists() -> None:
+    named = re.findall(r'`((?:tools|config|avsbench|tests|docs)/[\w./-]+)`', README)
+    pictures = re.findall(r'\]\(([\w./]+)\)', README)
+    words = [word for command in commands() for word in shlex.split(command)]
+    scripts = [word for word in words if word.startswith(('tools/', 'config/', 'tests/'))]
+    assert named and pictures and scripts
+    for path in {*named, *pictures, *scripts}:
+        assert list(ROOT.glob(path)), path
+
+
+def test_the_table_of_systems_tells_what_is_here() -> None:
+    rows = re.findall(r'^\| (\S+).*\| (here|coming)\b', README, re.MULTILINE)
+    here = {name.lower() for name, status in rows if status == 'here'}
+    heads = {
+        path.name.removesuffix('_head.py')
+        for path in ROOT.glob('avsbench/models/decode_heads/*_head.py')
+    }
+    assert here == heads
+    assert {name for name, status in rows if status == 'coming'}.isdisjoint(here)

@@ -1,0 +1,141 @@
+"""Show that a model listens: train it on the synthetic benchmark, with sound and muted.
+
+    python tools/listening_check.py --subset s4 ms3 --seeds 0 1 2
+
+Each picture of the test split comes with several sounds whose masks are disjoint, so a model that
+does not listen can't exceed the ceiling that is stored with the data. Prints a table and writes
+`listening.json`; exit code 0 only if the mean over the seeds exceeds the ceiling by the margin and
+every muted run stays at or below it.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
+
+from avsbench.synthetic import load_ceilings  # noqa: E402
+from avsbench.utils.cli import run_command  # noqa: E402
+from avsbench.utils.config import load_config  # noqa: E402
+from avsbench.utils.errors import AVSBenchError  # noqa: E402
+from avsbench.utils.paths import config_file  # noqa: E402
+
+MARGINS = {'s4': 0.20, 'ms3': 0.10}  # above the ceiling of a model that does not listen
+MUTE = 'model.data_preprocessor.mute_audio=True'
+NUMERICAL = 1e-6  # the bound itself may be met
+
+
+@dataclass
+class Run:
+    """One training and its test."""
+
+    subset: str
+    config: str
+    seed: int
+    muted: bool
+    minutes: float
+    score: float
+    score_when_muted: float
+    ceiling: float
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
+    parser.add_argument('--subset', nargs='+', choices=sorted(MARGINS), default=sorted(MARGINS))
+    parser.add_argument('--config', default='demo.py', help='file name below config/SUBSET/')
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument('--muted-seeds', nargs='*', type=int, default=[0])
+    parser.add_argument('--out', type=Path, default=Path('work_dir/listening'))
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    runs = []
+    for subset in args.subset:
+        for muted, seeds in ((False, args.seeds), (True, args.muted_seeds)):
+            for seed in seeds:
+                runs.append(_run(subset, args.config, seed, muted, args.out))
+                print(runs[-1], flush=True)
+    _print_table(runs)
+    args.out.mkdir(parents=True, exist_ok=True)
+    report = args.out / 'listening.json'
+    report.write_text(json.dumps([asdict(run) for run in runs], indent=2) + '\n')
+    print(f'written to {report}')
+    return 0 if all(_verdicts(runs, subset) for subset in args.subset) else 1
+
+
+def _run(subset: str, name: str, seed: int, muted: bool, out: Path) -> Run:
+    config = config_file(f'{subset}/{name}')
+    ceiling = load_ceilings(load_config(config).data_root)['test']['audio_blind']['bound_J']
+    work_dir = out / subset / f'{"muted" if muted else "heard"}_seed{seed}'
+    common = [subset, str(config), '--work-dir', str(work_dir)]
+    mute = [MUTE] if muted else []
+    start = time.monotonic()
+    options = ['--cfg-options', f'randomness.seed={seed}', *mute]
+    _command('train.py', *common, *options, log=work_dir / 'train.log')
+    minutes = (time.monotonic() - start) / 60
+    checkpoint = str(work_dir / 'best_mIoU.pth')
+    scores = []
+    for option in (mute, [MUTE]):
+        test = [*common[:2], checkpoint, *common[2:]]
+        options = ['--cfg-options', *option] if option else []
+        _command('test.py', *test, *options, log=work_dir / 'test.log')
+        result = json.loads((work_dir / 'results' / 'test.json').read_text())
+        scores.append(result['metrics']['mIoU'])
+    return Run(subset, name, seed, muted, minutes, *scores, ceiling)
+
+
+def _command(script: str, *words: str, log: Path) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open('w') as file:
+        command = [sys.executable, str(ROOT / script), *words]
+        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        tail = '\n'.join(log.read_text().splitlines()[-5:])
+        raise AVSBenchError(f'{script} {" ".join(words)} failed, see {log}:\n{tail}')
+
+
+def _verdicts(runs: list[Run], subset: str) -> bool:
+    """Whether the heard runs of a subset reach their margin and the muted ones their ceiling."""
+    own = [run for run in runs if run.subset == subset]
+    heard = [run.score for run in own if not run.muted]
+    ceiling = own[0].ceiling
+    deaf = [run.score for run in own if run.muted] + [run.score_when_muted for run in own]
+    return statistics.mean(heard) >= ceiling + MARGINS[subset] and all(
+        score <= ceiling + NUMERICAL for score in deaf
+    )
+
+
+def _print_table(runs: list[Run]) -> None:
+    columns = ('subset', 'trained', 'seed', 'minutes', 'J', 'J when muted in the test', 'ceiling')
+    table = Table(*columns, title='J on the twin test split')
+    for run in runs:
+        table.add_row(
+            run.subset,
+            'muted' if run.muted else 'with sound',
+            str(run.seed),
+            f'{run.minutes:.1f}',
+            f'{run.score:.4f}',
+            f'{run.score_when_muted:.4f}',
+            f'{run.ceiling:.4f}',
+        )
+    Console().print(table)
+    for subset in dict.fromkeys(run.subset for run in runs):
+        heard = [run.score for run in runs if run.subset == subset and not run.muted]
+        wanted = next(run.ceiling for run in runs if run.subset == subset) + MARGINS[subset]
+        verdict = 'passed' if _verdicts(runs, subset) else 'NOT passed'
+        print(f'{subset}: mean J {statistics.mean(heard):.4f}, wanted {wanted:.4f}: {verdict}')
+
+
+if __name__ == '__main__':
+    run_command(main)
