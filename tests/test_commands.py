@@ -156,6 +156,44 @@ class TestOneProcess:
         assert finished.returncode == 2 and "no 'no-such-python' here" in finished.stderr
 
 
+@pytest.mark.skipif(shutil.which('make') is None, reason='needs make')
+class TestMakefile:
+    """What can be seen without installing anything."""
+
+    @pytest.fixture
+    def make(self, tmp_path, run_script):
+        for name in ('Makefile', 'requirements.txt', 'pyproject.toml'):
+            shutil.copy(ROOT / name, tmp_path)
+        outer = dict(MAKELEVEL='', MAKEFLAGS='', MFLAGS='')  # of the `make test` that runs this
+        return lambda *words, **environment: run_script('make', *words, **outer, **environment)
+
+    def test_help(self, make):
+        assert make().stdout.startswith('make demo ')
+
+    def test_no_suitable_python(self, make):
+        finished = make('test', 'PYTHON=no-such-python')
+        assert finished.returncode == 2
+        assert 'none of "no-such-python" is Python 3.10 or newer' in finished.stderr
+        assert 'make test PYTHON=/path/to/python3' in finished.stderr
+
+    def test_failing_pip(self, make, tmp_path):
+        python = f'PYTHON={sys.executable}'
+        finished = make('install', python, PIP_NO_INDEX='1', PIP_FIND_LINKS='')
+        assert finished.returncode == 2 and 'error: pip failed, see above' in finished.stderr
+        assert not list((tmp_path / '.venv').glob('.installed-*'))
+
+    def test_installed_environment_is_reused(self, make, tmp_path):
+        binary = tmp_path / '.venv' / 'bin' / 'python'
+        binary.parent.mkdir(parents=True)
+        binary.write_text('#!/bin/sh\nexit 0\n')  # everything is there
+        binary.chmod(0o755)
+        finished = make('install')
+        assert finished.returncode == 0 and 'has everything already' in finished.stdout
+        assert make('install').stdout.strip() in ('', "make: Nothing to be done for 'install'.")
+        (tmp_path / 'requirements.txt').write_text('')
+        assert 'has everything already' in make('install').stdout
+
+
 @pytest.mark.slow
 class TestSyntheticClips:
     """The demo configs on a few generated clips."""

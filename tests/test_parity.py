@@ -88,7 +88,7 @@ def test_config_of_a_variant(small: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 's4/avsegformer_res50.py'"):
         find_config(fixture)
     fixture.variant = 'pvt2'
-    with pytest.raises(DataError, match="names none of the subsets .*; give --config"):
+    with pytest.raises(DataError, match='names none of the subsets .*; give --config'):
         find_config(fixture)
 
 

@@ -6,11 +6,14 @@ is not applied, as in the published code: the masks were drawn on the stored pix
 """
 
 import contextlib
+import functools
+import io
 import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -49,13 +52,7 @@ def probe_image(path: str | Path, kind: str = 'broken image') -> tuple[int, int]
         BrokenFileError: The file is missing, no image, cut off, or claims more than `MAX_PIXELS`.
     """
     with _opened(path, kind) as image:
-        end = _ENDS.get(image.format)
-        image.fp.seek(0, 2)
-        image.fp.seek(max(0, image.fp.tell() - _TAIL))
-        if end is not None and end not in image.fp.read():
-            raise BrokenFileError(
-                f'{path}: cut off, the end of the {image.format} file is missing', kind
-            )
+        _check_end(path, image, kind)
         return image.height, image.width
 
 
@@ -70,10 +67,47 @@ def read_frame(path: str | Path) -> np.ndarray:
             grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
             return np.repeat(grey[..., None], 3, axis=-1)
         if image.mode == 'F':
-            raise BrokenFileError(
-                f'{path}: floating-point pixels have no defined range', 'broken image'
-            )
+            what = f'{path}: floating-point pixels have no defined range'
+            raise BrokenFileError(what, 'broken image')
+        if image.format == 'JPEG' and image.mode == 'RGB' and opencv_equals_pillow():
+            _check_end(path, image, 'broken image')  # OpenCV makes up what is missing
+            image.fp.seek(0)
+            pixels = _decode_by_opencv(image.fp.read())
+            if pixels is not None:
+                return pixels
         return np.asarray(image.convert('RGB'))
+
+
+@functools.cache
+def opencv_equals_pillow() -> bool:
+    """Whether OpenCV decodes JPEG to the same numbers as Pillow, which is slower.
+
+    Both use libjpeg-turbo as a rule, but an OpenCV may have been built with another library. A
+    picture full of edges is decoded by both, with and without halved colour resolution.
+    """
+    pixels = np.random.default_rng(0).integers(0, 256, (61, 83, 3), dtype=np.uint8)
+    for subsampling in ('4:4:4', '4:2:2', '4:2:0'):
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, 'JPEG', quality=80, subsampling=subsampling)
+        found = _decode_by_opencv(buffer.getvalue())
+        if found is None or (found != np.asarray(Image.open(buffer))).any():
+            return False
+    return True
+
+
+def _decode_by_opencv(content: bytes) -> np.ndarray | None:
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    return None if pixels is None else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def _check_end(path: str | Path, image: Image.Image, kind: str) -> None:
+    end = _ENDS.get(image.format)
+    image.fp.seek(0, 2)
+    image.fp.seek(max(0, image.fp.tell() - _TAIL))
+    if end is not None and end not in image.fp.read():
+        what = f'{path}: cut off, the end of the {image.format} file is missing'
+        raise BrokenFileError(what, kind)
 
 
 def read_binary_mask(path: str | Path, *, grey: str = 'error') -> np.ndarray:

@@ -1,4 +1,4 @@
-# A small AVSegFormer on the AVSS-like synthetic clips; no number here is comparable with AVSBench's.
+# A small AVSegFormer on AVSS-like synthetic clips; no number here is comparable with AVSBench's.
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/datasets/avss_demo.py',
@@ -11,3 +11,4 @@ model = dict(
         loss_mask=dict(_delete_=True, type='CrossEntropyLoss', loss_weight=1.0),
     ),
 )
+train_cfg = dict(max_epochs=4, val_interval=2)

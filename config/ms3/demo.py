@@ -5,3 +5,4 @@ _base_ = [
     '../_base_/models/avsegformer_demo.py',
     '../_base_/schedules/demo.py',
 ]
+train_cfg = dict(max_epochs=6, val_interval=3)

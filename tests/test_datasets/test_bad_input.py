@@ -47,7 +47,7 @@ class Malicious:
 
 def malicious_pickle(path: Path) -> None:
     path.parent.mkdir(parents=True)
-    content = pickle.dumps(Malicious(path.parents[4] / 'marker'))
+    content = pickle.dumps(Malicious(path.parents[5] / 'marker'))
     path.write_bytes(content + bytes(130_000))  # as large as a whole one
 
 
@@ -140,6 +140,52 @@ def test_broken_files(s4_root: Path, damage: Callable, level: str, words: list[s
         assert word in message
     assert not (s4_root.parent / 'marker').exists()
     S4Dataset(s4_root, 'train', check='off')
+
+
+def large_log_mel(path: Path, patches: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, patches)
+
+
+NPY = LOG_MEL.replace('.pkl', '.npy')
+UNCHECKED = [  # (how the tree is damaged, words of the error when the clip is read)
+    (lambda r: (r / FRAME).unlink(), ['no such file', FRAME]),
+    (lambda r: cut(r / FRAME), ['not a whole image', FRAME]),
+    (lambda r: write_image(r / FRAME, picture('x', 1)[:-1]), [FRAME, '32 x 23 pixels']),
+    (lambda r: write_image(r / MASK, np.zeros((24, 30), np.uint8)), [MASK, '30 x 24 pixels']),
+    (lambda r: cut(r / WAV), ['cut off', WAV]),
+    (lambda r: write_wav(r / WAV, noise('x', 0.9)), ['shorter than 0.975 s', WAV]),
+    (lambda r: malicious_pickle(r / LOG_MEL), ['refused', LOG_MEL]),
+    (
+        lambda r: large_log_mel(r / NPY, np.zeros((10, 1, 96, 64))),
+        ['10 log-mel patches, the clip has 5 frames', NPY],
+    ),
+    (
+        lambda r: large_log_mel(r / NPY, np.zeros((5, 96, 64))),
+        ['float64 of shape (5, 96, 64), expected float32 (n, 1, 96, 64)', NPY],
+    ),
+    (lambda r: large_log_mel(r / NPY, np.full((5, 1, 96, 64), np.nan)), ['NaN', NPY]),
+    (lambda r: large_log_mel(r / NPY, np.array([None])), ['not readable as log-mel', NPY]),
+]
+
+
+@pytest.mark.parametrize(('damage', 'words'), UNCHECKED)
+def test_an_unchecked_clip_fails_when_it_is_read(
+    s4_root: Path, damage: Callable, words: list[str]
+) -> None:
+    damage(s4_root)
+    loading = [
+        dict(type='LoadFrames'),
+        dict(type='LoadMasks'),
+        dict(type='LoadLogMel', short='repeat'),
+    ]
+    dataset = S4Dataset(s4_root, 'train', check='off', pipeline=loading)
+    message = error_of(lambda: dataset[0])
+    for word in words:
+        assert word in message
+    assert 'To mend it: ' in message
+    assert not (s4_root.parent / 'marker').exists()
+    dataset[1]
 
 
 def test_examples_are_limited(s4_root: Path) -> None:

@@ -1,5 +1,6 @@
 """Images in every form that turns up, and what is refused."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from avsbench.datasets import images
 from avsbench.datasets.avss_classes import CLASSES, UNKNOWN, colour_table, palette, unpack_colour
 from avsbench.datasets.images import (
+    opencv_equals_pillow,
     probe_image,
     read_binary_mask,
     read_colour_label,
@@ -41,11 +43,34 @@ def test_frame_modes(tmp_path: Path) -> None:
     assert (read_frame(save(tmp_path, indexed)) == expected).all()
 
 
-def test_jpeg_is_decoded_by_pillow(tmp_path: Path) -> None:
-    path = save(tmp_path, Image.fromarray(picture('x', 1)), 'jpg', quality=90)
+@pytest.mark.parametrize('opencv', [True, False])
+def test_jpeg_equals_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opencv: bool) -> None:
+    """Whichever library decodes: a picture with smooth and with rough parts, all samplings."""
+    monkeypatch.setattr(images, 'opencv_equals_pillow', lambda: opencv and opencv_equals_pillow())
+    rough = picture('x', 1)
+    smooth = np.asarray(Image.fromarray(rough).resize((131, 77), Image.Resampling.BICUBIC))
+    for pixels in (rough, smooth):
+        for subsampling in ('4:4:4', '4:2:2', '4:2:0'):
+            options = {'quality': 90, 'subsampling': subsampling}
+            path = save(tmp_path, Image.fromarray(pixels), 'jpg', **options)
+            assert (read_frame(path) == np.asarray(Image.open(path))).all()
+    grey = save(tmp_path, Image.fromarray(rough[..., 0]), 'jpg')
+    assert (read_frame(grey) == np.asarray(Image.open(grey).convert('RGB'))).all()
+    cmyk = save(tmp_path, Image.fromarray(rough).convert('CMYK'), 'jpg')
+    assert (read_frame(cmyk) == np.asarray(Image.open(cmyk).convert('RGB'))).all()
+
+
+def test_an_opencv_that_decodes_otherwise_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode = images._decode_by_opencv
+    monkeypatch.setattr(images, '_decode_by_opencv', lambda content: decode(content) ^ 1)
+    monkeypatch.setattr(
+        images, 'opencv_equals_pillow', functools.cache(opencv_equals_pillow.__wrapped__)
+    )
+    assert not images.opencv_equals_pillow()
+    path = save(tmp_path, Image.fromarray(picture('x', 1)), 'jpg')
     assert (read_frame(path) == np.asarray(Image.open(path))).all()
-    cmyk = Image.fromarray(picture('x', 2)).convert('CMYK')
-    assert read_frame(save(tmp_path, cmyk, 'jpg')).shape == (*SIZE, 3)
 
 
 def test_exif_rotation_is_not_applied(tmp_path: Path) -> None:
@@ -178,7 +203,9 @@ READERS = [
 @pytest.mark.parametrize('suffix', ['png', 'jpg'])
 @pytest.mark.parametrize('read', READERS)
 def test_broken_images_are_named(tmp_path: Path, read: object, suffix: str) -> None:
-    path = save(tmp_path, Image.fromarray(picture('x', 1)[..., 0]), suffix)
+    colours = suffix == 'jpg' and read is read_frame  # decoded by OpenCV
+    pixels = picture('x', 1) if colours else picture('x', 1)[..., 0]
+    path = save(tmp_path, Image.fromarray(pixels), suffix)
     content = path.read_bytes()
     for broken in (content[: len(content) // 2], content[:-40], b'', b'<html>quota</html>'):
         path.write_bytes(broken)

@@ -2,12 +2,15 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.evaluator import Evaluator
 
 from avsbench.checkpoint.loading import sha256_of
-from avsbench.engine.hooks import FreezeBackboneHook, TrainingDivergedError
+from avsbench.engine.hooks import FreezeBackboneHook, ReportHook, TrainingDivergedError
+from avsbench.evaluation import AVSMetric
 from avsbench.utils.config import load_config
 from avsbench.utils.errors import ConfigError
 
@@ -130,3 +133,13 @@ class TestReport:
         assert entry['num_processes'] == 1 and entry['seed'] == 0
         stamped = list((tmp_path / 'run' / 'results').glob('test_*.json'))
         assert len(stamped) == 1 and json.loads(stamped[0].read_text()) == entry
+
+
+def test_report_hook_places_the_class_table_in_the_work_dir(tmp_path):
+    metric = AVSMetric(task='semantic', num_classes=3, class_table='results/classes.csv')
+    loop = SimpleNamespace(evaluator=Evaluator(metric))
+    runner = SimpleNamespace(val_loop=loop, test_loop=loop, work_dir=str(tmp_path))
+    for place in (ReportHook().before_val, ReportHook().before_test):
+        metric.out_dir = None
+        place(runner)
+        assert metric.out_dir == str(tmp_path)

@@ -112,15 +112,16 @@ class ToyNet(BaseModel):
 
 @METRICS.register_module()
 class ToyMetric(BaseMetric):
-    """Share of clips with the right answer."""
+    """Share of clips with the right answer, and the mean logit."""
 
     def process(self, data_batch, data_samples) -> None:
         for sample in data_samples:
             right = (sample['seg_logits'] > 0).float() == sample['gt_masks']
-            self.results.append(float(right))
+            self.results.append((float(right), float(sample['seg_logits'])))
 
     def compute_metrics(self, results: list) -> dict:
-        return dict(mIoU=sum(results) / len(results))
+        right, logits = zip(*results, strict=True)
+        return dict(mIoU=sum(right) / len(results), mean_logit=sum(logits) / len(results))
 
 
 @HOOKS.register_module()

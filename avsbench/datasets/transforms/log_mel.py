@@ -268,7 +268,6 @@ def mel_matrix() -> np.ndarray:
     rising = (bins - left) / (centre - left)
     falling = (right - bins) / (right - centre)
     matrix = np.maximum(0.0, np.minimum(rising, falling))
-    matrix[0] = 0.0  # no constant component
     matrix.flags.writeable = False
     return matrix
 

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.dist import is_main_process
+from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from avsbench.checkpoint.loading import sha256_of
-from avsbench.evaluation import format_table
+from avsbench.evaluation import AVSMetric, format_table
 from avsbench.registry import HOOKS
 from avsbench.utils.config import resolved_text
 from avsbench.utils.env import collect_environment
@@ -44,6 +45,14 @@ class ReportHook(Hook):
         """Leave them in the work dir as well, as those of its training."""
         if is_main_process():
             self._describe_run(runner, Path(runner.work_dir))
+
+    def before_val(self, runner: Runner) -> None:
+        """Let the metrics of the validation write their tables into the work dir."""
+        _place_tables(runner.val_loop.evaluator, runner.work_dir)
+
+    def before_test(self, runner: Runner) -> None:
+        """Let the metrics of the test write their tables into the work dir."""
+        _place_tables(runner.test_loop.evaluator, runner.work_dir)
 
     def after_val_epoch(self, runner: Runner, metrics: Mapping[str, Any] | None = None) -> None:
         """Add a validation to the list of this run."""
@@ -91,6 +100,12 @@ class ReportHook(Hook):
             'missing_pretrained': _missing_pretrained(runner),
             'run': str(runner.log_dir),
         }
+
+
+def _place_tables(evaluator: Evaluator, work_dir: str) -> None:
+    for metric in evaluator.metrics:
+        if isinstance(metric, AVSMetric):
+            metric.out_dir = work_dir
 
 
 def _missing_pretrained(runner: Runner) -> list[str]:

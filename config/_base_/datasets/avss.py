@@ -66,5 +66,11 @@ test_dataloader = dict(
     ),
 )
 
-val_evaluator = dict(type='AVSMetric', task='semantic', num_classes=num_classes, count_padded=True)
+val_evaluator = dict(
+    type='AVSMetric',
+    task='semantic',
+    num_classes=num_classes,
+    count_padded=True,
+    class_table='results/classes.csv',  # in the work dir
+)
 test_evaluator = val_evaluator

@@ -18,7 +18,7 @@ test_pipeline = [
     dict(type='PackAVSInputs'),
 ]
 train_dataloader = dict(
-    batch_size=2,
+    batch_size=4,
     num_workers=1,
     dataset=dict(data_root=data_root, pipeline=train_pipeline),
 )
