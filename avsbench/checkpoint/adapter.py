@@ -123,11 +123,3 @@ class CheckpointAdapter:
 def prefixed(rules: Iterable[KeyRule], published: str, own: str) -> tuple[KeyRule, ...]:
     """The same rules below other prefixes."""
     return tuple(KeyRule(published + rule.published, own + rule.own) for rule in rules)
-
-
-def find_adapter(keys: Iterable[str]) -> CheckpointAdapter | None:
-    """The adapter of the code base that a state dict with these keys comes from, or None."""
-    from avsbench.checkpoint import ADAPTERS
-
-    keys = set(keys)
-    return next((adapter for adapter in ADAPTERS if adapter.matches(keys)), None)

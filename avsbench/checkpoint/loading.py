@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from avsbench.checkpoint import find_adapter
 from avsbench.checkpoint.reading import check_file, read_checkpoint, sha256_of
 from avsbench.utils.errors import CheckpointError, examples, nearest
 
@@ -218,8 +219,6 @@ def _adapt(
     state: dict[str, Tensor], expected: Mapping[str, Any], source: str | Path
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Rename the keys of a published code base, if they are one's; else leave them."""
-    from avsbench.checkpoint.adapter import find_adapter  # its package imports the adapters
-
     adapter = find_adapter(state.keys())
     if adapter is None:
         return state, {}
