@@ -1,8 +1,8 @@
 """Transforms of whole clips: what is random is drawn once a clip, so all frames move alike.
 
-Random numbers come from `numpy.random`, as in mmcv: mmengine seeds it in every loader worker. With
-workers that end after each epoch the same numbers would come again; the data sets' configs keep
-their workers (`persistent_workers=True`).
+Random numbers come from `numpy.random`, as in mmcv. The runner seeds it for every sample from the
+run's seed, the epoch and the sample's index, so that the numbers differ between epochs and are the
+same for any number of loader workers.
 """
 
 from collections.abc import Callable
