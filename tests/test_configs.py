@@ -79,7 +79,7 @@ def test_config_builds_and_steps(path: Path, tree, tmp_path) -> None:
 
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
-    clips = pseudo_collate([shrink(train[0], 2)])
+    clips = pseudo_collate([shrink(train[i], 2) for i in range(2)])
     losses = model(**model.data_preprocessor(clips), mode='loss')
     total = sum(losses.values())
     assert torch.isfinite(total)
