@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from avsbench.datasets.transforms import KeepAnnotatedFrames
+from avsbench.datasets.transforms import KeepAnnotatedFrames, SampleFrames
+from avsbench.utils.errors import ConfigError
 
 
 def results(valid: list[bool]) -> dict:
@@ -29,3 +30,22 @@ def test_keeps_what_belongs_to_annotated_frames() -> None:
 @pytest.mark.parametrize('valid', [[True, True], [False, False]])
 def test_leaves_fully_annotated_and_unannotated_clips_alone(valid: list[bool]) -> None:
     assert len(KeepAnnotatedFrames()(results(valid))['frames']) == 2
+
+
+def test_samples_frames_in_order_and_with_their_sound() -> None:
+    np.random.seed(0)
+    seen = set()
+    for _ in range(40):
+        kept = SampleFrames(num_frames=2)(results([True] * 4))
+        indices = kept['masks'][:, 0, 0].tolist()
+        assert len(indices) == 2 and indices == sorted(set(indices))
+        assert kept['log_mel'].flatten().tolist() == indices
+        assert kept['frame_paths'] == [f'{index}.png' for index in indices]
+        seen.update(indices)
+    assert seen == {0, 1, 2, 3}
+
+
+def test_sampling_leaves_short_clips_alone_and_needs_a_number() -> None:
+    assert len(SampleFrames(num_frames=3)(results([True] * 2))['frames']) == 2
+    with pytest.raises(ConfigError, match='num_frames=0, expected 1 or more'):
+        SampleFrames(num_frames=0)

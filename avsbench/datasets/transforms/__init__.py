@@ -7,7 +7,7 @@ from avsbench.datasets.transforms.clip_transforms import (
     ClipShortSideCrop,
 )
 from avsbench.datasets.transforms.formatting import PackAVSInputs
-from avsbench.datasets.transforms.frame_selection import KeepAnnotatedFrames
+from avsbench.datasets.transforms.frame_selection import KeepAnnotatedFrames, SampleFrames
 from avsbench.datasets.transforms.loading import LoadFrames, LoadLogMel, LoadMasks
 from avsbench.datasets.transforms.log_mel import log_mel_patches, read_wav
 from avsbench.datasets.transforms.log_mel_cache import LogMelCache
@@ -23,6 +23,7 @@ __all__ = [
     'LoadMasks',
     'LogMelCache',
     'PackAVSInputs',
+    'SampleFrames',
     'log_mel_patches',
     'read_wav',
 ]

@@ -4,6 +4,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from avsbench.registry import TRANSFORMS
+from avsbench.utils.errors import ConfigError
 
 PER_FRAME_KEYS = ('frames', 'masks', 'gt_valid', 'log_mel', 'frame_paths')
 
@@ -23,9 +24,38 @@ class KeepAnnotatedFrames(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Shorten all keys that have one entry a frame."""
         kept = np.flatnonzero(results['gt_valid'])
-        if 0 < len(kept) < len(results['gt_valid']):
-            for key in PER_FRAME_KEYS:
-                values = results[key]
-                picked = [values[index] for index in kept]
-                results[key] = np.stack(picked) if isinstance(values, np.ndarray) else picked
-        return results
+        return _keep(results, kept) if len(kept) else results
+
+
+@TRANSFORMS.register_module()
+class SampleFrames(BaseTransform):
+    """Keep some frames of a training clip at random, with their patches of sound.
+
+    For systems in which the frames of a clip never interact: a batch of many clips with few frames
+    each is more varied than one of few whole clips, and costs the same.
+
+    Place it after the loading transforms.
+
+    Args:
+        num_frames: Frames to keep, in their order; a clip with fewer stays whole.
+    """
+
+    def __init__(self, num_frames: int) -> None:
+        if num_frames < 1:
+            raise ConfigError(f'SampleFrames: num_frames={num_frames}, expected 1 or more')
+        self.num_frames = num_frames
+
+    def transform(self, results: dict) -> dict:
+        """Shorten all keys that have one entry a frame."""
+        total = len(results['gt_valid'])
+        if total <= self.num_frames:
+            return results
+        return _keep(results, np.sort(np.random.permutation(total)[: self.num_frames]))
+
+
+def _keep(results: dict, kept: np.ndarray) -> dict:
+    for key in PER_FRAME_KEYS:
+        values = results[key]
+        picked = [values[index] for index in kept]
+        results[key] = np.stack(picked) if isinstance(values, np.ndarray) else picked
+    return results

@@ -6,6 +6,7 @@ train_pipeline = [
     dict(type='LoadFrames'),
     dict(type='LoadLogMel', short='repeat'),
     dict(type='LoadMasks'),
+    dict(type='SampleFrames', num_frames=1),  # 16 scenes a batch; the frames never interact
     dict(type='ClipResize', size=(64, 64)),
     dict(type='ClipRandomFlip', prob=0.5),
     dict(type='PackAVSInputs'),
@@ -18,7 +19,7 @@ test_pipeline = [
     dict(type='PackAVSInputs'),
 ]
 train_dataloader = dict(
-    batch_size=4,
+    batch_size=16,
     num_workers=1,
     dataset=dict(data_root=data_root, pipeline=train_pipeline),
 )
