@@ -6,6 +6,7 @@ import copy
 import torch
 import torch.nn.functional as F
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from avsbench.models.fusion import ChannelGateFusion
@@ -119,7 +120,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _compare(config: str, args: argparse.Namespace, threads: int) -> harness.Result:
     torch.manual_seed(0)
-    ours = MODELS.build(Config.fromfile(config_file(config)).model)
+    with DefaultScope.overwrite_default_scope('avsbench'):
+        ours = MODELS.build(Config.fromfile(config_file(config)).model)
     theirs = published_form(ours)
     inputs = {
         'frames': torch.randn(args.frames, 3, args.size, args.size),
