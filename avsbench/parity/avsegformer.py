@@ -1,28 +1,24 @@
 """Running our AVSegFormer on a fixture of the published one, with taps along the way."""
 
 from collections.abc import Callable
-from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from avsbench.checkpoint import find_adapter
 from avsbench.models import AVSegmentor, AVSHeadOutput, BinaryCrossEntropyLoss
 from avsbench.parity.fixture import Computed, Fixture
+from avsbench.parity.network import Taps, gradient_norms, load_strictly, recording, targets
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
-from avsbench.utils.errors import CheckpointError, DataError, examples
 
 # Frames run together; a clip of ten with gradients would need 13 GB. Frames never interact.
 CHUNK = 5
 PUBLISHED_TERMS = {'iou_loss': 'loss_mask', 'mix_loss': 'loss_mix'}
 
-Hook = Callable[[tuple, object], Tensor]
 HEAD = 'decode_head'
 DECODER = f'{HEAD}.pixel_decoder'
 
-# Fixture name: our module, and what to take from its arguments and result.
-TAPS: dict[str, tuple[str, Hook]] = {
+TAPS: Taps = {
     'audio_embedding': ('audio_encoder', lambda args, out: out[:, 0]),
     'audio_proj': (f'{HEAD}.audio_proj', lambda args, out: out),
     **{
@@ -68,7 +64,7 @@ def run(fixture: Fixture, model_cfg: dict) -> Computed:
         CheckpointError: The seeded checkpoint does not load strictly.
     """
     model: AVSegmentor = MODELS.build(model_cfg).eval()
-    own_name = _load(model, fixture)
+    own_name = load_strictly(model, fixture)
     frames = torch.from_numpy(fixture.input('frames'))
     audio = torch.from_numpy(fixture.input('log_mel'))
     computed = Computed(outputs=_tapped(model, frames, audio))
@@ -78,23 +74,11 @@ def run(fixture: Fixture, model_cfg: dict) -> Computed:
         outputs = _tapped(model, frames, audio, v1)
         computed.outputs |= {f'{name}_v1': value for name, value in outputs.items()}
     if fixture.content['losses']:
-        sample = _targets(fixture, len(frames))
+        sample = targets(fixture, len(frames))
         _losses(fixture, model, computed, sample, v1)
         if fixture.content['grad_norms']:
             _gradients(fixture, model, computed, sample, frames, audio, own_name)
     return computed
-
-
-def _load(model: AVSegmentor, fixture: Fixture) -> Callable[[str], str]:
-    """Load the seeded checkpoint; returns the function from published to our parameter names."""
-    state = fixture.state_dict()
-    adapter = find_adapter(state)
-    if adapter is None:
-        raise CheckpointError(f'{fixture.path}: no adapter knows its checkpoint keys')
-    own, dropped = adapter.to_own(state)
-    model.load_state_dict(own, strict=True)
-    print(f'loaded {len(own)} tensors strictly; dropped as never read: {examples(dropped, 3)}')
-    return lambda key: adapter.rename(key, to_own=True)
 
 
 def _chunks(frames: Tensor, audio: Tensor, valid: Tensor | None) -> list[dict]:
@@ -109,46 +93,15 @@ def _chunks(frames: Tensor, audio: Tensor, valid: Tensor | None) -> list[dict]:
     return chunks
 
 
-@contextmanager
-def _recording(model: nn.Module, record: dict[str, list[Tensor]]):
-    handles = []
-    for name, (path, take) in TAPS.items():
-        values = record.setdefault(name, [])
-
-        def hook(module, args, out, values=values, take=take):
-            values.append(take(args, out).detach().clone())
-
-        handles.append(model.get_submodule(path).register_forward_hook(hook))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 @torch.no_grad()
 def _tapped(
     model: AVSegmentor, frames: Tensor, audio: Tensor, valid: Tensor | None = None
 ) -> dict[str, Tensor]:
     record: dict[str, list[Tensor]] = {}
-    with _recording(model, record):
+    with recording(model, TAPS, record):
         for inputs in _chunks(frames, audio, valid):
             model(inputs)
     return {name: torch.cat(values) for name, values in record.items()}
-
-
-def _targets(fixture: Fixture, num_frames: int) -> AVSDataSample:
-    """All frames as one sample; where targets are fewer, they belong to each clip's first frame."""
-    targets = torch.from_numpy(fixture.input('target')).long()
-    targets = targets.reshape(-1, *targets.shape[-2:])  # (annotated, H, W)
-    if num_frames % len(targets):
-        raise DataError(f'{fixture.path}: {len(targets)} targets for {num_frames} frames')
-    step = num_frames // len(targets)
-    sample = AVSDataSample()
-    sample.gt_masks = targets.new_zeros(num_frames, *targets.shape[1:])
-    sample.gt_masks[::step] = targets
-    sample.gt_valid = torch.arange(num_frames) % step == 0
-    return sample
 
 
 def _losses(
@@ -195,7 +148,4 @@ def _gradients(
     for inputs, gradient in zip(_chunks(frames, audio, None), grads, strict=True):
         output = model(inputs)
         torch.autograd.backward((output.logits, output.mask_feature), gradient)
-    parameters = dict(model.named_parameters())
-    for key in fixture.content['grad_norms']:
-        gradient = parameters[own_name(key)].grad
-        computed.grad_norms[key] = float('nan') if gradient is None else float(gradient.norm())
+    computed.grad_norms = gradient_norms(model, fixture, own_name)
