@@ -5,8 +5,8 @@ words: window and mel matrix are built in every call, and each step takes the wh
 NumPy's BLAS is held to the same number of threads as torch: the published code leaves it all
 cores, where its threads wait for each other by spinning and cost several times the work they do.
 
-The goal of 5x at equal bits was set against 14 ms for 5 s of sound. Held to one thread, the published
-formulation takes 2 ms on a recent processor, of which the transforms and magnitudes alone are
+The goal of 5x at equal bits was set against 14 ms for 5 s of sound. Held to one thread, the
+published formulation takes 2 ms on a recent processor, of which the transforms and magnitudes are
 0.35 ms in the quickest double-precision library at hand; so 5x is out of reach of the computation
 without changing bits. It is met where it counts: what training reads is kept on disk.
 """
