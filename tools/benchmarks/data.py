@@ -27,8 +27,8 @@ SIZE = 224
 SOURCES = {'720p': (720, 1280), '224': (SIZE, SIZE)}
 GOALS = {
     ('720p', 'semantic'): {'must': 8},
-    # 8x is met by the files of indices, which the toolbox prefers. With the coloured ones
-    # about 6x is the bound: of the baseline's 82 ms a frame, unpacking a PNG of 720p and three channels
+    # 8x is met by the files of indices, which the toolbox prefers. With the coloured ones about 6x
+    # is the bound: of the baseline's 82 ms a frame, unpacking a PNG of 720p and three channels
     # (6.5 ms), the JPEG (2.2 ms) and Pillow's exact resize of it (3.5 ms) stay with any loader.
     ('720p', 'rgb'): {'stretch': 8},
     ('224', 'semantic'): {'must': 8, 'stretch': 90},
