@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 from avsbench.checkpoint.adapter import CheckpointAdapter, KeyRule
 from avsbench.checkpoint.avsegformer import AVSEGFORMER
+from avsbench.checkpoint.medvt import MEDVT
 from avsbench.checkpoint.vggish import VGGISH
 
-ADAPTERS = (AVSEGFORMER, VGGISH)
+ADAPTERS = (AVSEGFORMER, MEDVT, VGGISH)
 
 
 def find_adapter(keys: Iterable[str]) -> CheckpointAdapter | None:

@@ -3,12 +3,31 @@
 from avsbench.models.audio_encoders import TimmAudioEncoder, VGGish
 from avsbench.models.backbones import TimmBackbone
 from avsbench.models.data_preprocessors import AVSDataPreprocessor
-from avsbench.models.decode_heads import AVSDecodeHead, AVSegFormerHead, AVSHeadOutput, DenseAVSHead
-from avsbench.models.fusion import ChannelGateFusion
+from avsbench.models.decode_heads import (
+    AVSDecodeHead,
+    AVSegFormerHead,
+    AVSHeadOutput,
+    DenseAVSHead,
+    MEDVTHead,
+)
+from avsbench.models.fusion import BidirectionalInteraction, ChannelGateFusion
 from avsbench.models.layers import TransformerDecoder
-from avsbench.models.losses import BinaryCrossEntropyLoss, CrossEntropyLoss, DiceLoss
-from avsbench.models.pixel_decoders import DeformablePixelDecoder
-from avsbench.models.query_generators import AttentionQueryGenerator, RepeatQueryGenerator
+from avsbench.models.losses import (
+    AudioVisualMatchingLoss,
+    BinaryCrossEntropyLoss,
+    CrossEntropyLoss,
+    DiceLoss,
+)
+from avsbench.models.pixel_decoders import (
+    DeformablePixelDecoder,
+    DeformConvFPN,
+    SpatioTemporalEncoder,
+)
+from avsbench.models.query_generators import (
+    AttentionQueryGenerator,
+    AudioContextQueryGenerator,
+    RepeatQueryGenerator,
+)
 from avsbench.models.segmentors import AVSegmentor
 
 __all__ = [
@@ -18,13 +37,19 @@ __all__ = [
     'AVSegFormerHead',
     'AVSegmentor',
     'AttentionQueryGenerator',
+    'AudioContextQueryGenerator',
+    'AudioVisualMatchingLoss',
+    'BidirectionalInteraction',
     'BinaryCrossEntropyLoss',
     'ChannelGateFusion',
     'CrossEntropyLoss',
+    'DeformConvFPN',
     'DeformablePixelDecoder',
     'DenseAVSHead',
     'DiceLoss',
+    'MEDVTHead',
     'RepeatQueryGenerator',
+    'SpatioTemporalEncoder',
     'TimmAudioEncoder',
     'TimmBackbone',
     'TransformerDecoder',

@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from avsbench.parity import audio, avsegformer, metrics
+from avsbench.parity import audio, avsegformer, medvt, metrics
 from avsbench.parity.fixture import Computed, Fixture, Row
 from avsbench.utils.errors import DataError, nearest
 from avsbench.utils.paths import config_file
@@ -14,7 +14,10 @@ from avsbench.utils.paths import config_file
 SUBSETS = ('s4', 'ms3', 'avss')
 
 # Networks need a config; front end and metrics stand for themselves.
-NETWORKS: dict[str, Callable[[Fixture, dict], Computed]] = {'avsegformer': avsegformer.run}
+NETWORKS: dict[str, Callable[[Fixture, dict], Computed]] = {
+    'avsegformer': avsegformer.run,
+    'medvt': medvt.run,
+}
 FUNCTIONS: dict[str, Callable[[Fixture], Computed]] = {
     'audio_vggish': audio.run,
     'metrics_binary': metrics.run_binary,

@@ -7,6 +7,7 @@ weights and inputs as pure functions of a name and a shape, so that no file has 
 
 import importlib.util
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -48,12 +49,43 @@ class Row:
 
 @dataclass
 class Computed:
-    """What our implementation returned, under the fixture's names."""
+    """What our implementation returned, under the fixture's names.
+
+    `noise` widens the tolerance of what is ill-conditioned: the stored numbers and ours are both
+    float32 and may each be off by that much.
+    """
 
     outputs: dict[str, Tensor | np.ndarray] = field(default_factory=dict)
     losses: dict[str, float] = field(default_factory=dict)
     grad_norms: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    noise: dict[str, float] = field(default_factory=dict)
+
+
+def float32_noise(single: Computed, double: Computed) -> dict[str, float]:
+    """How far rounding moves each output, loss and gradient norm of a network.
+
+    Args:
+        single: Computed in float32.
+        double: The same, with the same weights and inputs, computed in float64.
+
+    Returns:
+        Largest difference by name. A wrong network is as close to itself as a right one, so that
+        this hides nothing but rounding.
+    """
+    noise = {
+        name: float((value.double() - double.outputs[name]).abs().max())
+        for name, value in single.outputs.items()
+    }
+    noise |= {name: abs(value - double.losses[name]) for name, value in single.losses.items()}
+    # All gradients descend from one signal, so that the noisiest of them tells of all.
+    relative = [
+        abs(norm - double.grad_norms[name]) / double.grad_norms[name]
+        for name, norm in single.grad_norms.items()
+        if norm > GRADIENT_NOISE  # false for a NaN, a gradient that does not exist
+    ]
+    share = max(relative, default=0.0)
+    return noise | {name: share * norm for name, norm in double.grad_norms.items()}
 
 
 class Fixture:
@@ -86,9 +118,14 @@ class Fixture:
         recipe = self.content['inputs'][name]
         return getattr(self.seeded, recipe['function'])(*recipe['args'])
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """Make the seeded weights under their published keys."""
-        entries = self.content['checkpoint']
+    def state_dict(self, entry: str = 'checkpoint') -> dict[str, Tensor]:
+        """Make seeded weights under their published keys.
+
+        Args:
+            entry: Which list of the fixture: 'checkpoint', or 'audio_checkpoint' where the audio
+                encoder's weights are a file of their own.
+        """
+        entries = self.content[entry]
         return {key: torch.from_numpy(value) for key, value in self._state(entries).items()}
 
     def _state(self, entries: list) -> dict[str, np.ndarray]:
@@ -96,14 +133,19 @@ class Fixture:
 
     def compare(self, computed: Computed) -> list[Row]:
         """One row for each stored output, loss, gradient norm and metric."""
-        rows = [self._output_row(name, computed.outputs.get(name)) for name in self.stored]
+        noise = computed.noise
+        rows = [
+            self._output_row(name, computed.outputs.get(name), noise.get(name, 0.0))
+            for name in self.stored
+        ]
         kinds = (
             ('loss', self.content['losses'], computed.losses),
             ('gradient', self.content['grad_norms'], computed.grad_norms),
         )
         for kind, stored, ours in kinds:
             rows += [
-                _scalar_row(kind, name, value, ours.get(name)) for name, value in stored.items()
+                _scalar_row(kind, name, value, ours.get(name), noise.get(name, 0.0))
+                for name, value in stored.items()
             ]
         stored = _flat(self.content.get('summary', {}))
         rows += [
@@ -113,7 +155,7 @@ class Fixture:
         ]
         return rows
 
-    def _output_row(self, name: str, ours: Tensor | np.ndarray | None) -> Row:
+    def _output_row(self, name: str, ours: Tensor | np.ndarray | None, noise: float) -> Row:
         stored = self.stored[name]
         described = self.content['outputs'][name]
         scale = float(np.abs(stored).max(initial=0.0))
@@ -127,7 +169,7 @@ class Fixture:
         sampled = ours.reshape(-1)[:: described['stride']].astype(np.float64)
         difference = float(np.abs(sampled - stored.reshape(-1)).max(initial=0.0))
         # A stored array of zeros must be met exactly.
-        return Row('output', name, difference, scale, OUTPUT_TOLERANCE * scale)
+        return Row('output', name, difference, scale, max(OUTPUT_TOLERANCE * scale, 2 * noise))
 
 
 def _flat(summary: dict, prefix: str = '') -> dict[str, float]:
@@ -139,11 +181,16 @@ def _flat(summary: dict, prefix: str = '') -> dict[str, float]:
     return flat
 
 
-def _scalar_row(kind: str, name: str, stored: float, ours: float | None) -> Row:
+def _scalar_row(
+    kind: str, name: str, stored: float | None, ours: float | None, noise: float = 0.0
+) -> Row:
+    if stored is None:  # no gradient arrives there; ours may be absent (NaN) or zero
+        reached = 0.0 if ours is not None and math.isnan(ours) else ours
+        stored, ours = 0.0, reached
     if ours is None:
         return Row(kind, f'{name} (not computed)', float('nan'), abs(stored), 0.0)
-    noise = GRADIENT_NOISE if kind == 'gradient' else 0.0
-    tolerance = max(SCALAR_TOLERANCE * abs(stored), noise)
+    floor = GRADIENT_NOISE if kind == 'gradient' else 0.0
+    tolerance = max(SCALAR_TOLERANCE * abs(stored), floor, 2 * noise)
     return Row(kind, name, abs(ours - stored), abs(stored), tolerance)
 
 

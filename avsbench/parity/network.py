@@ -36,6 +36,9 @@ def load_strictly(model: AVSegmentor, fixture: Fixture) -> Callable[[str], str]:
     if adapter is None:
         raise CheckpointError(f'{fixture.path}: no adapter knows its checkpoint keys')
     own, dropped = adapter.to_own(state)
+    if 'audio_checkpoint' in fixture.content:
+        audio = fixture.state_dict('audio_checkpoint')
+        own |= {f'audio_encoder.{key}': tensor for key, tensor in audio.items()}
     model.load_state_dict(own, strict=True)
     print(f'loaded {len(own)} tensors strictly; dropped as never read: {examples(dropped, 3)}')
     return lambda key: adapter.rename(key, to_own=True)
@@ -59,12 +62,13 @@ def recording(model: nn.Module, taps: Taps, record: dict[str, list[Tensor]]) -> 
             handle.remove()
 
 
-def targets(fixture: Fixture, num_frames: int) -> AVSDataSample:
+def targets(fixture: Fixture, num_frames: int, name: str = 'target') -> AVSDataSample:
     """All frames as one sample; where targets are fewer, they belong to each clip's first frame.
 
     Args:
-        fixture: Its input `target` holds class indices, (..., H, W).
+        fixture: Its input `name` holds class indices, (..., H, W).
         num_frames: N, a multiple of the number of targets.
+        name: Of the input.
 
     Returns:
         `gt_masks` (N, H, W) and `gt_valid` (N,).
@@ -72,7 +76,7 @@ def targets(fixture: Fixture, num_frames: int) -> AVSDataSample:
     Raises:
         DataError: The number of frames is not a multiple of the number of targets.
     """
-    annotated = torch.from_numpy(fixture.input('target')).long()
+    annotated = torch.from_numpy(fixture.input(name)).long()
     annotated = annotated.reshape(-1, *annotated.shape[-2:])  # (annotated, H, W)
     if num_frames % len(annotated):
         raise DataError(f'{fixture.path}: {len(annotated)} targets for {num_frames} frames')

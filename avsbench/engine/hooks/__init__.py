@@ -7,6 +7,7 @@ from avsbench.engine.hooks.freeze_hook import FreezeBackboneHook
 from avsbench.engine.hooks.mask_saving_hook import MaskSavingHook
 from avsbench.engine.hooks.random_state_hook import RandomStateHook
 from avsbench.engine.hooks.report_hook import ReportHook
+from avsbench.engine.hooks.scheduler_hook import StepSchedulersFirstHook
 
 __all__ = [
     'BroadcastBuffersHook',
@@ -16,5 +17,6 @@ __all__ = [
     'RandomStateHook',
     'ReportHook',
     'SafeCheckpointHook',
+    'StepSchedulersFirstHook',
     'TrainingDivergedError',
 ]

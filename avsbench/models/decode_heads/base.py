@@ -19,11 +19,13 @@ class AVSHeadOutput:
     Attributes:
         logits: (N, K, h, w) before sigmoid (K = 1) or softmax.
         mask_feature: (N, C, H/4, W/4), the feature that queries are compared with.
+        matched: Pairs of a map (N, C, h_l, w_l) and an audio vector (N, C) that a loss compares.
         aux: Further loss terms a part has computed, by name (`loss_*`).
     """
 
     logits: Tensor
     mask_feature: Tensor
+    matched: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     aux: dict[str, Tensor] = field(default_factory=dict)
 
 

@@ -6,8 +6,16 @@ from avsbench.models.layers.deform_attn import (
     multi_scale_deformable_attention,
 )
 from avsbench.models.layers.deform_encoder import DeformableEncoder, reference_points_of
-from avsbench.models.layers.position_encoding import sine_position_encoding
-from avsbench.models.layers.transformer import FFN, TransformerDecoder, TransformerDecoderLayer
+from avsbench.models.layers.position_encoding import (
+    sine_position_encoding,
+    sine_position_encoding_3d,
+)
+from avsbench.models.layers.transformer import (
+    FFN,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     'FFN',
@@ -16,7 +24,9 @@ __all__ = [
     'MultiheadAttention',
     'TransformerDecoder',
     'TransformerDecoderLayer',
+    'TransformerEncoderLayer',
     'multi_scale_deformable_attention',
     'reference_points_of',
     'sine_position_encoding',
+    'sine_position_encoding_3d',
 ]

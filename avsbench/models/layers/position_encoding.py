@@ -32,16 +32,70 @@ def sine_position_encoding(
     Returns:
         (height * width, 2 * num_feats) float32, row-major; features of y before those of x.
     """
+    rows, columns = (
+        _encode(count, num_feats, temperature, normalize, device) for count in (height, width)
+    )
+    code = torch.cat(_on_grid(rows, columns), dim=-1)  # (height, width, 2 * num_feats)
+    return code.flatten(0, 1)
+
+
+def sine_position_encoding_3d(
+    frames: int,
+    height: int,
+    width: int,
+    num_feats: int,
+    *,
+    temperature: float = 10000.0,
+    normalize: bool = True,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Encode time, row and column of every token of a clip.
+
+    Each axis as in `sine_position_encoding`.
+
+    Args:
+        frames: Frames of the clip.
+        height: Rows of the grid.
+        width: Columns of the grid.
+        num_feats: Features an axis, even.
+        temperature: Base of the wave lengths.
+        normalize: Divide positions by the size of their axis and multiply by 2 pi.
+        device: Where to put the result.
+
+    Returns:
+        (frames * height * width, 3 * num_feats) float32, frame after frame, row-major; features of
+        time before those of y and x.
+    """
+    axes = (
+        _encode(count, num_feats, temperature, normalize, device)
+        for count in (frames, height, width)
+    )
+    return torch.cat(_on_grid(*axes), dim=-1).flatten(0, 2)
+
+
+def _encode(
+    count: int,
+    num_feats: int,
+    temperature: float,
+    normalize: bool,
+    device: torch.device | str | None,
+) -> Tensor:
+    """Sine and cosine of the positions of one axis, (count, num_feats)."""
     feature = torch.arange(num_feats, dtype=torch.float32, device=device)
     wave = temperature ** (2 * torch.div(feature, 2, rounding_mode='floor') / num_feats)
+    position = torch.arange(1, count + 1, dtype=torch.float32, device=device)
+    if normalize:
+        position = position / (count + 1e-6) * (2 * math.pi)
+    phase = position[:, None] / wave
+    return torch.stack((phase[:, 0::2].sin(), phase[:, 1::2].cos()), dim=2).flatten(1)
 
-    def encode(count: int) -> Tensor:
-        position = torch.arange(1, count + 1, dtype=torch.float32, device=device)
-        if normalize:
-            position = position / (count + 1e-6) * (2 * math.pi)
-        phase = position[:, None] / wave  # (count, num_feats)
-        return torch.stack((phase[:, 0::2].sin(), phase[:, 1::2].cos()), dim=2).flatten(1)
 
-    rows = encode(height)[:, None].expand(height, width, num_feats)
-    columns = encode(width)[None].expand(height, width, num_feats)
-    return torch.cat((rows, columns), dim=2).flatten(0, 1)
+def _on_grid(*axes: Tensor) -> list[Tensor]:
+    """Codes (count_a, num_feats) of each axis, repeated along the others."""
+    counts = [len(axis) for axis in axes]
+    spread = []
+    for index, axis in enumerate(axes):
+        shape = [1] * len(axes) + [axis.shape[1]]
+        shape[index] = counts[index]
+        spread.append(axis.view(shape).expand(*counts, -1))
+    return spread

@@ -1,7 +1,7 @@
-"""The one family of transformer layers: feed-forward network, decoder layer, decoder.
+"""The one family of transformer layers: feed-forward network, encoder and decoder layer, decoder.
 
-Post-norm layers as in DETR (arXiv 2005.12872), without positions: AVSegFormer's decoder and its
-query generators use the same layer with other settings.
+Post-norm layers as in DETR (arXiv 2005.12872); positions are optional and join queries and keys,
+never values. All systems use the same layers with other settings.
 """
 
 import torch
@@ -39,8 +39,58 @@ class FFN(nn.Module):
         return self.dropout(self.fc2(self.dropout(self.act(self.fc1(tokens)))))
 
 
+class TransformerEncoderLayer(nn.Module):
+    """Self-attention and feed-forward, each with a residual sum.
+
+    Args:
+        embed_dims: Width C.
+        num_heads: Heads of the attention.
+        feedforward_channels: Inner width of the feed-forward network.
+        dropout: Probability after both blocks and on the attention weights.
+        act: Activation of the feed-forward network.
+        norm: Whether layer normalisations follow the sums.
+    """
+
+    def __init__(
+        self,
+        embed_dims: int,
+        num_heads: int,
+        *,
+        feedforward_channels: int,
+        dropout: float = 0.0,
+        act: str = 'relu',
+        norm: bool = True,
+    ) -> None:
+        super().__init__()
+        self.self_attn = MultiheadAttention(embed_dims, num_heads, dropout=dropout)
+        self.ffn = FFN(embed_dims, feedforward_channels, act=act, dropout=dropout)
+        self.norm1 = nn.LayerNorm(embed_dims) if norm else nn.Identity()
+        self.norm2 = nn.LayerNorm(embed_dims) if norm else nn.Identity()
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, tokens: Tensor, pos: Tensor | None = None, attn_mask: Tensor | None = None
+    ) -> Tensor:
+        """Refine tokens.
+
+        Args:
+            tokens: (N, S, C).
+            pos: Positions of the tokens, broadcastable to them.
+            attn_mask: As in `MultiheadAttention`.
+
+        Returns:
+            (N, S, C).
+        """
+        placed = _add(tokens, pos)
+        attended = self.self_attn(placed, placed, tokens, attn_mask)
+        tokens = self.norm1(tokens + self.dropout(attended))
+        return self.norm2(tokens + self.ffn(tokens))
+
+
 class TransformerDecoderLayer(nn.Module):
     """Self-attention among queries, cross-attention to a memory, feed-forward; post-norm.
+
+    Optionally the queries attend to a context (the audio tokens of their frame) in between.
 
     Args:
         embed_dims: Width C.
@@ -49,6 +99,7 @@ class TransformerDecoderLayer(nn.Module):
         dropout: Probability after each of the three blocks and on the attention weights.
         attn_bias: Whether the attention projections have biases.
         act: Activation of the feed-forward network.
+        context_attn: Whether the layer attends to a context, too.
     """
 
     def __init__(
@@ -60,6 +111,7 @@ class TransformerDecoderLayer(nn.Module):
         dropout: float = 0.0,
         attn_bias: bool = True,
         act: str = 'gelu',
+        context_attn: bool = False,
     ) -> None:
         super().__init__()
         self.self_attn = MultiheadAttention(embed_dims, num_heads, bias=attn_bias, dropout=dropout)
@@ -70,18 +122,53 @@ class TransformerDecoderLayer(nn.Module):
         self.norm3 = nn.LayerNorm(embed_dims)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, queries: Tensor, memory: Tensor) -> Tensor:
-        """Refine queries (N, Q, C) by a memory (N, S, C); returns (N, Q, C)."""
-        attended = self.self_attn(queries, queries, queries)
+        if context_attn:
+            self.context_attn = MultiheadAttention(
+                embed_dims, num_heads, bias=attn_bias, dropout=dropout
+            )
+            self.context_norm = nn.LayerNorm(embed_dims)
+        else:
+            self.context_attn = None
+
+    def forward(
+        self,
+        queries: Tensor,
+        memory: Tensor,
+        *,
+        query_pos: Tensor | None = None,
+        memory_pos: Tensor | None = None,
+        context: Tensor | None = None,
+    ) -> Tensor:
+        """Refine queries by a memory.
+
+        Args:
+            queries: (N, Q, C).
+            memory: (N, S, C).
+            query_pos: Positions of the queries, broadcastable to them.
+            memory_pos: Positions of the memory, broadcastable to it.
+            context: (N, A, C), read only by a layer with `context_attn`.
+
+        Returns:
+            (N, Q, C).
+        """
+        placed = _add(queries, query_pos)
+        attended = self.self_attn(placed, placed, queries)
         queries = self.norm1(queries + self.dropout(attended))
-        attended = self.cross_attn(queries, memory, memory)
+        if self.context_attn is not None:
+            attended = self.context_attn(_add(queries, query_pos), context, context)
+            queries = self.context_norm(queries + self.dropout(attended))
+        attended = self.cross_attn(_add(queries, query_pos), _add(memory, memory_pos), memory)
         queries = self.norm2(queries + self.dropout(attended))
         return self.norm3(queries + self.ffn(queries))
 
 
+def _add(tokens: Tensor, pos: Tensor | None) -> Tensor:
+    return tokens if pos is None else tokens + pos
+
+
 @MODELS.register_module()
 class TransformerDecoder(BaseModule):
-    """A stack of decoder layers.
+    """A stack of decoder layers whose last output counts.
 
     Args:
         num_layers: Number of layers.
@@ -89,6 +176,9 @@ class TransformerDecoder(BaseModule):
         num_heads: Heads of each attention.
         feedforward_channels: Inner width of the feed-forward networks.
         dropout: Dropout probability.
+        act: Activation of the feed-forward networks.
+        num_context_layers: How many layers, from the first on, attend to a context.
+        final_norm: Whether a layer normalisation follows each output (not the next layer's input).
         with_cp: Compute each layer again in the backward pass instead of keeping its activations.
     """
 
@@ -100,32 +190,63 @@ class TransformerDecoder(BaseModule):
         num_heads: int = 8,
         feedforward_channels: int = 2048,
         dropout: float = 0.1,
+        act: str = 'gelu',
+        num_context_layers: int = 0,
+        final_norm: bool = False,
         with_cp: bool = False,
     ) -> None:
         super().__init__()
         self.with_cp = with_cp
         self.layers = nn.ModuleList(
             TransformerDecoderLayer(
-                embed_dims, num_heads, feedforward_channels=feedforward_channels, dropout=dropout
+                embed_dims,
+                num_heads,
+                feedforward_channels=feedforward_channels,
+                dropout=dropout,
+                act=act,
+                context_attn=index < num_context_layers,
             )
-            for _ in range(num_layers)
+            for index in range(num_layers)
         )
+        self.norm = nn.LayerNorm(embed_dims) if final_norm else nn.Identity()
 
-    def forward(self, queries: Tensor, memory: Tensor) -> list[Tensor]:
+    def forward(
+        self,
+        queries: Tensor,
+        memory: Tensor | list[Tensor],
+        *,
+        query_pos: Tensor | None = None,
+        memory_pos: Tensor | list[Tensor | None] | None = None,
+        context: Tensor | None = None,
+    ) -> list[Tensor]:
         """Refine the queries layer by layer.
 
         Args:
             queries: (N, Q, C).
-            memory: (N, S, C), tokens of all levels.
+            memory: (N, S, C), tokens of all levels; or a list of levels (N, S_l, C), which the
+                layers take in turn.
+            query_pos: Positions of the queries, broadcastable to them.
+            memory_pos: Positions of the memory, a list where the memory is one.
+            context: (N, A, C), for the layers that attend to one.
 
         Returns:
             The output of each layer, (N, Q, C) each.
         """
+        memories = memory if isinstance(memory, list) else [memory]
+        positions = memory_pos if isinstance(memory_pos, list) else [memory_pos]
         hidden = []
-        for layer in self.layers:
+        for index, layer in enumerate(self.layers):
+            level = index % len(memories)
+            arguments = {
+                'query_pos': query_pos,
+                'memory_pos': positions[level],
+                'context': context,
+            }
             if self.with_cp and torch.is_grad_enabled():
-                queries = checkpoint(layer, queries, memory, use_reentrant=False)
+                queries = checkpoint(
+                    layer, queries, memories[level], use_reentrant=False, **arguments
+                )
             else:
-                queries = layer(queries, memory)
-            hidden.append(queries)
+                queries = layer(queries, memories[level], **arguments)
+            hidden.append(self.norm(queries))
         return hidden

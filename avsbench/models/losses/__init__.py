@@ -1,5 +1,6 @@
 """Losses."""
 
+from avsbench.models.losses.av_matching_loss import AudioVisualMatchingLoss
 from avsbench.models.losses.pixel_losses import BinaryCrossEntropyLoss, CrossEntropyLoss, DiceLoss
 
-__all__ = ['BinaryCrossEntropyLoss', 'CrossEntropyLoss', 'DiceLoss']
+__all__ = ['AudioVisualMatchingLoss', 'BinaryCrossEntropyLoss', 'CrossEntropyLoss', 'DiceLoss']

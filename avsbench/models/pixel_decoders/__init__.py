@@ -1,8 +1,15 @@
 """Pixel decoders: backbone levels to a mask feature and a memory."""
 
+from avsbench.models.pixel_decoders.context_encoder import SpatioTemporalEncoder
+from avsbench.models.pixel_decoders.deform_conv_fpn import DeformConvFPN
 from avsbench.models.pixel_decoders.deform_pixel_decoder import (
     DeformablePixelDecoder,
     PixelDecoderOutput,
 )
 
-__all__ = ['DeformablePixelDecoder', 'PixelDecoderOutput']
+__all__ = [
+    'DeformConvFPN',
+    'DeformablePixelDecoder',
+    'PixelDecoderOutput',
+    'SpatioTemporalEncoder',
+]

@@ -1,0 +1,87 @@
+"""Keys of MED-VT++'s published audio-visual checkpoints.
+
+Repository: github.com/rkyuca/medvt. The files are plain state dicts without VGGish, which is read
+from its own file; the frame embeddings of the interaction are saved nowhere.
+"""
+
+from avsbench.checkpoint.adapter import CheckpointAdapter, KeyRule, prefixed
+from avsbench.checkpoint.backbones import PVT_V2_RULES
+
+_INTERACTION = 'mm_context_encoder.attn_modules.{i}', 'interactions.{i}'
+_LAYER = (
+    ('multihead_attn_ctx.{rest}', 'context_attn.{rest}'),
+    ('mm_norm.{rest}', 'context_norm.{rest}'),
+    ('multihead_attn.{rest}', 'cross_attn.{rest}'),
+    ('linear1.{rest}', 'ffn.fc1.{rest}'),
+    ('linear2.{rest}', 'ffn.fc2.{rest}'),
+    ('{rest}', '{rest}'),
+)
+
+
+def _layer_rules(published: str, own: str) -> list[KeyRule]:
+    return [KeyRule(f'{published}.{theirs}', f'{own}.{ours}') for theirs, ours in _LAYER]
+
+
+def _fpn_rules() -> list[KeyRule]:
+    rules = []
+    for index in range(4):
+        conv = f'pixel_decoder.convs.{index}'
+        rules.append(KeyRule(f'fpn.lay{index + 1}.{{rest}}', f'{conv}.conv.{{rest}}'))
+        rules.append(KeyRule(f'fpn.gn{index + 1}.{{rest}}', f'{conv}.gn.{{rest}}'))
+    return [
+        *rules,
+        KeyRule('fpn.gn5.{rest}', 'pixel_decoder.norm.{rest}'),
+        KeyRule('fpn.conv_offset.{rest}', 'pixel_decoder.offset_conv.{rest}'),
+        KeyRule('fpn.dcn.{rest}', 'pixel_decoder.deform_conv.{rest}'),
+    ]
+
+
+def _interaction_rules() -> list[KeyRule]:
+    names = {
+        'to_qk': 'visual_qk',
+        'context_to_qk': 'audio_qk',
+        'to_v': 'visual_value',
+        'context_to_v': 'audio_value',
+        'to_out': 'visual_out',
+        'context_to_out': 'audio_out',
+    }
+    published, own = _INTERACTION
+    return [
+        KeyRule('mm_context_encoder.context_proj_modules.{i}.{rest}', f'{own}.audio_proj.{{rest}}'),
+        *(
+            KeyRule(f'{published}.{theirs}.{{rest}}', f'{own}.{ours}.{{rest}}')
+            for theirs, ours in names.items()
+        ),
+    ]
+
+
+HEAD_RULES = (
+    KeyRule('visual_feat_proj.input_proj_modules.{i}.{rest}', 'projections.{i}.{rest}'),
+    *_interaction_rules(),
+    *_layer_rules(
+        'visual_context_encoder.encoder.layers.{stage}.{i}', 'context_encoder.stages.{stage}.{i}'
+    ),
+    *_fpn_rules(),
+    KeyRule('query_decoder.query.{rest}', 'query_generator.query.{rest}'),
+    KeyRule('query_decoder.query_pos.{rest}', 'query_pos.{rest}'),
+    KeyRule('query_decoder.context_proj.{rest}', 'query_generator.context_proj.{rest}'),
+    *_layer_rules('query_decoder.query_initializer.layers.{i}', 'query_generator.layers.{i}'),
+    *_layer_rules('query_decoder.decoder.layers.{i}', 'transformer_decoder.layers.{i}'),
+    KeyRule('query_decoder.decoder.norm.{rest}', 'transformer_decoder.norm.{rest}'),
+    KeyRule('query_decoder.query_feat_norm.{rest}', 'affinity_norm.{rest}'),
+    KeyRule('output_conv.{rest}', 'predictor.layers.{rest}'),
+)
+
+MEDVT = CheckpointAdapter(
+    name='MED-VT++',
+    head='MEDVTHead',
+    signature=(
+        'visual_feat_proj.input_proj_modules.0.weight',
+        'query_decoder.query_pos.weight',
+        'fpn.conv_offset.weight',
+    ),
+    rules=(
+        *prefixed(PVT_V2_RULES, 'encoder_backbone.', 'backbone.model.'),
+        *prefixed(HEAD_RULES, '', 'decode_head.'),
+    ),
+)

@@ -1,0 +1,80 @@
+"""Bidirectional interaction of MED-VT++: map and audio token of a frame attend to each other.
+
+Paper: MED-VT++, arXiv 2304.05930; repository github.com/rkyuca/medvt. One matrix of similarities
+serves both directions: its softmax over the audio tokens moves audio into the map, its softmax
+over the positions moves the picture into the audio.
+"""
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from avsbench.registry import MODELS
+
+
+@MODELS.register_module()
+class BidirectionalInteraction(BaseModule):
+    """One head of attention in both directions, added to map and audio.
+
+    Args:
+        embed_dims: Width C of the map and of both results.
+        audio_channels: Width D of the audio embedding.
+        max_frames: Frames of the longest clip: the audio token of frame t is told from the others
+            by row t of a table.
+        learn_frame_embed: Whether that table is trained and saved. The published one is neither:
+            it is drawn anew at each start. It acts on the audio side only.
+    """
+
+    def __init__(
+        self,
+        embed_dims: int,
+        audio_channels: int,
+        *,
+        max_frames: int,
+        learn_frame_embed: bool = False,
+    ) -> None:
+        super().__init__()
+        self.scale = embed_dims**-0.5
+        self.audio_proj = nn.Linear(audio_channels, embed_dims)
+        self.visual_qk = nn.Linear(embed_dims, embed_dims, bias=False)
+        self.audio_qk = nn.Linear(embed_dims, embed_dims, bias=False)
+        self.visual_value = nn.Linear(embed_dims, embed_dims, bias=False)
+        self.audio_value = nn.Linear(embed_dims, embed_dims, bias=False)
+        self.visual_out = nn.Linear(embed_dims, embed_dims)
+        self.audio_out = nn.Linear(embed_dims, embed_dims)
+        table = torch.randn(max_frames, embed_dims)
+        if learn_frame_embed:
+            self.frame_embed = nn.Parameter(table)
+        else:
+            self.register_buffer('frame_embed', table, persistent=False)
+
+    def forward(
+        self, feature: Tensor, audio: Tensor, pos: Tensor, clip_lengths: tuple[int, ...]
+    ) -> tuple[Tensor, Tensor]:
+        """Let map and audio of each frame attend to each other.
+
+        Args:
+            feature: (N, C, h, w).
+            audio: (N, 1, D).
+            pos: (N, h * w, C), positions of the map's tokens.
+            clip_lengths: Frames of each clip.
+
+        Returns:
+            Map (N, C, h, w) and audio (N, 1, C).
+
+        Raises:
+            ValueError: A clip has more frames than `max_frames`.
+        """
+        if max(clip_lengths) > len(self.frame_embed):
+            raise ValueError(
+                f'a clip has {max(clip_lengths)} frames, max_frames={len(self.frame_embed)}'
+            )
+        embed = torch.cat([self.frame_embed[:length] for length in clip_lengths])[:, None]
+        tokens = feature.flatten(2).transpose(1, 2)  # (N, h*w, C)
+        audio = self.audio_proj(audio)  # (N, 1, C)
+        logits = self.visual_qk(tokens + pos) @ self.audio_qk(audio + embed).transpose(1, 2)
+        logits = logits * self.scale  # (N, h*w, 1)
+        heard = logits.softmax(2) @ self.audio_value(audio)
+        seen = logits.softmax(1).transpose(1, 2) @ self.visual_value(tokens)
+        tokens = tokens + self.visual_out(heard)
+        return tokens.transpose(1, 2).reshape(feature.shape), audio + self.audio_out(seen)

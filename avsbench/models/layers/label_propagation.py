@@ -1,0 +1,168 @@
+"""Many-to-many label propagation of MED-VT: each frame's labels are read off the other frames.
+
+Paper: MED-VT (CVPR 2023) and MED-VT++, arXiv 2304.05930; repository github.com/rkyuca/medvt.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+TEMPERATURE = 30.0
+
+
+class LabelPropagation(nn.Module):
+    """Encode the logits of a clip, mix them over the frames by similarity, decode, average.
+
+    The logits and their propagated version are averaged at the size of the larger one.
+
+    Args:
+        feature_channels: Channels of the feature that tells similar places.
+        num_classes: K.
+        label_scale: Enlargement of the logits before the label encoder, which makes them 16 times
+            smaller.
+        key_channels: Width in which similarity is measured.
+        label_channels: Channels of an encoded label.
+    """
+
+    def __init__(
+        self,
+        feature_channels: int,
+        num_classes: int,
+        *,
+        label_scale: float = 8,
+        key_channels: int = 128,
+        label_channels: int = 16,
+    ) -> None:
+        super().__init__()
+        self.label_scale = label_scale
+        self.encoder = LabelEncoder(num_classes, label_channels)
+        self.self_attn = OtherFramesAttention(feature_channels, key_channels)
+        self.cross_attn = OtherFramesAttention(feature_channels, key_channels)
+        self.decoder = nn.Sequential(
+            nn.Conv3d(label_channels, label_channels, 3, padding=1),
+            nn.GroupNorm(4, label_channels),
+            nn.ReLU(),
+            nn.Conv3d(label_channels, num_classes, 1),
+        )
+
+    def forward(self, logits: Tensor, feature: Tensor, clip_lengths: tuple[int, ...]) -> Tensor:
+        """Propagate the labels within each clip.
+
+        Args:
+            logits: (N, K, h, w).
+            feature: (N, D, h, w).
+            clip_lengths: Frames of each clip; a clip of one frame has nothing to read from and
+                keeps its logits.
+
+        Returns:
+            Logits (N, K, h', w'), the larger one of both sizes.
+        """
+        clips = zip(logits.split(clip_lengths), feature.split(clip_lengths), strict=True)
+        return torch.cat([self._one_clip(*clip) for clip in clips])
+
+    def _one_clip(self, logits: Tensor, feature: Tensor) -> Tensor:
+        if len(logits) == 1:
+            return logits
+        size = [int(side * self.label_scale) for side in logits.shape[2:]]
+        labels = self.encoder(F.interpolate(logits, size, mode='nearest'))  # (T, E, h', w')
+        mixed = self.propagate(labels, feature)
+        propagated = self.decode(mixed)
+        larger = max(logits.shape[2:], propagated.shape[2:], key=lambda shape: shape.numel())
+        return (_nearest(logits, larger) + _nearest(propagated, larger)) / 2
+
+    def propagate(self, labels: Tensor, feature: Tensor) -> Tensor:
+        """Mix labels (T, E, h, w) by the similarity of features (T, D, H, W): (T, E, h, w)."""
+        feature = _nearest(feature, labels.shape[2:])
+        tokens = _tokens(feature)  # (T * h * w, D)
+        frames = torch.arange(len(feature), device=feature.device)
+        frames = frames.repeat_interleave(len(tokens) // len(feature))
+        mixed = tokens + self.self_attn(tokens, tokens, tokens, frames)
+        query = _tokens(F.instance_norm(_maps(mixed, feature)))
+        mixed = self.cross_attn(query, tokens, _tokens(labels), frames)
+        return F.instance_norm(_maps(mixed, labels))
+
+    def decode(self, labels: Tensor) -> Tensor:
+        """Encoded labels (T, E, h, w) to logits (T, K, h, w)."""
+        return self.decoder(labels.transpose(0, 1)[None])[0].transpose(0, 1)
+
+
+class OtherFramesAttention(nn.Module):
+    """Attention to the tokens of the other frames, by cosine similarity in a projected space.
+
+    Args:
+        channels: Width D of queries and keys.
+        key_channels: Width of the projection, which queries and keys share.
+    """
+
+    def __init__(self, channels: int, key_channels: int) -> None:
+        super().__init__()
+        self.key_proj = nn.Linear(channels, key_channels)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, frames: Tensor) -> Tensor:
+        """Mix values (S, E) for queries (S, D) by keys (S, D); frames (S,) are their indices."""
+        query, key = (F.normalize(self.key_proj(tokens), dim=-1) for tokens in (query, key))
+        other = frames[:, None] != frames  # (S, S)
+        return F.scaled_dot_product_attention(
+            query[None], key[None], value[None], attn_mask=other[None], scale=TEMPERATURE
+        )[0]
+
+
+class LabelEncoder(nn.Module):
+    """Logits to labels of 1/16 of their size.
+
+    Args:
+        num_classes: K.
+        label_channels: Channels E of the result.
+    """
+
+    def __init__(self, num_classes: int, label_channels: int) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(num_classes, 16, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(3, stride=2, padding=1),
+        )
+        self.block1 = ResidualBlock(16, 32, norm=False)
+        self.block2 = ResidualBlock(32, 64, norm=True)
+        self.output_conv = nn.Conv2d(64, label_channels, 3, padding=1)
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Map (T, K, H, W) to (T, E, H / 16, W / 16)."""
+        return self.output_conv(self.block2(self.block1(self.stem(logits)))).relu()
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions, the first of stride 2, and a convolved shortcut.
+
+    Args:
+        in_channels, out_channels: Channels before and after.
+        norm: Whether batch normalisations follow the convolutions.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, norm: bool) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(out_channels) if norm else nn.Identity()
+        self.norm2 = nn.BatchNorm2d(out_channels) if norm else nn.Identity()
+        self.shortcut = nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Map (T, C, H, W) to (T, C', H / 2, W / 2)."""
+        inner = self.norm2(self.conv2(self.norm1(self.conv1(maps)).relu()))
+        return (inner + self.shortcut(maps)).relu()
+
+
+def _nearest(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(maps, tuple(size), mode='nearest')
+
+
+def _tokens(maps: Tensor) -> Tensor:
+    """(T, C, h, w) to (T * h * w, C), frame after frame."""
+    return maps.flatten(2).transpose(1, 2).flatten(0, 1)
+
+
+def _maps(tokens: Tensor, like: Tensor) -> Tensor:
+    """(T * h * w, C) to (T, C, h, w) with the grid of `like`."""
+    frames, (height, width) = len(like), like.shape[2:]
+    return tokens.view(frames, height * width, -1).transpose(1, 2).unflatten(2, (height, width))

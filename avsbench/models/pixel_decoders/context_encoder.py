@@ -1,0 +1,146 @@
+"""Spatio-temporal context encoder of MED-VT: all tokens of all frames of a clip see each other.
+
+Paper: MED-VT (CVPR 2023) and MED-VT++, arXiv 2304.05930; repository github.com/rkyuca/medvt.
+"""
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from avsbench.models.layers import MultiheadAttention, TransformerEncoderLayer
+from avsbench.registry import MODELS
+
+
+@MODELS.register_module()
+class SpatioTemporalEncoder(BaseModule):
+    """Joint self-attention over space and time on the coarsest levels, each on its own.
+
+    Args:
+        embed_dims: Width C.
+        stages: One dict a level, coarsest first: `num_layers`, and `num_heads`,
+            `feedforward_channels`, `dropout`, `norm` of `TransformerEncoderLayer`.
+        between_scales: Whether a level also attends to the encoded level below it before its own
+            layers. The published audio-visual network has the code but never runs it.
+    """
+
+    def __init__(
+        self, embed_dims: int, *, stages: list[dict], between_scales: bool = False
+    ) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList()
+        for stage in stages:
+            layer = {key: value for key, value in stage.items() if key != 'num_layers'}
+            self.stages.append(
+                nn.ModuleList(
+                    TransformerEncoderLayer(embed_dims, **layer) for _ in range(stage['num_layers'])
+                )
+            )
+        self.between = (
+            nn.ModuleList(BetweenScaleLayer(embed_dims) for _ in stages[1:])
+            if between_scales
+            else None
+        )
+
+    def forward(
+        self,
+        levels: list[Tensor],
+        positions: list[Tensor],
+        clip_lengths: tuple[int, ...],
+        frame_valid: Tensor | None = None,
+    ) -> list[Tensor]:
+        """Encode the coarsest levels; the finer ones pass.
+
+        Args:
+            levels: (N, C, h_l, w_l) each, finest first.
+            positions: (N, h_l * w_l, C) each: place and time of every token.
+            clip_lengths: Frames of each clip; frames of different clips never meet.
+            frame_valid: (N,) bool, False for padding, to which nobody attends.
+
+        Returns:
+            Levels of the same shapes.
+        """
+        if len(set(clip_lengths)) > 1:
+            parts = []
+            for start, length in zip(_starts(clip_lengths), clip_lengths, strict=True):
+                part = slice(start, start + length)
+                parts.append(
+                    self(
+                        [level[part] for level in levels],
+                        [pos[part] for pos in positions],
+                        (length,),
+                        None if frame_valid is None else frame_valid[part],
+                    )
+                )
+            return [torch.cat(level) for level in zip(*parts, strict=True)]
+
+        encoded = list(levels)
+        clips, length = len(clip_lengths), clip_lengths[0]
+        deeper = None
+        for index, layers in enumerate(self.stages):
+            level = len(levels) - 1 - index
+            shape = levels[level].shape  # (N, C, h, w)
+            tokens = _join(levels[level].flatten(2).transpose(1, 2), clips)  # (B, T*h*w, C)
+            pos = _join(positions[level], clips)
+            if deeper is not None and self.between is not None:
+                enlarged = F.interpolate(deeper, shape[2:], mode='bilinear', align_corners=False)
+                enlarged = _join(enlarged.flatten(2).transpose(1, 2), clips)
+                tokens = self.between[index - 1](enlarged, tokens, pos)
+            mask = None
+            if frame_valid is not None:
+                valid = frame_valid.view(clips, length, 1).expand(-1, -1, shape[2] * shape[3])
+                mask = valid.flatten(1)[:, None, None]  # (B, 1, 1, T*h*w)
+            for layer in layers:
+                tokens = layer(tokens, pos, mask)
+            deeper = tokens.reshape(shape[0], -1, shape[1]).transpose(1, 2).reshape(shape)
+            encoded[level] = deeper
+        return encoded
+
+
+class BetweenScaleLayer(nn.Module):
+    """The tokens of a level attend to themselves, guided by the encoded level below.
+
+    Both levels are mixed, brought to the statistics of the shallow one, and serve as keys; the
+    values are the shallow tokens.
+
+    Args:
+        embed_dims: Width C.
+    """
+
+    def __init__(self, embed_dims: int) -> None:
+        super().__init__()
+        self.fuse_linear1 = nn.Linear(embed_dims, embed_dims)
+        self.fuse_linear2 = nn.Linear(embed_dims, embed_dims)
+        self.fuse_linear3 = nn.Linear(embed_dims, embed_dims)
+        self.gamma = nn.Parameter(torch.ones(embed_dims))
+        self.beta = nn.Parameter(torch.zeros(embed_dims))
+        self.deep_embed = nn.Parameter(torch.zeros(embed_dims))
+        self.shallow_embed = nn.Parameter(torch.zeros(embed_dims))
+        self.attn = MultiheadAttention(embed_dims, 1)
+        self.linear1 = nn.Linear(embed_dims, embed_dims)
+        self.linear2 = nn.Linear(embed_dims, embed_dims)
+
+    def forward(self, deep: Tensor, shallow: Tensor, pos: Tensor) -> Tensor:
+        """Combine deep and shallow tokens (B, S, C) of one grid; returns (B, S, C)."""
+        mixed = self.fuse_linear3(
+            self.fuse_linear1(deep).relu() + self.fuse_linear2(shallow).relu()
+        )
+        mean, std = deep.mean(1, keepdim=True), deep.std(1, keepdim=True)
+        mixed = mixed - mean
+        if std.amin() > 1e-10:
+            mixed = mixed / std
+        mixed = mixed * shallow.std(1, keepdim=True) + shallow.mean(1, keepdim=True)
+        mixed = mixed * self.gamma + self.beta
+        key = mixed + pos + self.deep_embed
+        query = shallow + pos + self.shallow_embed
+        shallow = shallow + self.attn(query, key, shallow)
+        return shallow + self.linear2(self.linear1(shallow).relu())
+
+
+def _starts(clip_lengths: tuple[int, ...]) -> list[int]:
+    return [sum(clip_lengths[:index]) for index in range(len(clip_lengths))]
+
+
+def _join(tokens: Tensor, clips: int) -> Tensor:
+    """(B * T, S, C) to (B, T * S, C)."""
+    return tokens.reshape(clips, -1, tokens.shape[-1])

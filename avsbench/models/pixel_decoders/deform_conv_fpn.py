@@ -1,0 +1,52 @@
+"""Feature pyramid of MED-VT with group normalisation and a deformable convolution at its end.
+
+Paper: MED-VT (CVPR 2023) and MED-VT++, arXiv 2304.05930; repository github.com/rkyuca/medvt.
+Deformable convolution: arXiv 1703.06211, torchvision's.
+"""
+
+import torch.nn.functional as F
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torchvision.ops import DeformConv2d
+
+from avsbench.registry import MODELS
+
+
+@MODELS.register_module()
+class DeformConvFPN(BaseModule):
+    """From coarse to fine: enlarge, add the skip, convolve; the finest map deformably.
+
+    Args:
+        embed_dims: Width C of all levels.
+        num_groups: Groups of the group normalisations.
+    """
+
+    def __init__(self, embed_dims: int, *, num_groups: int = 8) -> None:
+        super().__init__()
+        norm = {'type': 'GN', 'num_groups': num_groups}
+        # The first two act on the coarsest level, the others on the next finer ones.
+        self.convs = nn.ModuleList(
+            ConvModule(embed_dims, embed_dims, 3, padding=1, bias=True, norm_cfg=norm)
+            for _ in range(4)
+        )
+        self.offset_conv = nn.Conv2d(embed_dims, 2 * 3 * 3, 1)
+        self.deform_conv = DeformConv2d(embed_dims, embed_dims, 3, padding=1, bias=False)
+        self.norm = nn.GroupNorm(num_groups, embed_dims)
+
+    def forward(self, levels: list[Tensor]) -> list[Tensor]:
+        """Decode four levels (N, C, h_l, w_l), finest first, into maps of the same shapes."""
+        finest, *skips, coarsest = levels
+        decoded = self.convs[1](self.convs[0](coarsest))
+        maps = [decoded]
+        for conv, skip in zip(self.convs[2:], reversed(skips), strict=True):
+            decoded = conv(skip + _enlarge(decoded, skip))
+            maps.append(decoded)
+        mixed = finest + _enlarge(decoded, finest)
+        mixed = self.deform_conv(mixed, self.offset_conv(mixed))
+        maps.append(self.norm(mixed).relu())
+        return maps[::-1]
+
+
+def _enlarge(feature: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(feature, like.shape[2:], mode='nearest')
