@@ -15,4 +15,4 @@ model = dict(
     )
 )
 train_cfg = dict(max_epochs=60)
-param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=1e-6, begin=0, end=59)]
+param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=1e-6, begin=0, end=60)]

@@ -34,7 +34,7 @@ def test_rates_are_those_of_the_published_medvt(subset: str) -> None:
 
 def test_resumed_and_iteration_schedules_are_left_alone() -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    scheduler = PolyLR(optimizer, power=1.0, begin=0, end=10)
+    scheduler = PolyLR(optimizer, power=1.0, begin=0, end=11)
     runner = SimpleNamespace(epoch=3, iter=30, param_schedulers={'all': [scheduler]})
     StepSchedulersFirstHook().before_train(runner)
     assert optimizer.param_groups[0]['lr'] == 1.0
