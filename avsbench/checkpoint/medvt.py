@@ -58,6 +58,10 @@ def _interaction_rules() -> list[KeyRule]:
 HEAD_RULES = (
     KeyRule('visual_feat_proj.input_proj_modules.{i}.{rest}', 'projections.{i}.{rest}'),
     *_interaction_rules(),
+    KeyRule(
+        'visual_context_encoder.encoder.layers.{stage}.{i}.self_attn.{rest}',
+        'context_encoder.stages.{stage}.{i}.attn.{rest}',
+    ),
     *_layer_rules(
         'visual_context_encoder.encoder.layers.{stage}.{i}', 'context_encoder.stages.{stage}.{i}'
     ),

@@ -10,7 +10,7 @@ from avsbench.models.decode_heads import (
     DenseAVSHead,
     MEDVTHead,
 )
-from avsbench.models.fusion import BidirectionalInteraction, ChannelGateFusion
+from avsbench.models.fusion import BidirectionalInteraction, ChannelGateFusion, DualMixtureFusion
 from avsbench.models.layers import TransformerDecoder
 from avsbench.models.losses import (
     AudioVisualMatchingLoss,
@@ -26,6 +26,7 @@ from avsbench.models.pixel_decoders import (
 from avsbench.models.query_generators import (
     AttentionQueryGenerator,
     AudioContextQueryGenerator,
+    EncoderDecoderQueryGenerator,
     RepeatQueryGenerator,
 )
 from avsbench.models.segmentors import AVSegmentor
@@ -47,6 +48,8 @@ __all__ = [
     'DeformablePixelDecoder',
     'DenseAVSHead',
     'DiceLoss',
+    'DualMixtureFusion',
+    'EncoderDecoderQueryGenerator',
     'MEDVTHead',
     'RepeatQueryGenerator',
     'SpatioTemporalEncoder',

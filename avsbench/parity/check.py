@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from avsbench.parity import audio, avsegformer, medvt, metrics
+from avsbench.parity import audio, avsegformer, medvt, metrics, modat
 from avsbench.parity.fixture import Computed, Fixture, Row
 from avsbench.utils.errors import DataError, nearest
 from avsbench.utils.paths import config_file
@@ -17,6 +17,7 @@ SUBSETS = ('s4', 'ms3', 'avss')
 NETWORKS: dict[str, Callable[[Fixture, dict], Computed]] = {
     'avsegformer': avsegformer.run,
     'medvt': medvt.run,
+    'modat': modat.run,
 }
 FUNCTIONS: dict[str, Callable[[Fixture], Computed]] = {
     'audio_vggish': audio.run,

@@ -6,10 +6,21 @@ import torch
 
 from avsbench.checkpoint import ADAPTERS, KeyRule, find_adapter
 from avsbench.checkpoint.avsegformer import AVSEGFORMER
+from avsbench.checkpoint.medvt import MEDVT
+from avsbench.checkpoint.modat import MODAT
 from avsbench.utils.errors import CheckpointError
 
 PARITY = Path(__file__).parents[1] / 'parity'
 FIXTURES = sorted(PARITY.glob('avsegformer_*.json'))
+# Fixture, adapter, and the never-read part of its checkpoint.
+OTHERS = [
+    ('medvt_pvt2_s4', MEDVT, set()),
+    (
+        'modat_pvt2_ms3',
+        MODAT,
+        {'head.fpn', 'head.attn_fc', 'head.query_generator'},
+    ),
+]
 
 
 def published_state(path: Path) -> dict[str, torch.Tensor]:
@@ -31,6 +42,19 @@ def test_published_checkpoints_go_there_and_back(path: Path) -> None:
     }
     again, _ = adapter.to_own(back)
     assert set(again) == set(own)
+
+
+@pytest.mark.parametrize(('name', 'adapter', 'unread'), OTHERS, ids=[case[0] for case in OTHERS])
+def test_checkpoints_of_other_systems(name: str, adapter, unread: set[str]) -> None:
+    published = published_state(PARITY / f'{name}.json')
+    assert find_adapter(published) is adapter
+    own, dropped = adapter.to_own(published)
+    assert len(own) + len(dropped) == len(published)
+    assert {'.'.join(key.split('.')[:2]) for key in dropped} == unread
+    back = adapter.to_published(own)
+    assert {key: value.shape for key, value in back.items()} == {
+        key: value.shape for key, value in published.items()
+    }
 
 
 def test_rules_rename_each_key_to_a_key_of_its_own() -> None:

@@ -117,7 +117,8 @@ class AVSegFormerHead(DenseAVSHead):
         Features of padded frames are zeroed before, logits and mask feature after the network.
 
         Returns:
-            Logits (N, K, 4h, 4w) and the gated mask feature (N, C, h, w), h x w at stride 4.
+            Logits (N, K, 4h, 4w) and the fused mask feature (N, C, h, w), h x w at stride 4; the
+            fusion's own loss terms.
         """
         flag = None if frame_valid is None else frame_valid.to(audio.dtype)[:, None, None, None]
         if flag is not None:
@@ -127,14 +128,14 @@ class AVSegFormerHead(DenseAVSHead):
         queries, audio = self.query_generator(audio, decoded.levels)
         queries = queries + self.learnable_query.weight  # (N, Q, C)
         hidden = self.transformer_decoder(queries, decoded.memory)[-1]
-        mask_feature, _ = self.fusion(decoded.mask_feature, audio)
+        mask_feature, _, losses = self.fusion(decoded.mask_feature, audio)
         query_maps = einsum('nqc,nchw->nqhw', hidden, mask_feature)
         refined = mask_feature + self.query_mlp(query_maps)
         # Few channels on many pixels: channels last is the quicker order for these convolutions.
         logits = self.predictor(refined.contiguous(memory_format=torch.channels_last))
         if flag is not None:
             logits, mask_feature = logits * flag, mask_feature * flag
-        return AVSHeadOutput(logits, mask_feature)
+        return AVSHeadOutput(logits, mask_feature, aux=losses)
 
     def init_weights(self) -> None:
         """Published start: Xavier for all matrices, then the deformable attention's own scheme."""

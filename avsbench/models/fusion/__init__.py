@@ -1,6 +1,8 @@
 """Fusion of audio and visual features."""
 
+from avsbench.models.fusion.base import FusionOutput
 from avsbench.models.fusion.bidirectional import BidirectionalInteraction
 from avsbench.models.fusion.channel_gate import ChannelGateFusion
+from avsbench.models.fusion.mixture_of_experts import DualMixtureFusion
 
-__all__ = ['BidirectionalInteraction', 'ChannelGateFusion']
+__all__ = ['BidirectionalInteraction', 'ChannelGateFusion', 'DualMixtureFusion', 'FusionOutput']

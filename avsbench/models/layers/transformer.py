@@ -40,13 +40,14 @@ class FFN(nn.Module):
 
 
 class TransformerEncoderLayer(nn.Module):
-    """Self-attention and feed-forward, each with a residual sum.
+    """Attention to all tokens, or to those of a memory, and feed-forward; residual sums.
 
     Args:
         embed_dims: Width C.
         num_heads: Heads of the attention.
         feedforward_channels: Inner width of the feed-forward network.
         dropout: Probability after both blocks and on the attention weights.
+        attn_bias: Whether the attention projections have biases.
         act: Activation of the feed-forward network.
         norm: Whether layer normalisations follow the sums.
     """
@@ -58,18 +59,23 @@ class TransformerEncoderLayer(nn.Module):
         *,
         feedforward_channels: int,
         dropout: float = 0.0,
+        attn_bias: bool = True,
         act: str = 'relu',
         norm: bool = True,
     ) -> None:
         super().__init__()
-        self.self_attn = MultiheadAttention(embed_dims, num_heads, dropout=dropout)
+        self.attn = MultiheadAttention(embed_dims, num_heads, bias=attn_bias, dropout=dropout)
         self.ffn = FFN(embed_dims, feedforward_channels, act=act, dropout=dropout)
         self.norm1 = nn.LayerNorm(embed_dims) if norm else nn.Identity()
         self.norm2 = nn.LayerNorm(embed_dims) if norm else nn.Identity()
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, tokens: Tensor, pos: Tensor | None = None, attn_mask: Tensor | None = None
+        self,
+        tokens: Tensor,
+        pos: Tensor | None = None,
+        attn_mask: Tensor | None = None,
+        memory: Tensor | None = None,
     ) -> Tensor:
         """Refine tokens.
 
@@ -77,12 +83,16 @@ class TransformerEncoderLayer(nn.Module):
             tokens: (N, S, C).
             pos: Positions of the tokens, broadcastable to them.
             attn_mask: As in `MultiheadAttention`.
+            memory: (N, M, C), what the tokens attend to; None for the tokens themselves.
 
         Returns:
             (N, S, C).
         """
         placed = _add(tokens, pos)
-        attended = self.self_attn(placed, placed, tokens, attn_mask)
+        if memory is None:
+            attended = self.attn(placed, placed, tokens, attn_mask)
+        else:
+            attended = self.attn(placed, memory, memory, attn_mask)
         tokens = self.norm1(tokens + self.dropout(attended))
         return self.norm2(tokens + self.ffn(tokens))
 
