@@ -155,7 +155,8 @@ def test_query_generators() -> None:
 def test_channel_gate_scales_channels_between_zero_and_one() -> None:
     fusion = ChannelGateFusion(16, num_heads=4)
     feature, audio = torch.rand(2, 16, 3, 3) + 1, torch.randn(2, 1, 16)
-    gated, passed = fusion(feature, audio)
+    gated, passed, losses = fusion(feature, audio)
+    assert losses == {}
     assert passed is audio
     gate = gated / feature
     assert 0 < gate.min() and gate.max() < 1
