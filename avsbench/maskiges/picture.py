@@ -30,7 +30,7 @@ def rank_map(masks: np.ndarray) -> tuple[np.ndarray, int]:
     Returns:
         (H, W) uint8, 0 to 149, and the number of segments that were left out, empty ones apart.
     """
-    areas = masks.reshape(len(masks), -1).sum(axis=1)
+    areas = masks.sum(axis=(1, 2))
     order = np.argsort(areas, kind='stable')
     excess = max(0, len(order) - MAX_SEGMENTS)
     values = np.zeros(masks.shape[1:], np.uint8)
