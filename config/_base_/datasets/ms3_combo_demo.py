@@ -1,5 +1,5 @@
-# The MS3-like part of the synthetic benchmark at 64 px with Maskiges, as tools/make_synthetic.py and
-# tools/prepare_maskiges.py (ms3 --data-root data/synthetic/Multi-sources --source superpixels) write it.
+# The MS3-like part of the synthetic benchmark at 64 px with Maskiges. To make them:
+# python tools/prepare_maskiges.py ms3 --data-root data/synthetic/Multi-sources --source superpixels
 _base_ = './ms3_demo.py'
 
 train_pipeline = [

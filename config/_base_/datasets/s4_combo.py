@@ -2,16 +2,14 @@
 # clip; the published colour jitter anew for every picture, Maskiges included.
 _base_ = './s4.py'
 
+short_sides = [112, 134, 156, 179, 201, 224, 246, 268]
+short_sides += [291, 313, 336, 358, 380, 403, 425, 448]
 train_pipeline = [
     dict(type='LoadFrames'),
     dict(type='LoadMaskiges'),
     dict(type='LoadLogMel', short='repeat'),
     dict(type='LoadMasks'),
-    dict(
-        type='ClipRandomChoiceResize',
-        short_sides=[112, 134, 156, 179, 201, 224, 246, 268, 291, 313, 336, 358, 380, 403, 425, 448],
-        max_long=896,
-    ),
+    dict(type='ClipRandomChoiceResize', short_sides=short_sides, max_long=896),
     dict(type='ClipRandomCrop', size=(224, 224), keep_smaller=True),
     dict(type='ClipPhotoMetricDistortion', per_frame=True, maskiges=True),
     dict(type='ClipRandomFlip', prob=0.5),

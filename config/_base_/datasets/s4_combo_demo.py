@@ -1,5 +1,5 @@
-# The S4-like part of the synthetic benchmark at 64 px with Maskiges, as tools/make_synthetic.py and
-# tools/prepare_maskiges.py (s4 --data-root data/synthetic/Single-source --source superpixels) write it.
+# The S4-like part of the synthetic benchmark at 64 px with Maskiges. To make them:
+# python tools/prepare_maskiges.py s4 --data-root data/synthetic/Single-source --source superpixels
 _base_ = './s4_demo.py'
 
 train_pipeline = [
