@@ -1,5 +1,6 @@
 """Interrupted and uninterrupted trainings end with the same bits."""
 
+import json
 import random
 import shutil
 from pathlib import Path
@@ -236,6 +237,8 @@ def test_validations_and_best_checkpoint_by_iterations(build_toy, tmp_path):
     runner.val_evaluator.metrics[0].compute_metrics = score
     runner.train()
     assert seen == [4, 8, 9]  # every fourth, and the end
+    report = json.loads((tmp_path / 'run' / 'results' / 'val.json').read_text())
+    assert [entry['iteration'] for entry in report] == seen
     names = {path.name for path in (tmp_path / 'run').glob('*.pth')}
     assert names == {'iter_9.pth', 'best_mIoU_iter_8.pth', 'best_mIoU.pth'}
 

@@ -160,7 +160,8 @@ class ClipPad(BaseTransform):
     Args:
         size: (H, W) that comes out, in pixels.
         value: Of the added pixels of frames and Maskiges, in all three channels.
-        label: Of the added pixels of masks; 255 belongs to no class.
+        label: Of the added pixels of masks. 255 belongs to no class: a head that classifies masks
+            counts it as outside of every mask; one that classifies pixels needs 0.
     """
 
     def __init__(self, size: tuple[int, int], *, value: int = 128, label: int = 255) -> None:
