@@ -18,21 +18,21 @@ DATASETS = _child(mmengine_registry.DATASETS, 'avsbench.datasets')
 TRANSFORMS = _child(mmengine_registry.TRANSFORMS, 'avsbench.datasets.transforms')
 METRICS = _child(mmengine_registry.METRICS, 'avsbench.evaluation')
 HOOKS = _child(mmengine_registry.HOOKS, 'avsbench.engine.hooks')
+DATA_SAMPLERS = _child(mmengine_registry.DATA_SAMPLERS, 'avsbench.engine')
 RUNNERS = _child(mmengine_registry.RUNNERS, 'avsbench.engine')
 OPTIM_WRAPPERS = _child(mmengine_registry.OPTIM_WRAPPERS, 'avsbench.engine')
+OPTIM_WRAPPER_CONSTRUCTORS = _child(mmengine_registry.OPTIM_WRAPPER_CONSTRUCTORS, 'avsbench.engine')
 VISUALIZERS = _child(mmengine_registry.VISUALIZERS, 'avsbench.visualization')
 
 # Nothing of the toolbox is in these; without a child of each, mmengine warns at every look-up.
 _EMPTY = [
     _child(getattr(mmengine_registry, name), 'avsbench.engine')
     for name in (
-        'DATA_SAMPLERS',
         'EVALUATOR',
         'FUNCTIONS',
         'LOG_PROCESSORS',
         'LOOPS',
         'MODEL_WRAPPERS',
-        'OPTIM_WRAPPER_CONSTRUCTORS',
         'OPTIMIZERS',
         'PARAM_SCHEDULERS',
         'RUNNER_CONSTRUCTORS',

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 
+from avsbench.maskiges import plan, prepare
 from avsbench.registry import DATASETS, METRICS, MODELS
 from avsbench.synthetic import generate
 from avsbench.utils.config import check_subset, load_config
@@ -24,14 +25,21 @@ def name(path: Path) -> str:
 
 
 @pytest.fixture(scope='session')
-def tree(tmp_path_factory) -> Callable[[str], Path]:
-    """The tiny synthetic tree of a subset, made once."""
+def tree(tmp_path_factory) -> Callable[[Config], Path]:
+    """The tiny synthetic tree of a config's subset, made once; with Maskiges if it loads them."""
     roots = {}
 
-    def get(subset: str) -> Path:
-        if subset not in roots:
-            roots[subset] = generate(subset, tmp_path_factory.mktemp('synthetic'))
-        return roots[subset]
+    def get(cfg: Config) -> Path:
+        if cfg.subset not in roots:
+            roots[cfg.subset] = generate(cfg.subset, tmp_path_factory.mktemp('synthetic'))
+        root = roots[cfg.subset]
+        if any(transform.type == 'LoadMaskiges' for transform in cfg.train_pipeline):
+            splits = [
+                DATASETS.build(dict(type=cfg.dataset_type, data_root=str(root), split=split))
+                for split in ('train', 'val', 'test')
+            ]
+            prepare(plan(splits, None))
+        return root
 
     return get
 
@@ -53,8 +61,9 @@ def shrink(clip: dict, frames: int) -> dict:
     return {'inputs': {'frames': resized.byte(), 'audio': audio}, 'data_samples': sample}
 
 
-def load(path: Path, root: Path, cache: Path) -> Config:
+def load(path: Path, tree: Callable[[Config], Path], cache: Path) -> Config:
     cfg = load_config(path)
+    root = tree(cfg)
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         loader.dataset.data_root = str(root)
         for transform in loader.dataset.pipeline:
@@ -66,15 +75,15 @@ def load(path: Path, root: Path, cache: Path) -> Config:
 @pytest.mark.slow
 @pytest.mark.parametrize('path', LEAVES, ids=name)
 def test_config_builds_and_steps(path: Path, tree, tmp_path) -> None:
-    cfg = load(path, tree(path.parent.name), tmp_path)
+    cfg = load(path, tree, tmp_path)
     check_subset(cfg, path.parent.name)
     check_arguments(cfg)
     METRICS.build(cfg.test_evaluator)
     train = DATASETS.build(cfg.train_dataloader.dataset)
     test = DATASETS.build(cfg.test_dataloader.dataset)
-    side = next(t.size for t in cfg.train_pipeline if t.type in ('ClipResize', 'ClipShortSideCrop'))
-    side = side[0] if isinstance(side, (list, tuple)) else side
-    assert train[0]['inputs']['frames'].shape[-2:] == (side, side)
+    size = next(t.size for t in cfg.test_pipeline if t.type == 'ClipResize')
+    for clip in (train[0], test[0]):
+        assert clip['inputs']['frames'].shape[-2:] == tuple(size)
     assert test[0]['inputs']['audio'].shape[1:] == (1, 96, 64)
 
     torch.manual_seed(0)

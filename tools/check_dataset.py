@@ -68,6 +68,8 @@ def main() -> int:
         print(f'{split}: {summarise(dataset)}')
         if broken:
             print(f'  {len(broken)} clips cannot be used:\n{describe(broken)}')
+            for command in dataset.mending_commands(broken):
+                print(f'  To make what is missing: {command}')
     for text in find_repeated(checked, by_content=args.full):
         print(f'warning: {text}')
     print('every clip can be used' if healthy else 'NOT every clip can be used')

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from avsbench.datasets.avss_classes import CLASSES, MAX_CLASSES, palette
-from avsbench.datasets.base_avs_dataset import BaseAVSDataset
+from avsbench.datasets.base_avs_dataset import MASKIGE_SUFFIX, BaseAVSDataset
 from avsbench.datasets.faults import BrokenFileError, ClipCheck
 from avsbench.datasets.images import read_colour_label, read_index_label
 from avsbench.datasets.transforms.loading import check_choice
@@ -15,6 +15,7 @@ from avsbench.utils.errors import DataError, nearest
 
 LABEL_SOURCES = ('auto', 'semantic', 'rgb')
 FOLDERS = {'semantic': 'labels_semantic', 'rgb': 'labels_rgb'}
+MASKIGE_FOLDER = 'pre_SAM_mask/AVSBench_semantic'
 CODINGS = {'semantic': 'index', 'rgb': 'palette'}
 
 
@@ -26,7 +27,9 @@ class AVSSDataset(BaseAVSDataset):
     and in `<label>/<uid>/` `frames/<k>.jpg`, `labels_semantic/<k>.png` or `labels_rgb/<k>.png`,
     `audio.wav` (or `audio.pkl`). Frames count from 0; as many as the folder has are read. In the
     split `train` only the first frame of a v1s clip is annotated. `data_info` has `label` and
-    `num_classes` too.
+    `num_classes` too. Pipelines that load Maskiges also read
+    `pre_SAM_mask/AVSBench_semantic/<label>/<uid>/processed_frames/<k>_mask_color.png`: pictures of
+    the frames as they are cut for the network, hence the folder's published name.
 
     Args:
         data_root: Folder that holds the csv.
@@ -98,6 +101,9 @@ class AVSSDataset(BaseAVSDataset):
         annotated = frames[:1] if label == 'v1s' and self.split == 'train' else frames
         source = self._label_source(folder)
         labels = os.path.join(folder, FOLDERS[source])
+        maskiges = os.path.join(
+            self.data_root, MASKIGE_FOLDER, label, row['uid'], 'processed_frames'
+        )
         return {
             'clip_id': f'{label}/{row["uid"]}',
             'label': label,
@@ -106,6 +112,7 @@ class AVSSDataset(BaseAVSDataset):
                 os.path.join(labels, f'{k}.png') if k in annotated else None for k in frames
             ],
             'mask_coding': CODINGS[source],
+            'maskige_paths': [os.path.join(maskiges, f'{k}{MASKIGE_SUFFIX}') for k in frames],
             'num_classes': len(self._metainfo['classes']),
             **self._audio(os.path.join(folder, 'audio.wav'), os.path.join(folder, 'audio')),
             'csv_row': row['csv_row'],

@@ -3,19 +3,28 @@
 import os
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import TypeVar
 
 from mmengine.dataset import BaseDataset
 
 from avsbench.datasets.csv_index import check_names, read_csv, select_split
 from avsbench.datasets.faults import BrokenFileError, ClipCheck, describe
-from avsbench.datasets.transforms.loading import LoadLogMel, LoadMasks, check_choice
+from avsbench.datasets.transforms.loading import (
+    LoadLogMel,
+    LoadMaskiges,
+    LoadMasks,
+    check_choice,
+)
 from avsbench.datasets.validation import CHECK_LEVELS, THREADS, ClipChecker, check_clips
 from avsbench.utils.errors import DataError
 
 AUDIO_SOURCES = ('auto', 'log_mel', 'wav')
+MASKIGE_SUFFIX = '_mask_color.png'  # after the name of the frame, as published
+
+_T = TypeVar('_T')
 
 
 class BaseAVSDataset(BaseDataset):
@@ -23,8 +32,8 @@ class BaseAVSDataset(BaseDataset):
 
     A clip's `data_info` holds `clip_id` (unique in the split, usable as a relative path), `subset`,
     `split`, `frame_paths` (T), `mask_paths` (T, None where a frame is not annotated), `mask_coding`
-    ('binary', 'index' or 'palette'), `audio_path`, `log_mel_path`, `csv_row`, `csv_path`, and what
-    a subset adds.
+    ('binary', 'index' or 'palette'), `maskige_paths` (T, looked at only if the pipeline loads
+    them), `audio_path`, `log_mel_path`, `csv_row`, `csv_path`, and what a subset adds.
 
     The files are checked when the data set is made. One that turns out broken in spite of that
     stops the run: a clip is never replaced by another.
@@ -127,7 +136,12 @@ class BaseAVSDataset(BaseDataset):
         Args:
             level: 'fast' or 'full', as the argument `check` of the class.
         """
-        checker = ClipChecker(level, self._loader(LoadMasks), self._loader(LoadLogMel))
+        checker = ClipChecker(
+            level,
+            self._find(LoadMasks) or LoadMasks(),
+            self._find(LoadLogMel) or LoadLogMel(self.short_audio),
+            self._find(LoadMaskiges),
+        )
 
         def check(info: dict) -> ClipCheck:
             found = checker(info)
@@ -139,6 +153,14 @@ class BaseAVSDataset(BaseDataset):
         """What is wrong with a clip beyond its single files; subsets add to it."""
         del info
         return ()
+
+    def mending_commands(self, checks: Iterable[ClipCheck]) -> list[str]:
+        """Commands that make what was found missing, as far as the toolbox can make it."""
+        kinds = {fault.kind for check in checks for fault in check.faults}
+        if not kinds & {'missing Maskige', 'broken Maskige'}:
+            return []
+        command = f'python tools/prepare_maskiges.py {self.subset} --data-root {self.data_root}'
+        return [f'{command} --source superpixels']
 
     def infos(self) -> Iterator[dict]:
         """`data_info` of every clip."""
@@ -184,17 +206,17 @@ class BaseAVSDataset(BaseDataset):
         audio_path = wav_path if found is None or os.path.isfile(wav_path) else None
         return {'audio_path': audio_path, 'log_mel_path': found}
 
-    def _loader(self, kind: type[LoadMasks] | type[LoadLogMel]) -> LoadMasks | LoadLogMel:
-        """The pipeline's transform of a kind, or one with the subset's published settings."""
-        for transform in self.pipeline.transforms:
-            if isinstance(transform, kind):
-                return transform
-        return LoadMasks() if kind is LoadMasks else LoadLogMel(self.short_audio)
+    def _find(self, kind: type[_T]) -> _T | None:
+        """The pipeline's transform of a kind, None if it has none."""
+        return next((step for step in self.pipeline.transforms if isinstance(step, kind)), None)
 
     def _report(self, broken: list[ClipCheck]) -> str:
         where = f'{type(self).__name__}, split {self.split!r} of {self.ann_file}'
         text = f'{where}: {len(broken)} of {len(self)} clips cannot be used\n{describe(broken)}'
-        if len(broken) == len(self):
+        commands = self.mending_commands(broken)
+        for command in commands:
+            text += f'\n  To make what is missing: {command}'
+        if len(broken) == len(self) and not commands:
             text += f'\n  No clip can be used: is data_root={self.data_root!r} the right folder?'
         command = f'python tools/check_dataset.py {self.subset} --data-root {self.data_root}'
         return f'{text}\n  To check all splits: {command}'

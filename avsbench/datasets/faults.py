@@ -21,6 +21,14 @@ REMEDIES = {
     'mask values': "make a mask of two values, or set grey='foreground' of LoadMasks",
     'label values': 'restore the file from the download, correct label2idx.json, or set '
     "unknown_colour='background' of LoadMasks, as the published code does",
+    'missing Maskige': 'make it with `python tools/prepare_maskiges.py SUBSET --data-root DIR '
+    "--source superpixels`, or unpack the pictures that COMBO's authors give out",
+    'broken Maskige': 'make it anew with tools/prepare_maskiges.py, which replaces files that are '
+    'not whole or not as large as they must be',
+    'broken masks': 'make the file anew with the segmentation model, in one of the formats that '
+    '`python tools/prepare_maskiges.py --help` names',
+    'size of masks': 'give masks of the frame as it is on disk, or add --resize if they were made '
+    'of the whole frame at another size',
     'labels differ': "set label_source of the data set to 'semantic' or 'rgb'",
 }
 """Kind of fault -> the setting or command that mends it."""

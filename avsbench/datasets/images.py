@@ -38,12 +38,15 @@ _TAIL = 1024  # bytes in which the end marker is looked for; some writers append
 _SIXTEEN_BIT = ('I', 'I;16', 'I;16L', 'I;16B', 'I;16N')
 
 
-def probe_image(path: str | Path, kind: str = 'broken image') -> tuple[int, int]:
+def probe_image(
+    path: str | Path, kind: str = 'broken image', missing: str = 'missing file'
+) -> tuple[int, int]:
     """Size of a picture from its header, after a look at whether its end is there.
 
     Args:
         path: Image file.
         kind: Kind of fault if the file is no whole image.
+        missing: Kind of fault if there is no such file.
 
     Returns:
         (H, W) in pixels.
@@ -51,26 +54,33 @@ def probe_image(path: str | Path, kind: str = 'broken image') -> tuple[int, int]
     Raises:
         BrokenFileError: The file is missing, no image, cut off, or claims more than `MAX_PIXELS`.
     """
-    with _opened(path, kind) as image:
+    with _opened(path, kind, missing) as image:
         _check_end(path, image, kind)
         return image.height, image.width
 
 
-def read_frame(path: str | Path) -> np.ndarray:
-    """A video frame as (H, W, 3) uint8, RGB.
+def read_frame(
+    path: str | Path, kind: str = 'broken image', missing: str = 'missing file'
+) -> np.ndarray:
+    """A video frame, or another picture, as (H, W, 3) uint8, RGB.
+
+    Args:
+        path: Image file.
+        kind: Kind of fault if it can't be decoded.
+        missing: Kind of fault if there is no such file.
 
     Raises:
         BrokenFileError: The file is missing or can't be decoded.
     """
-    with _opened(path, 'broken image') as image:
+    with _opened(path, kind, missing) as image:
         if image.mode in _SIXTEEN_BIT:
             grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
             return np.repeat(grey[..., None], 3, axis=-1)
         if image.mode == 'F':
             what = f'{path}: floating-point pixels have no defined range'
-            raise BrokenFileError(what, 'broken image')
+            raise BrokenFileError(what, kind)
         if image.format == 'JPEG' and image.mode == 'RGB' and opencv_equals_pillow():
-            _check_end(path, image, 'broken image')  # OpenCV makes up what is missing
+            _check_end(path, image, kind)  # OpenCV makes up what is missing
             image.fp.seek(0)
             pixels = _decode_by_opencv(image.fp.read())
             if pixels is not None:
@@ -201,7 +211,7 @@ def _counts(values: np.ndarray) -> str:
 
 
 @contextlib.contextmanager
-def _opened(path: str | Path, kind: str) -> Iterator[Image.Image]:
+def _opened(path: str | Path, kind: str, missing: str = 'missing file') -> Iterator[Image.Image]:
     """The image with its header read; errors of decoding it inside are faults too."""
     try:
         with open(path, 'rb') as file, Image.open(file) as image:
@@ -213,7 +223,7 @@ def _opened(path: str | Path, kind: str) -> Iterator[Image.Image]:
                 )
             yield image
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise BrokenFileError(f'{path}: no such file', 'missing file') from error
+        raise BrokenFileError(f'{path}: no such file', missing) from error
     except _DECODER_ERRORS as error:
         reason = getattr(error, 'strerror', None) or str(error) or type(error).__name__
         raise BrokenFileError(f'{path}: not a whole image ({reason})', kind) from error

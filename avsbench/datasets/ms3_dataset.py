@@ -2,7 +2,7 @@
 
 import os
 
-from avsbench.datasets.base_avs_dataset import BaseAVSDataset
+from avsbench.datasets.base_avs_dataset import MASKIGE_SUFFIX, BaseAVSDataset
 from avsbench.registry import DATASETS
 
 
@@ -12,7 +12,8 @@ class MS3Dataset(BaseAVSDataset):
 
     Reads, below `data_root`: `ms3_meta_data.csv` (columns video_id, split) and in `ms3_data/`
     `visual_frames/<video>/<video>.mp4_<k>.png`, `gt_masks/<split>/<video>/<video>_<k>.png`,
-    `audio_log_mel/<split>/<video>.pkl`, `audio_wav/<split>/<video>.wav`. Frames count from 1.
+    `audio_log_mel/<split>/<video>.pkl`, `audio_wav/<split>/<video>.wav` and, for pipelines that
+    load Maskiges, `pre_SAM_mask/<video>/<video>.mp4_<k>_mask_color.png`. Frames count from 1.
 
     Arguments are those of `BaseAVSDataset`.
     """
@@ -39,6 +40,9 @@ class MS3Dataset(BaseAVSDataset):
                 path('gt_masks', self.split, video, f'{video}_{k}.png') for k in numbers
             ],
             'mask_coding': 'binary',
+            'maskige_paths': [
+                path('pre_SAM_mask', video, f'{video}.mp4_{k}{MASKIGE_SUFFIX}') for k in numbers
+            ],
             **self._audio(
                 path('audio_wav', self.split, f'{video}.wav'),
                 path('audio_log_mel', self.split, video),

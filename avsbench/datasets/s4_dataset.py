@@ -2,7 +2,7 @@
 
 import os
 
-from avsbench.datasets.base_avs_dataset import BaseAVSDataset
+from avsbench.datasets.base_avs_dataset import MASKIGE_SUFFIX, BaseAVSDataset
 from avsbench.registry import DATASETS
 
 
@@ -11,8 +11,9 @@ class S4Dataset(BaseAVSDataset):
     """The single-source subset; in the split `train` only the first frame is annotated.
 
     Reads, below `data_root`: `s4_meta_data.csv` (columns name, category, split) and in `s4_data/`
-    `visual_frames/`, `gt_masks/`, `audio_log_mel/`, `audio_wav/`, each with
-    `<split>/<category>/<name>`. Frames count from 1. `data_info` has `category` too.
+    `visual_frames/`, `gt_masks/`, `audio_log_mel/`, `audio_wav/` and, for pipelines that load
+    Maskiges, `pre_SAM_mask/`, each with `<split>/<category>/<name>`. Frames count from 1.
+    `data_info` has `category` too.
 
     Arguments are those of `BaseAVSDataset`.
     """
@@ -43,6 +44,10 @@ class S4Dataset(BaseAVSDataset):
                 for number, picture in zip(numbers, pictures, strict=True)
             ],
             'mask_coding': 'binary',
+            'maskige_paths': [
+                path('pre_SAM_mask', f'{row["name"]}_{number}{MASKIGE_SUFFIX}')
+                for number in numbers
+            ],
             **self._audio(f'{path("audio_wav")}.wav', path('audio_log_mel')),
             'csv_row': row['csv_row'],
         }

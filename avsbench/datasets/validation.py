@@ -13,7 +13,7 @@ from mmengine.dataset import BaseDataset
 
 from avsbench.datasets.faults import BrokenFileError, ClipCheck
 from avsbench.datasets.images import probe_image, read_frame
-from avsbench.datasets.transforms.loading import LoadLogMel, LoadMasks
+from avsbench.datasets.transforms.loading import LoadLogMel, LoadMaskiges, LoadMasks
 from avsbench.datasets.transforms.log_mel import (
     MIN_SAMPLES,
     PATCH_SHAPE,
@@ -40,20 +40,26 @@ class ClipChecker:
         level: 'fast' or 'full'.
         load_masks: Reads masks at level 'full'.
         load_log_mel: Reads or computes log-mel at level 'full'; its `short` counts at both.
+        load_maskiges: Reads Maskiges at level 'full'; None if none are needed.
     """
 
     level: str
     load_masks: LoadMasks
     load_log_mel: LoadLogMel
+    load_maskiges: LoadMaskiges | None = None
 
     def __call__(self, info: dict) -> ClipCheck:
         """What is wrong with the clip that a data set's `data_info` describes."""
         faults: list[BrokenFileError] = []
-        self._check_images(info, faults)
+        frame_size = self._check_images(info, faults)
+        if self.load_maskiges is not None:
+            for path in info['maskige_paths']:
+                _attempt(faults, self._check_maskige, path, frame_size)
         patches = _attempt(faults, self._check_audio, info)
         return ClipCheck(info['clip_id'], info['csv_row'], tuple(faults), patches)
 
-    def _check_images(self, info: dict, faults: list[BrokenFileError]) -> None:
+    def _check_images(self, info: dict, faults: list[BrokenFileError]) -> tuple[int, int] | None:
+        """Size of the clip's frames, None if no frame can be read."""
         sizes = {path: _attempt(faults, self._frame_size, path) for path in info['frame_paths']}
         for path in info['mask_paths']:
             if path is not None:
@@ -65,6 +71,14 @@ class ClipChecker:
                 have, want = (f'{width} x {height}' for height, width in (size, known[first]))
                 what = f'{path}: {have} pixels, but {first} has {want}'
                 faults.append(BrokenFileError(what, 'sizes differ'))
+        return next((known[path] for path in info['frame_paths'] if path in known), None)
+
+    def _check_maskige(self, path: str, frame_size: tuple[int, int] | None) -> None:
+        load = self.load_maskiges
+        size = load.probe(path) if self.level == 'fast' else load.read(path).shape[:2]
+        wanted = load.size or frame_size
+        if wanted is not None:
+            load.check_size(path, size, wanted)
 
     def _frame_size(self, path: str) -> tuple[int, int]:
         return probe_image(path) if self.level == 'fast' else read_frame(path).shape[:2]

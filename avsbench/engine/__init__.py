@@ -1,7 +1,18 @@
 """Running trainings and tests: the runner, its process group, mixed precision on the CPU."""
 
-from avsbench.engine.amp import CPUAmpOptimWrapper, use_amp
+from avsbench.engine.amp import CPUAmpOptimWrapper, build_amp_wrapper, use_amp
 from avsbench.engine.dist import close_distributed, init_distributed
+from avsbench.engine.param_groups import ModuleKindOptimWrapperConstructor
 from avsbench.engine.runner import AVSRunner
+from avsbench.engine.samplers import SeededInfiniteSampler
 
-__all__ = ['AVSRunner', 'CPUAmpOptimWrapper', 'close_distributed', 'init_distributed', 'use_amp']
+__all__ = [
+    'AVSRunner',
+    'CPUAmpOptimWrapper',
+    'ModuleKindOptimWrapperConstructor',
+    'SeededInfiniteSampler',
+    'build_amp_wrapper',
+    'close_distributed',
+    'init_distributed',
+    'use_amp',
+]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import torch
 from mmengine.config import Config
-from mmengine.optim import OptimWrapper
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import nn
 from torch.optim import Optimizer
 
@@ -42,20 +42,38 @@ class CPUAmpOptimWrapper(OptimWrapper):
             yield
 
 
+@OPTIM_WRAPPERS.register_module(name='DeviceAmpOptimWrapper')
+def build_amp_wrapper(
+    optimizer: Optimizer,
+    accumulative_counts: int = 1,
+    clip_grad: dict | None = None,
+) -> OptimWrapper:
+    """The wrapper of mixed precision for this machine.
+
+    float16 with a scaled loss where there is CUDA (gradients are unscaled before they are clipped),
+    bfloat16 on the CPU. In a config it is `type='DeviceAmpOptimWrapper'`.
+
+    Args:
+        optimizer: Steps in float32.
+        accumulative_counts: Iterations whose gradients are added before a step.
+        clip_grad: As in `CPUAmpOptimWrapper`.
+    """
+    kind = AmpOptimWrapper if torch.cuda.is_available() else CPUAmpOptimWrapper
+    return kind(optimizer=optimizer, accumulative_counts=accumulative_counts, clip_grad=clip_grad)
+
+
 def use_amp(cfg: Config) -> None:
     """Change the optimizer wrapper of a config to mixed precision, in place.
-
-    float16 with a scaled loss where there is CUDA, bfloat16 on the CPU.
 
     Raises:
         ConfigError: the config has a wrapper of another kind already.
     """
-    wrapper = 'AmpOptimWrapper' if torch.cuda.is_available() else 'CPUAmpOptimWrapper'
+    wrapper = 'DeviceAmpOptimWrapper'
     present = cfg.optim_wrapper.get('type', 'OptimWrapper')
     if present not in ('OptimWrapper', wrapper):
         raise ConfigError(
             f'{cfg.filename}: --amp replaces optim_wrapper.type OptimWrapper, but it is {present}'
         )
     cfg.optim_wrapper.type = wrapper
-    if wrapper == 'CPUAmpOptimWrapper' and os.environ.get('RANK', '0') == '0':
+    if not torch.cuda.is_available() and os.environ.get('RANK', '0') == '0':
         print('--amp: no CUDA here, so bfloat16 autocast of the CPU is used')

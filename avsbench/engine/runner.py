@@ -23,7 +23,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.fileio import join_path
 from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm, is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
@@ -162,9 +162,11 @@ class AVSRunner(Runner):
         self.resume(path)
         done = self.train_loop.iter >= self.train_loop.max_iters
         if done or self.train_loop.epoch >= self.train_loop.max_epochs > 1:
+            by_epoch = isinstance(self.train_loop, EpochBasedTrainLoop)
+            limit = 'max_epochs' if by_epoch else 'max_iters'
             self.logger.info(
-                f'nothing to do: {path} is the end of the training (epoch {self.epoch}, '
-                f'iteration {self.iter}); raise train_cfg.max_epochs to go on'
+                f'nothing to do: {path} is the end of the training (epoch {self.epoch}, iteration '
+                f'{self.iter}); raise train_cfg.{limit} to go on'
             )
 
     def load_checkpoint(self, filename: str) -> dict:

@@ -18,7 +18,8 @@ class SeededDataset(Dataset):
     between runs, numbers of workers, or an interrupted and an uninterrupted training. mmengine
     seeds the workers of every epoch with the same numbers instead.
 
-    Until `set_epoch` is called, samples are made with the generators as they are.
+    Until `set_epoch` is called, samples are made with the generators as they are; in a training by
+    iterations, `SeededInfiniteSampler` tells the epoch with each index instead.
 
     Args:
         dataset: Any data set, or its config; its attributes show through.
@@ -39,8 +40,11 @@ class SeededDataset(Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> Any:
-        epoch = int(self._epoch)
+    def __getitem__(self, index: int | tuple[int, int]) -> Any:
+        if isinstance(index, tuple):
+            epoch, index = index
+        else:
+            epoch = int(self._epoch)
         if epoch < 0:
             return self.dataset[index]
         before = None if get_worker_info() else rng_state()

@@ -10,7 +10,8 @@ class AVSDataSample(BaseDataElement):
     mmengine's `PixelData` refuses tensors of more than three axes, so the fields are plain
     tensors, set and read as attributes:
 
-    * `gt_masks` (T, H, W) uint8, int64 after the data preprocessor: 0/1, or the class index
+    * `gt_masks` (T, H, W) uint8, int64 after the data preprocessor: 0/1, or the class index; 255,
+      which is no class, where `ClipPad` has enlarged the frame
     * `gt_valid` (T,) bool: the frame is annotated
     * `frame_valid` (T,) bool: the frame exists (False: padding)
     * `seg_logits` (T, K, H, W) float: prediction before sigmoid or softmax

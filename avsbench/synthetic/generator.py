@@ -2,11 +2,9 @@
 
 import functools
 import json
-import multiprocessing
 import platform
 import shutil
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +25,7 @@ from avsbench.synthetic.tree import (
     write_file,
 )
 from avsbench.utils.errors import ConfigError, DataError, examples
+from avsbench.utils.parallel import map_in_processes
 
 Task = tuple[str, str, int]  # part, split, scene number
 
@@ -144,17 +143,7 @@ def _prepare(root: Path, settings: Settings, overwrite: bool) -> bool:
 def _run(
     settings: Settings, tasks: list[Task], root: Path, workers: int
 ) -> Iterator[tuple[list[dict], dict[str, str]]]:
-    work = functools.partial(_write_task, settings, root)
-    if workers <= 1:
-        yield from map(work, tasks)
-        return
-    # 'spawn' works on every platform and inherits no threads.
-    context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        try:
-            yield from pool.map(work, tasks, chunksize=max(1, min(8, len(tasks) // workers)))
-        finally:
-            pool.shutdown(cancel_futures=True)
+    yield from map_in_processes(functools.partial(_write_task, settings, root), tasks, workers)
 
 
 def _write_task(settings: Settings, root: Path, task: Task) -> tuple[list[dict], dict[str, str]]:

@@ -11,7 +11,6 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import (
-    DATA_SAMPLERS,
     EVALUATOR,
     FUNCTIONS,
     LOG_PROCESSORS,
@@ -152,7 +151,7 @@ def registry_of(path: tuple[str, ...]) -> Registry | None:
     top, last = path[0], [part for part in path if not part.isdigit()][-1]
     if top in DATALOADERS:
         if last in ('sampler', 'batch_sampler'):
-            return DATA_SAMPLERS
+            return own.DATA_SAMPLERS
         if last in ('collate_fn', 'worker_init_fn'):
             return FUNCTIONS
         if len(path) == 1:
@@ -238,11 +237,15 @@ def _extra_keys(path: tuple[str, ...]) -> set[str]:
 
 
 def _paramwise_keys(cfg: Config, path: tuple[str, ...]) -> set[str]:
-    if 'constructor' in cfg.optim_wrapper or path[2:] == ('custom_keys',):
+    known = _PLAIN_DICTS[path[:2]]
+    if 'constructor' in cfg.optim_wrapper:
+        kind = _lookup(own.OPTIM_WRAPPER_CONSTRUCTORS, cfg.optim_wrapper.constructor)
+        if not hasattr(kind, 'more_paramwise_keys'):  # not one of the toolbox's
+            return ANYTHING
+        known = known | kind.more_paramwise_keys
+    if path[2:] == ('custom_keys',):
         return ANYTHING
-    if path[2:3] == ('custom_keys',):
-        return {'lr_mult', 'decay_mult'}
-    return _PLAIN_DICTS[path]
+    return {'lr_mult', 'decay_mult'} if path[2:3] == ('custom_keys',) else known
 
 
 def _dataloader_keys() -> set[str]:

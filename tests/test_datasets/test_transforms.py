@@ -7,6 +7,8 @@ from mmengine.dataset import Compose
 from PIL import Image
 
 from avsbench.datasets.transforms import (
+    ClipPad,
+    ClipRandomChoiceResize,
     ClipRandomCrop,
     ClipRandomFlip,
     ClipResize,
@@ -120,6 +122,129 @@ def test_crop_takes_one_window_of_all_frames() -> None:
     assert len(corners) == 12  # every window, also those at the edges
 
 
+def with_maskiges(size: tuple[int, int] = (20, 30), frames: int = 3) -> dict:
+    """A clip whose Maskiges are its frames in other colours."""
+    results = clip(size, frames)
+    results['maskiges'] = [255 - frame for frame in results['frames']]
+    return results
+
+
+@pytest.mark.parametrize(
+    'transform',
+    [
+        ClipResize((11, 17)),
+        ClipShortSideCrop(10),
+        ClipRandomCrop((18, 27)),
+        ClipRandomFlip(0.5),
+        ClipRandomChoiceResize([10, 15, 25], 40),
+    ],
+    ids=lambda transform: type(transform).__name__,
+)
+def test_maskiges_move_as_frames_do(transform) -> None:
+    for seed in range(8):
+        np.random.seed(seed)
+        plain = transform.transform(clip())
+        np.random.seed(seed)
+        both = transform.transform(with_maskiges())
+        assert len(both['maskiges']) == 3
+        for alone, frame, maskige in zip(
+            plain['frames'], both['frames'], both['maskiges'], strict=True
+        ):
+            assert (alone == frame).all()
+            # bilinear on the inverted picture differs by rounding alone
+            assert abs(255 - maskige.astype(int) - frame).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ('shape', 'short_side', 'expected'),
+    [
+        ((224, 224), 112, (112, 112)),
+        ((224, 224), 448, (448, 448)),
+        ((405, 720), 112, (112, 199)),  # 199.11
+        ((720, 405), 201, (357, 201)),  # 357.33
+        ((100, 150), 125, (125, 188)),  # 187.5, upwards
+        ((100, 400), 448, (224, 896)),  # the longer side is limited
+        ((400, 100), 224, (896, 224)),
+    ],
+)
+def test_sizes_of_the_choice(shape: tuple, short_side: int, expected: tuple) -> None:
+    transform = ClipRandomChoiceResize([short_side], 896)
+    assert transform.size_of(shape, short_side) == expected
+
+
+def test_choice_resizes_all_frames_to_one_size() -> None:
+    np.random.seed(0)
+    transform, seen = ClipRandomChoiceResize([10, 15, 20], 24), set()
+    for _ in range(60):
+        before, after = clip(), transform.transform(clip())
+        height, width = after['img_shape']
+        seen.add((height, width))
+        for old, new in zip(before['frames'], after['frames'], strict=True):
+            expected = Image.fromarray(old).resize((width, height), Image.Resampling.BILINEAR)
+            assert (new == np.asarray(expected)).all()
+        assert after['masks'].shape == (3, height, width)
+    assert seen == {(10, 15), (15, 23), (16, 24)}
+
+
+def test_crop_that_keeps_smaller_sides() -> None:
+    np.random.seed(0)
+    corners, before = set(), clip((20, 30))
+    for _ in range(200):
+        after = ClipRandomCrop((25, 27), keep_smaller=True).transform(clip((20, 30)))
+        assert after['img_shape'] == (20, 27) == after['frames'][0].shape[:2]
+        assert in_step(after)
+        corners |= {
+            x for x in range(4) if (after['frames'][0] == before['frames'][0][:, x : x + 27]).all()
+        }
+    assert corners == {0, 1, 2, 3}
+    whole = ClipRandomCrop((25, 40), keep_smaller=True).transform(clip((20, 30)))
+    assert whole['img_shape'] == (20, 30)
+
+
+def test_pad() -> None:
+    before, after = with_maskiges(), ClipPad((24, 32), value=128).transform(with_maskiges())
+    assert after['img_shape'] == (24, 32)
+    assert after['masks'].dtype == np.uint8
+    for key in ('frames', 'maskiges'):
+        for old, new in zip(before[key], after[key], strict=True):
+            assert new.shape == (24, 32, 3) and new.dtype == np.uint8
+            assert (new[:20, :30] == old).all()
+            assert (new[20:] == 128).all() and (new[:, 30:] == 128).all()
+    assert (after['masks'][:, :20, :30] == before['masks']).all()
+    assert (after['masks'][:, 20:] == 255).all() and (after['masks'][:, :, 30:] == 255).all()
+
+
+def test_pad_of_the_same_size_changes_nothing() -> None:
+    before, after = clip(), ClipPad((20, 30)).transform(clip())
+    assert (np.stack(before['frames']) == np.stack(after['frames'])).all()
+    assert (before['masks'] == after['masks']).all()
+
+
+def test_pad_does_not_cut() -> None:
+    with pytest.raises(DataError, match=r'a/b: ClipPad\(size=\(10, 40\)\).*put ClipRandomCrop'):
+        ClipPad((10, 40)).transform(clip())
+
+
+def test_augmentation_of_published_sizes_gives_batches() -> None:
+    """Whatever is drawn, a clip comes out at 224 x 224, with the frame in the upper left corner."""
+    steps = [
+        ClipRandomChoiceResize([112, 224, 448], 896),
+        ClipRandomCrop((224, 224), keep_smaller=True),
+        ClipPad((224, 224)),
+    ]
+    np.random.seed(0)
+    shares = set()
+    for _ in range(12):
+        results = with_maskiges((30, 40), frames=1)
+        for step in steps:
+            results = step.transform(results)
+        assert np.stack(results['frames']).shape == (1, 224, 224, 3)
+        inside = results['masks'][0] != 255
+        assert inside[0, 0]
+        shares.add(round(float(inside.mean()), 3))
+    assert shares == {round(112 * 149 / 224**2, 3), 1.0}
+
+
 def test_crop_needs_large_enough_frames() -> None:
     with pytest.raises(DataError, match=r'a/b: ClipRandomCrop\(size=\(21, 10\)\).*ClipResize'):
         ClipRandomCrop((21, 10)).transform(clip())
@@ -173,7 +298,19 @@ def test_masks_need_frames() -> None:
         LoadMasks().transform({'mask_paths': []})
 
 
+def test_pack_puts_maskiges_behind_the_frames() -> None:
+    frames = PackAVSInputs().transform(with_maskiges())['inputs']['frames']
+    assert frames.shape == (3, 6, 20, 30)
+    assert frames.dtype == torch.uint8 and frames.is_contiguous()
+    assert (frames[:, :3].numpy() == np.stack(clip()['frames']).transpose(0, 3, 1, 2)).all()
+    assert (frames[:, 3:] == 255 - frames[:, :3]).all()
+
+
 BAD_ARGUMENTS = [
+    (ClipRandomChoiceResize, {'short_sides': [], 'max_long': 5}, 'short_sides is empty'),
+    (ClipRandomChoiceResize, {'short_sides': [5, 0], 'max_long': 5}, 'short_sides=[5, 0]'),
+    (ClipRandomChoiceResize, {'short_sides': [5], 'max_long': 2.5}, 'max_long=(2.5,)'),
+    (ClipPad, {'size': (5, 0)}, 'size=(5, 0)'),
     (ClipResize, {'size': (0, 5)}, 'size=(0, 5)'),
     (ClipResize, {'size': (5, 5, 5)}, 'size=(5, 5, 5)'),
     (ClipShortSideCrop, {'size': 2.5}, 'size=(2.5, 2.5)'),

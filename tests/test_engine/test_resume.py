@@ -1,5 +1,6 @@
 """Interrupted and uninterrupted trainings end with the same bits."""
 
+import json
 import random
 import shutil
 from pathlib import Path
@@ -154,6 +155,92 @@ def test_training_by_iterations(build_toy):
     assert resumed.iter == 12 and len(seen) == 12
     values = torch.stack([value for batch in seen for value in batch])
     assert len(values.unique(dim=0)) == 24
+
+
+ITERATIONS = {
+    'train_dataloader.sampler.type': 'SeededInfiniteSampler',
+    'default_hooks.checkpoint.by_epoch': False,
+    'default_hooks.checkpoint.interval': 3,
+    'log_processor.by_epoch': False,
+    'optim_wrapper.clip_grad': dict(max_norm=0.01, norm_type=2),
+}
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_training_by_iterations_resumes_exactly(build_toy, tmp_path, workers):
+    """Interrupted in the middle of a round through the clips, between two validations."""
+    options = ITERATIONS | {'train_dataloader.num_workers': workers}
+    loop = dict(by_epoch=False, max_iters=11, val_interval=4)
+
+    def build(name, **keys):
+        return build_toy(name, options, whole=dict(train_cfg=loop), **keys)
+
+    build('whole').train()
+    first = build('parts')
+    train_loop = first._train_loop = first.build_train_loop(first._train_loop)
+    run_iter = train_loop.run_iter
+
+    def limited(batch):
+        if train_loop.iter == 7:  # the newest checkpoint is of iteration 6
+            raise _KillError
+        run_iter(batch)
+
+    train_loop.run_iter = limited
+    with pytest.raises(_KillError):
+        first.train()
+    random.seed(99)
+    np.random.seed(99)
+    torch.manual_seed(99)
+    second = build('parts', resume=True)
+    second.train()
+    assert second.iter == 11
+
+    ends = [
+        torch.load(tmp_path / name / 'iter_11.pth', weights_only=True)
+        for name in ('whole', 'parts')
+    ]
+    for key in ('state_dict', 'optimizer', 'param_schedulers', 'rng_states'):
+        assert _equal(ends[0][key], ends[1][key]), key
+    losses = [end['message_hub']['log_scalars']['train/loss']['history'] for end in ends]
+    assert torch.equal(*losses) and len(losses[0]) == 11
+
+
+def test_random_numbers_of_samples_by_iterations(build_toy):
+    """New each time round, and the same whatever the number of workers."""
+    loop = dict(by_epoch=False, max_iters=8, val_interval=8)
+    runs = [
+        _drawn(
+            build_toy(
+                str(workers),
+                ITERATIONS | {'train_dataloader.num_workers': workers},
+                whole=dict(train_cfg=loop),
+            )
+        )
+        for workers in (0, 1)
+    ]
+    assert _equal(*runs)
+    values = torch.stack([value for batch in runs[0] for value in batch])
+    assert len(values.unique(dim=0)) == 16  # 8 clips, twice each
+
+
+def test_validations_and_best_checkpoint_by_iterations(build_toy, tmp_path):
+    runner = build_toy(
+        'run', ITERATIONS, whole=dict(train_cfg=dict(by_epoch=False, max_iters=9, val_interval=4))
+    )
+    seen = []
+    scores = iter([0.1, 0.5, 0.2])
+
+    def score(results):
+        seen.append(runner.iter)
+        return dict(mIoU=next(scores))
+
+    runner.val_evaluator.metrics[0].compute_metrics = score
+    runner.train()
+    assert seen == [4, 8, 9]  # every fourth, and the end
+    report = json.loads((tmp_path / 'run' / 'results' / 'val.json').read_text())
+    assert [entry['iteration'] for entry in report] == seen
+    names = {path.name for path in (tmp_path / 'run').glob('*.pth')}
+    assert names == {'iter_9.pth', 'best_mIoU_iter_8.pth', 'best_mIoU.pth'}
 
 
 def _drawn(runner) -> list[list[torch.Tensor]]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
-from avsbench.engine import use_amp
+from avsbench.engine import CPUAmpOptimWrapper, build_amp_wrapper, use_amp
 from avsbench.engine.training_state import pack_message_hub, to_plain, unpack_message_hub
 from avsbench.utils.config import load_config
 from avsbench.utils.errors import CheckpointError, ConfigError
@@ -139,12 +139,24 @@ class TestAmp:
     def test_flag_chooses_the_wrapper(self, toy_config, monkeypatch, capsys):
         cfg = load_config(toy_config)
         use_amp(cfg)
-        assert cfg.optim_wrapper.type == 'CPUAmpOptimWrapper'
+        assert cfg.optim_wrapper.type == 'DeviceAmpOptimWrapper'
         assert 'bfloat16' in capsys.readouterr().out
         monkeypatch.setattr('torch.cuda.is_available', lambda: True)
         cfg = load_config(toy_config)
         use_amp(cfg)
-        assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+        assert cfg.optim_wrapper.type == 'DeviceAmpOptimWrapper'
+        assert not capsys.readouterr().out
+
+    def test_the_wrapper_is_that_of_the_machine(self, monkeypatch):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        wrapper = build_amp_wrapper(optimizer, clip_grad=dict(max_norm=0.01))
+        assert type(wrapper) is CPUAmpOptimWrapper
+        assert wrapper.clip_grad_kwargs == {'max_norm': 0.01}
+        made = []
+        monkeypatch.setattr('torch.cuda.is_available', lambda: True)
+        monkeypatch.setattr('avsbench.engine.amp.AmpOptimWrapper', lambda **keys: made.append(keys))
+        build_amp_wrapper(optimizer, accumulative_counts=2)
+        assert made == [dict(optimizer=optimizer, accumulative_counts=2, clip_grad=None)]
 
     def test_unknown_wrapper(self, toy_config):
         cfg = load_config(toy_config)

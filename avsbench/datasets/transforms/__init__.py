@@ -1,18 +1,24 @@
 """Transforms of clips, and the audio front end."""
 
 from avsbench.datasets.transforms.clip_transforms import (
+    ClipPad,
+    ClipRandomChoiceResize,
     ClipRandomCrop,
     ClipRandomFlip,
     ClipResize,
     ClipShortSideCrop,
 )
+from avsbench.datasets.transforms.colour import ClipPhotoMetricDistortion
 from avsbench.datasets.transforms.formatting import PackAVSInputs
 from avsbench.datasets.transforms.frame_selection import KeepAnnotatedFrames, SampleFrames
-from avsbench.datasets.transforms.loading import LoadFrames, LoadLogMel, LoadMasks
+from avsbench.datasets.transforms.loading import LoadFrames, LoadLogMel, LoadMaskiges, LoadMasks
 from avsbench.datasets.transforms.log_mel import log_mel_patches, read_wav
 from avsbench.datasets.transforms.log_mel_cache import LogMelCache
 
 __all__ = [
+    'ClipPad',
+    'ClipPhotoMetricDistortion',
+    'ClipRandomChoiceResize',
     'ClipRandomCrop',
     'ClipRandomFlip',
     'ClipResize',
@@ -20,6 +26,7 @@ __all__ = [
     'KeepAnnotatedFrames',
     'LoadFrames',
     'LoadLogMel',
+    'LoadMaskiges',
     'LoadMasks',
     'LogMelCache',
     'PackAVSInputs',

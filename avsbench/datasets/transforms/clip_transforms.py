@@ -1,11 +1,13 @@
-"""Transforms of whole clips: what is random is drawn once a clip, so all frames move alike.
+"""Geometry of whole clips: what is random is drawn once a clip, so all frames move alike.
+
+Maskiges, where they were loaded, move as frames do, and are resized as pictures.
 
 Random numbers come from `numpy.random`, as in mmcv. The runner seeds it for every sample from the
 run's seed, the epoch and the sample's index, so that the numbers differ between epochs and are the
 same for any number of loader workers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -18,7 +20,7 @@ from avsbench.utils.errors import ConfigError, DataError
 
 @TRANSFORMS.register_module()
 class ClipResize(BaseTransform):
-    """Resize frames (Pillow's bilinear) and masks (nearest), without keeping the aspect.
+    """Resize frames and Maskiges (Pillow's bilinear) and masks (nearest), whatever the aspect.
 
     Args:
         size: (H, W) in pixels.
@@ -56,29 +58,70 @@ class ClipShortSideCrop(BaseTransform):
 
 
 @TRANSFORMS.register_module()
+class ClipRandomChoiceResize(BaseTransform):
+    """Resize so that the shorter side has one of several lengths, drawn for the clip.
+
+    The aspect is kept; sides are rounded to the nearest pixel, halves upwards, as by detectron2's
+    `ResizeShortestEdge`.
+
+    Args:
+        short_sides: Lengths of the shorter side in pixels, all as likely.
+        max_long: The longer side never exceeds this; the shorter one is reduced with it.
+    """
+
+    def __init__(self, short_sides: Sequence[int], max_long: int) -> None:
+        if not short_sides:
+            raise ConfigError('ClipRandomChoiceResize: short_sides is empty, expected lengths')
+        self.short_sides = check_sides('ClipRandomChoiceResize: short_sides', short_sides)
+        self.max_long = check_sides('ClipRandomChoiceResize: max_long', (max_long,))[0]
+
+    def transform(self, results: dict) -> dict:
+        """Change `frames`, `masks` and `img_shape`."""
+        return resize_clip(results, self.size_of(results['img_shape'], self._draw()))
+
+    def size_of(self, shape: tuple[int, int], short_side: int) -> tuple[int, int]:
+        """Size (H, W) that a picture of `shape` (H, W) gets."""
+        scale = short_side / min(shape)
+        scale = min(scale, self.max_long / max(shape))
+        height, width = (int(side * scale + 0.5) for side in shape)
+        return height, width
+
+    @cache_randomness
+    def _draw(self) -> int:
+        return self.short_sides[np.random.randint(len(self.short_sides))]
+
+
+@TRANSFORMS.register_module()
 class ClipRandomCrop(BaseTransform):
     """Cut one random window out of all frames and masks.
 
     Args:
         size: (H, W) in pixels.
+        keep_smaller: Whether a side that is shorter than the window's stays whole, as in
+            detectron2's absolute crop, instead of being an error.
     """
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int], *, keep_smaller: bool = False) -> None:
         self.size = check_size('ClipRandomCrop', size)
+        self.keep_smaller = keep_smaller
 
     def transform(self, results: dict) -> dict:
         """Change `frames`, `masks` and `img_shape`.
 
         Raises:
-            DataError: The clip is smaller than the window.
+            DataError: The clip is smaller than the window, which is not allowed.
         """
-        spare = [have - want for have, want in zip(results['img_shape'], self.size, strict=True)]
+        shape, size = results['img_shape'], self.size
+        if self.keep_smaller:
+            size = tuple(min(have, want) for have, want in zip(shape, size, strict=True))
+        spare = [have - want for have, want in zip(shape, size, strict=True)]
         if min(spare) < 0:
             raise DataError(
                 f'{results["clip_id"]}: ClipRandomCrop(size={self.size}) of frames of (H, W) '
-                f'{results["img_shape"]}; put ClipResize before it or take a smaller size'
+                f'{results["img_shape"]}; put ClipResize before it, take a smaller size, or set '
+                'keep_smaller=True and put ClipPad behind it'
             )
-        return crop_clip(results, *self._draw(spare[0], spare[1]), self.size)
+        return crop_clip(results, *self._draw(spare[0], spare[1]), size)
 
     @cache_randomness
     def _draw(self, spare_height: int, spare_width: int) -> tuple[int, int]:
@@ -110,6 +153,47 @@ class ClipRandomFlip(BaseTransform):
         return bool(np.random.rand() < self.prob)
 
 
+@TRANSFORMS.register_module()
+class ClipPad(BaseTransform):
+    """Enlarge frames and masks at their right and lower edge.
+
+    Args:
+        size: (H, W) that comes out, in pixels.
+        value: Of the added pixels of frames and Maskiges, in all three channels.
+        label: Of the added pixels of masks. 255 belongs to no class: a head that classifies masks
+            counts it as outside of every mask; one that classifies pixels needs 0.
+    """
+
+    def __init__(self, size: tuple[int, int], *, value: int = 128, label: int = 255) -> None:
+        self.size = check_size('ClipPad', size)
+        self.value = value
+        self.label = label
+
+    def transform(self, results: dict) -> dict:
+        """Change `frames`, `masks` and `img_shape`.
+
+        Raises:
+            DataError: The clip is larger than `size`.
+        """
+        added = [want - have for have, want in zip(results['img_shape'], self.size, strict=True)]
+        if min(added) < 0:
+            raise DataError(
+                f'{results["clip_id"]}: ClipPad(size={self.size}) of frames of (H, W) '
+                f'{results["img_shape"]}, which are larger; put ClipRandomCrop before it'
+            )
+
+        def pad(picture: np.ndarray, value: int) -> np.ndarray:
+            edges = [(0, added[0]), (0, added[1]), (0, 0)][: picture.ndim]
+            return np.pad(picture, edges, constant_values=value)
+
+        if max(added) > 0:
+            _apply(
+                results, lambda frame: pad(frame, self.value), lambda mask: pad(mask, self.label)
+            )
+            results['img_shape'] = self.size
+        return results
+
+
 def resize_clip(results: dict, size: tuple[int, int]) -> dict:
     """Resize frames (bilinear) and masks (nearest) of a clip to (H, W), and set `img_shape`."""
     if tuple(results['img_shape']) != size:
@@ -135,13 +219,22 @@ def crop_clip(results: dict, top: int, left: int, size: tuple[int, int]) -> dict
 
 def check_size(name: str, size: tuple[int, int]) -> tuple[int, int]:
     """`size` as (H, W), or a `ConfigError` that says what was expected."""
-    if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
-        raise ConfigError(f'{name}: size={size!r}, expected whole numbers of pixels above 0')
-    return tuple(size)
+    if len(size) != 2:
+        raise ConfigError(f'{name}: size={size!r}, expected (H, W)')
+    return check_sides(f'{name}: size', size)
+
+
+def check_sides(name: str, sides: Sequence[int]) -> tuple[int, ...]:
+    """`sides` as a tuple, or a `ConfigError` that says what was expected."""
+    if not all(isinstance(side, int) and side > 0 for side in sides):
+        raise ConfigError(f'{name}={sides!r}, expected whole numbers of pixels above 0')
+    return tuple(sides)
 
 
 def _apply(results: dict, on_frame: Callable, on_mask: Callable) -> None:
-    results['frames'] = [on_frame(frame) for frame in results['frames']]
+    for key in ('frames', 'maskiges'):
+        if key in results:
+            results[key] = [on_frame(picture) for picture in results[key]]
     if 'masks' in results:
         results['masks'] = np.stack([on_mask(mask) for mask in results['masks']])
 

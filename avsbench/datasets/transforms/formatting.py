@@ -15,7 +15,8 @@ META_KEYS = ('clip_id', 'subset', 'sample_idx', 'ori_shape', 'img_shape', 'frame
 class PackAVSInputs(BaseTransform):
     """Make tensors of a clip.
 
-    The result is `inputs` with `frames` (T, 3, H, W) uint8 and `audio` (T, 1, 96, 64) float32, and
+    The result is `inputs` with `frames` (T, 3, H, W) uint8, or (T, 6, H, W) where Maskiges were
+    loaded: they follow the frames on the channel axis, `audio` (T, 1, 96, 64) float32, and
     `data_samples`, an `AVSDataSample` with `gt_masks` (T, H, W) uint8 and `gt_valid` (T,) bool
     where masks were loaded, and `frame_valid` (T,) bool, all True: padding is the data
     preprocessor's.
@@ -26,7 +27,10 @@ class PackAVSInputs(BaseTransform):
         for key, loader in (('frames', 'LoadFrames'), ('log_mel', 'LoadLogMel')):
             if key not in results:
                 raise ConfigError(f'PackAVSInputs: {loader} must come before it in the pipeline')
-        frames = np.stack(results['frames']).transpose(0, 3, 1, 2)
+        frames = np.stack(results['frames'])
+        if 'maskiges' in results:
+            frames = np.concatenate([frames, np.stack(results['maskiges'])], axis=-1)
+        frames = frames.transpose(0, 3, 1, 2)  # (T, 3 or 6, H, W)
         sample = AVSDataSample(
             metainfo={key: results[key] for key in META_KEYS} | {'flip': results.get('flip', False)}
         )

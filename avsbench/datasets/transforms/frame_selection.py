@@ -7,6 +7,7 @@ from avsbench.registry import TRANSFORMS
 from avsbench.utils.errors import ConfigError
 
 PER_FRAME_KEYS = ('frames', 'masks', 'gt_valid', 'log_mel', 'frame_paths')
+OPTIONAL_KEYS = ('maskiges', 'maskige_paths')
 
 
 @TRANSFORMS.register_module()
@@ -54,7 +55,7 @@ class SampleFrames(BaseTransform):
 
 
 def _keep(results: dict, kept: np.ndarray) -> dict:
-    for key in PER_FRAME_KEYS:
+    for key in (*PER_FRAME_KEYS, *(key for key in OPTIONAL_KEYS if key in results)):
         values = results[key]
         picked = [values[index] for index in kept]
         results[key] = np.stack(picked) if isinstance(values, np.ndarray) else picked

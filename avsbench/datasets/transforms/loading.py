@@ -7,6 +7,7 @@ from mmcv.transforms import BaseTransform
 
 from avsbench.datasets.faults import BrokenFileError
 from avsbench.datasets.images import (
+    probe_image,
     read_binary_mask,
     read_colour_label,
     read_frame,
@@ -94,6 +95,64 @@ class LoadMasks(BaseTransform):
             return read_binary_mask(path, grey=self.grey)
         read = {'index': read_index_label, 'palette': read_colour_label}[coding]
         return read(path, num_classes, unknown_colour=self.unknown_colour)
+
+
+@TRANSFORMS.register_module()
+class LoadMaskiges(BaseTransform):
+    """Read the Maskiges of a clip: pictures in which every segment of a frame has a colour.
+
+    Segments are of any kind; `tools/prepare_maskiges.py` makes the pictures. Geometric transforms
+    that come later treat them as frames, and `PackAVSInputs` puts them behind the frames on the
+    channel axis.
+
+    Needs `maskige_paths` and `img_shape`. Adds `maskiges` (list of T arrays (H, W, 3) uint8, RGB).
+
+    Place it where the frames are what the pictures were made of: behind `LoadFrames` for S4 and
+    MS3, behind the published cut (`ClipShortSideCrop`, `ClipResize`) for AVSS; before anything
+    random.
+
+    Args:
+        size: (H, W) of the pictures in pixels; None for that of the frames on disk.
+    """
+
+    def __init__(self, size: tuple[int, int] | None = None) -> None:
+        self.size = None if size is None else tuple(size)
+
+    def transform(self, results: dict) -> dict:
+        """Add `maskiges`; a `BrokenFileError` names the picture that can't be used."""
+        if 'img_shape' not in results or 'flip' in results:
+            place = 'after' if 'img_shape' not in results else 'before'
+            other = 'LoadFrames' if place == 'after' else 'ClipRandomFlip'
+            raise ConfigError(f'LoadMaskiges: must come {place} {other} in the pipeline')
+        wanted = self.size or tuple(results['ori_shape'])
+        if tuple(results['img_shape']) != wanted:
+            raise ConfigError(
+                f'LoadMaskiges: its pictures are {wanted} (H, W), the frames at this place of the '
+                f'pipeline {tuple(results["img_shape"])}; move it, or set its size'
+            )
+        maskiges = [self.read(path) for path in results['maskige_paths']]
+        for path, maskige in zip(results['maskige_paths'], maskiges, strict=True):
+            self.check_size(path, maskige.shape[:2], wanted)
+        results['maskiges'] = maskiges
+        return results
+
+    @staticmethod
+    def read(path: str) -> np.ndarray:
+        """One Maskige as (H, W, 3) uint8, RGB."""
+        return read_frame(path, 'broken Maskige', 'missing Maskige')
+
+    @staticmethod
+    def probe(path: str) -> tuple[int, int]:
+        """(H, W) of one Maskige from its header, after a look at its end."""
+        return probe_image(path, 'broken Maskige', 'missing Maskige')
+
+    @staticmethod
+    def check_size(path: str, size: tuple[int, int], wanted: tuple[int, int]) -> None:
+        """Raise a `BrokenFileError` unless a Maskige has the size (H, W) that it must have."""
+        if tuple(size) != tuple(wanted):
+            have, want = (f'{width} x {height}' for height, width in (size, wanted))
+            what = f'{path}: {have} pixels, expected {want}'
+            raise BrokenFileError(what, 'broken Maskige')
 
 
 @TRANSFORMS.register_module()

@@ -15,9 +15,10 @@ class RandomStateHook(Hook):
     """Seed the samples by epoch, and keep validation from moving the generators.
 
     In a training by epochs, `SeededDataset` makes each sample with random numbers that depend on
-    the run's seed, the epoch and the sample alone. In one by iterations, the loader's workers are
-    seeded with the iteration that a run begins with. Validation leaves no trace in the generators,
-    so a training does not depend on how often it is interrupted by one.
+    the run's seed, the epoch and the sample alone. In one by iterations the same holds with
+    `SeededInfiniteSampler`; with another sampler, the loader's workers are seeded with the
+    iteration that a run begins with. Validation leaves no trace in the generators, so a training
+    does not depend on how often it is interrupted by one.
     """
 
     priority = 'VERY_HIGH'

@@ -92,6 +92,7 @@ class ReportHook(Hook):
             'checkpoint': checkpoint,
             'checkpoint_sha256': sha256_of(checkpoint) if checkpoint else None,
             'epoch': runner.epoch if training else None,
+            'iteration': runner.iter if training else None,
             'data': dataset.summary() if hasattr(dataset, 'summary') else {'clips': len(dataset)},
             'batch_size': loader.batch_size,
             'num_processes': runner.world_size,

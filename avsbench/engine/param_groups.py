@@ -1,0 +1,42 @@
+"""Learning rate and weight decay of each parameter."""
+
+from mmengine.optim import DefaultOptimWrapperConstructor
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+
+from avsbench.registry import OPTIM_WRAPPER_CONSTRUCTORS
+
+NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class ModuleKindOptimWrapperConstructor(DefaultOptimWrapperConstructor):
+    """mmengine's constructor, with a weight decay by kind of module that always holds.
+
+    mmengine's `norm_decay_mult` ends where a key of `custom_keys` matches, so a backbone with a
+    learning rate of its own can't have norms without decay, unless the config lists every one of
+    them. Here both hold: `custom_keys` set the learning rate (and the decay of the rest), and these
+    keys of `paramwise_cfg` the decay of their kind, as in detectron2:
+
+    * `norm_decay_mult`: all parameters of normalisation layers;
+    * `embedding_decay_mult`: those of `nn.Embedding`.
+
+    `nn.Parameter`s of other modules are neither.
+    """
+
+    more_paramwise_keys = frozenset({'embedding_decay_mult'})  # besides those of mmengine
+
+    def add_params(
+        self,
+        params: list[dict],
+        module: nn.Module,
+        prefix: str = '',
+        is_dcn_module: bool | None = None,
+    ) -> None:
+        """Append a group for each parameter of a module; mmengine calls this for its children."""
+        first = len(params)
+        super().add_params(params, module, prefix, is_dcn_module)
+        for kinds, key in ((NORMS, 'norm_decay_mult'), (nn.Embedding, 'embedding_decay_mult')):
+            if isinstance(module, kinds) and key in self.paramwise_cfg:
+                for group in params[first:]:
+                    group['weight_decay'] = self.base_wd * self.paramwise_cfg[key]

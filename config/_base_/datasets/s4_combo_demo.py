@@ -1,0 +1,25 @@
+# The S4-like part of the synthetic benchmark at 64 px with Maskiges. To make them:
+# python tools/prepare_maskiges.py s4 --data-root data/synthetic/Single-source --source superpixels
+_base_ = './s4_demo.py'
+
+train_pipeline = [
+    dict(type='LoadFrames'),
+    dict(type='LoadMaskiges'),
+    dict(type='LoadLogMel', short='repeat'),
+    dict(type='LoadMasks'),
+    dict(type='KeepAnnotatedFrames'),  # one in five
+    dict(type='ClipResize', size=(64, 64)),
+    dict(type='ClipRandomFlip', prob=0.5),
+    dict(type='PackAVSInputs'),
+]
+test_pipeline = [
+    dict(type='LoadFrames'),
+    dict(type='LoadMaskiges'),
+    dict(type='LoadLogMel', short='repeat'),
+    dict(type='LoadMasks'),
+    dict(type='ClipResize', size=(64, 64)),
+    dict(type='PackAVSInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

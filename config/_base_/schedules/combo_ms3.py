@@ -1,0 +1,6 @@
+# COMBO's recipe on MS3: as on S4, but shorter, and validated more often.
+_base_ = './combo_s4.py'
+param_scheduler = [
+    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=20001, by_epoch=False),
+]
+train_cfg = dict(max_iters=20000, val_interval=400)

@@ -1,0 +1,113 @@
+"""Makes Maskiges, pictures of the segments of each frame, which COMBO sees beside the frames.
+
+    python tools/prepare_maskiges.py s4 --data-root data/Single-source --source superpixels
+    python tools/prepare_maskiges.py s4 --data-root data/Single-source --source masks --masks DIR
+
+`superpixels` needs nothing but the frames: a classical method that knows no objects. `masks` reads
+what a segmentation model has found, one file a frame: DIR mirrors the folders of the frames, and
+`x/y/1.png` has its masks in `x/y/1.npz`, `.npy` or `.json`, or `1_mask.npz` and so on.
+
+    .npz, .npy   bool [n, H, W]; in an .npz the array `masks`, or the only one
+    .json        list of {"segmentation": {"size": [H, W], "counts": ...}, ...}, COCO run lengths,
+                 or an object that has such a list as "annotations"
+
+These are what the mask generators of Semantic-SAM, SAM and SAM 2 give (published: Semantic-SAM
+Swin-L, prompt level 3). Masks are of the frame on disk; those of AVSS may also be of the frame as
+it is cut to 224 x 224 (training: shorter side, then centre; else squashed).
+
+Whole files of the right size are kept, so a run that was interrupted goes on where it was. A
+picture holds 149 segments; of more, the smallest are left out, and counted in the report.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from rich.console import Console
+from rich.progress import track
+
+from avsbench.maskiges import MAX_SEGMENTS, plan, prepare
+from avsbench.maskiges.segments import SUPERPIXELS
+from avsbench.registry import DATASETS
+from avsbench.utils.cli import run_command
+from avsbench.utils.errors import ConfigError
+from avsbench.utils.paths import CONFIG_ROOT
+
+SUBSETS = ('s4', 'ms3', 'avss')
+SPLITS = ('train', 'val', 'test')
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('subset', choices=SUBSETS)
+    parser.add_argument('--data-root', metavar='DIR', help="default: that of the subset's config")
+    parser.add_argument('--source', required=True, choices=('superpixels', 'masks'))
+    parser.add_argument('--masks', metavar='DIR', help='folder of masks, with --source masks')
+    parser.add_argument(
+        '--resize',
+        action='store_true',
+        help='masks were made of the whole frame at another size: resize them (nearest)',
+    )
+    parser.add_argument('--split', nargs='+', choices=SPLITS, default=SPLITS, help='default: all')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='make all anew, also those from another source'
+    )
+    parser.add_argument(
+        '--workers', type=int, default=os.cpu_count(), help='processes (default: %(default)s)'
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    if (args.source == 'masks') != (args.masks is not None):
+        raise ConfigError('--masks DIR belongs to --source masks, and is needed there')
+    if args.resize and args.source != 'masks':
+        raise ConfigError('--resize is about masks; it means nothing for --source superpixels')
+    if args.workers < 0:
+        raise ConfigError(f'--workers: got {args.workers}, expected 0 or more')
+    tasks = plan(read_datasets(args.subset, args.data_root, args.split), args.masks)
+    source = SUPERPIXELS if args.masks is None else f'masks in {Path(args.masks).resolve().name}'
+    report = prepare(
+        tasks,
+        source=source,
+        resize=args.resize,
+        overwrite=args.overwrite,
+        workers=args.workers,
+        progress=show_progress,
+    )
+    print(f'{args.subset}: {report.made} Maskiges made, {report.kept} were there; from {source}')
+    if report.crowded:
+        print(
+            f'{report.crowded} frames have more than {MAX_SEGMENTS} segments; the smallest, '
+            f'{report.left_out} in all, were left out'
+        )
+
+
+def read_datasets(subset: str, data_root: str | None, splits: Iterable[str]) -> list:
+    """The data sets of some splits, with checks off: only the frames are looked at here."""
+    cfg = Config.fromfile(CONFIG_ROOT / '_base_' / 'datasets' / f'{subset}.py')
+    init_default_scope('avsbench')
+    root = cfg.data_root if data_root is None else data_root
+    return [
+        DATASETS.build(dict(type=cfg.dataset_type, data_root=root, split=split, check='off'))
+        for split in splits
+    ]
+
+
+def show_progress(results: Iterator, count: int) -> Iterable:
+    """A progress bar on a terminal; nothing elsewhere."""
+    console = Console(stderr=True)
+    return track(results, 'Maskiges', count, console=console, disable=not console.is_terminal)
+
+
+if __name__ == '__main__':
+    run_command(main)
