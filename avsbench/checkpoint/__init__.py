@@ -4,11 +4,12 @@ from collections.abc import Iterable
 
 from avsbench.checkpoint.adapter import CheckpointAdapter, KeyRule
 from avsbench.checkpoint.avsegformer import AVSEGFORMER
+from avsbench.checkpoint.combo import COMBO
 from avsbench.checkpoint.medvt import MEDVT
 from avsbench.checkpoint.modat import MODAT
 from avsbench.checkpoint.vggish import VGGISH
 
-ADAPTERS = (AVSEGFORMER, MEDVT, MODAT, VGGISH)
+ADAPTERS = (AVSEGFORMER, COMBO, MEDVT, MODAT, VGGISH)
 
 
 def find_adapter(keys: Iterable[str]) -> CheckpointAdapter | None:

@@ -25,6 +25,24 @@ def _pvt_v2_rules() -> tuple[KeyRule, ...]:
 
 PVT_V2_RULES = _pvt_v2_rules()
 
+# detectron2's names of a ResNet.
+DETECTRON_RESNET_RULES = (
+    KeyRule('stem.conv1.norm.{rest}', 'bn1.{rest}'),
+    KeyRule('stem.conv1.{rest}', 'conv1.{rest}'),
+    *(
+        KeyRule(f'res{stage + 1}.{{i}}.{theirs}', f'layer{stage}.{{i}}.{ours}')
+        for stage in (1, 2, 3, 4)
+        for theirs, ours in (
+            ('shortcut.norm.{rest}', 'downsample.1.{rest}'),
+            ('shortcut.{rest}', 'downsample.0.{rest}'),
+            ('conv1.norm.{rest}', 'bn1.{rest}'),
+            ('conv2.norm.{rest}', 'bn2.{rest}'),
+            ('conv3.norm.{rest}', 'bn3.{rest}'),
+            ('{rest}', '{rest}'),
+        )
+    ),
+)
+
 RESNET_RULES = (
     KeyRule('conv1.{rest}', 'conv1.{rest}'),
     KeyRule('bn1.{rest}', 'bn1.{rest}'),

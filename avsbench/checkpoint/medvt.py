@@ -38,12 +38,12 @@ def _fpn_rules() -> list[KeyRule]:
 
 def _interaction_rules() -> list[KeyRule]:
     names = {
-        'to_qk': 'visual_qk',
-        'context_to_qk': 'audio_qk',
-        'to_v': 'visual_value',
-        'context_to_v': 'audio_value',
-        'to_out': 'visual_out',
-        'context_to_out': 'audio_out',
+        'to_qk': 'attn.visual_qk',
+        'context_to_qk': 'attn.audio_qk',
+        'to_v': 'attn.visual_value',
+        'context_to_v': 'attn.audio_value',
+        'to_out': 'attn.visual_out',
+        'context_to_out': 'attn.audio_out',
     }
     published, own = _INTERACTION
     return [

@@ -1,24 +1,33 @@
 """Networks and their parts."""
 
 from avsbench.models.audio_encoders import TimmAudioEncoder, VGGish
-from avsbench.models.backbones import TimmBackbone
+from avsbench.models.backbones import SiameseBackbone, TimmBackbone
 from avsbench.models.data_preprocessors import AVSDataPreprocessor
 from avsbench.models.decode_heads import (
     AVSDecodeHead,
     AVSegFormerHead,
     AVSHeadOutput,
+    ComboHead,
     DenseAVSHead,
     MEDVTHead,
 )
-from avsbench.models.fusion import BidirectionalInteraction, ChannelGateFusion, DualMixtureFusion
+from avsbench.models.fusion import (
+    BidirectionalInteraction,
+    BilateralFusion,
+    ChannelGateFusion,
+    DualMixtureFusion,
+)
 from avsbench.models.layers import TransformerDecoder
 from avsbench.models.losses import (
     AudioVisualMatchingLoss,
     BinaryCrossEntropyLoss,
     CrossEntropyLoss,
     DiceLoss,
+    InterFrameConsistencyLoss,
+    MaskSetCriterion,
 )
 from avsbench.models.pixel_decoders import (
+    DeformableFPN,
     DeformablePixelDecoder,
     DeformConvFPN,
     SpatioTemporalEncoder,
@@ -41,17 +50,23 @@ __all__ = [
     'AudioContextQueryGenerator',
     'AudioVisualMatchingLoss',
     'BidirectionalInteraction',
+    'BilateralFusion',
     'BinaryCrossEntropyLoss',
     'ChannelGateFusion',
+    'ComboHead',
     'CrossEntropyLoss',
     'DeformConvFPN',
+    'DeformableFPN',
     'DeformablePixelDecoder',
     'DenseAVSHead',
     'DiceLoss',
     'DualMixtureFusion',
     'EncoderDecoderQueryGenerator',
+    'InterFrameConsistencyLoss',
     'MEDVTHead',
+    'MaskSetCriterion',
     'RepeatQueryGenerator',
+    'SiameseBackbone',
     'SpatioTemporalEncoder',
     'TimmAudioEncoder',
     'TimmBackbone',

@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from avsbench.parity import audio, avsegformer, medvt, metrics, modat
+from avsbench.parity import audio, avsegformer, combo, medvt, metrics, modat
 from avsbench.parity.fixture import Computed, Fixture, Row
 from avsbench.utils.errors import DataError, nearest
 from avsbench.utils.paths import config_file
@@ -16,6 +16,7 @@ SUBSETS = ('s4', 'ms3', 'avss')
 # Networks need a config; front end and metrics stand for themselves.
 NETWORKS: dict[str, Callable[[Fixture, dict], Computed]] = {
     'avsegformer': avsegformer.run,
+    'combo': combo.run,
     'medvt': medvt.run,
     'modat': modat.run,
 }

@@ -87,7 +87,8 @@ def test_padded_frames_are_exactly_zero() -> None:
     with torch.no_grad():
         short = model.test_step(clips(2))[0]
         output = model(**{'inputs': model.data_preprocessor(clips(2))['inputs']})
-    assert short.seg_logits[2].abs().max() == 0 and short.seg_logits[:2].abs().min() > 0
+    assert short.seg_logits[2].abs().max() == 0
+    assert (short.seg_logits[:2].abs().amax((1, 2, 3)) > 0).all()
     assert output.mask_feature[2].abs().max() == 0
     assert short.frame_valid.tolist() == [True, True, False]
 

@@ -2,6 +2,7 @@
 
 import timm
 from mmengine.model import BaseModule
+from timm.layers import freeze_batch_norm_2d
 from torch import Tensor
 
 from avsbench.models.weights import PretrainedPart
@@ -23,6 +24,8 @@ class TimmBackbone(PretrainedPart, BaseModule):
         weights: ImageNet weights to start training from: a file in the published or timm's
             layout, 'timm' to let timm fetch its own, or None to start from random numbers.
         require_weights: Whether a missing file stops the training instead of being reported.
+        frozen_norm: Replace batch normalisations by fixed scales and shifts, as detectron2's
+            ResNets have them.
         with_cp: Keep the activations of block borders only and compute the rest again in the
             backward pass: the same numbers with a fraction of the memory.
 
@@ -39,6 +42,7 @@ class TimmBackbone(PretrainedPart, BaseModule):
         out_strides: tuple[int, ...] = (4, 8, 16, 32),
         weights: str | None = None,
         require_weights: bool = False,
+        frozen_norm: bool = False,
         with_cp: bool = False,
     ) -> None:
         super().__init__()
@@ -58,6 +62,8 @@ class TimmBackbone(PretrainedPart, BaseModule):
         self._picked = [available.index(stride) for stride in out_strides]
         self.out_strides = tuple(out_strides)
         self.out_channels = [info.channels()[index] for index in self._picked]
+        if frozen_norm:
+            self.model = freeze_batch_norm_2d(self.model)
         if with_cp:
             self._checkpoint_blocks()
         self.weights = weights

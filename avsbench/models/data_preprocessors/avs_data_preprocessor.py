@@ -56,7 +56,8 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
         """Make the batch.
 
         Args:
-            data: `inputs` with lists `frames` ((T, 3, H, W) uint8 each) and `audio`
+            data: `inputs` with lists `frames` ((T, 3, H, W) uint8 each, or (T, 6, H, W) with
+                Maskiges) and `audio`
                 ((T, 1, 96, 64) each), and optionally `data_samples`, as collated.
             training: Not looked at: both modes are treated alike.
 
@@ -107,7 +108,8 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
         return {'inputs': inputs, 'data_samples': samples}
 
     def _normalise(self, clip: Tensor) -> Tensor:
-        return (clip.float() - self.mean) / self.std
+        pictures = clip.float().unflatten(1, (-1, 3))  # (T, 1 or 2, 3, H, W): Maskiges follow
+        return ((pictures - self.mean) / self.std).flatten(1, 2)
 
 
 def _pad(clip: Tensor, length: int) -> Tensor:

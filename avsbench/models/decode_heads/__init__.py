@@ -2,6 +2,7 @@
 
 from avsbench.models.decode_heads.avsegformer_head import AVSegFormerHead
 from avsbench.models.decode_heads.base import AVSDecodeHead, AVSHeadOutput, DenseAVSHead
+from avsbench.models.decode_heads.combo_head import ComboHead
 from avsbench.models.decode_heads.medvt_head import MEDVTHead
 from avsbench.models.decode_heads.medvt_predictors import PropagatingPredictor, UpsamplingPredictor
 
@@ -9,6 +10,7 @@ __all__ = [
     'AVSDecodeHead',
     'AVSHeadOutput',
     'AVSegFormerHead',
+    'ComboHead',
     'DenseAVSHead',
     'MEDVTHead',
     'PropagatingPredictor',

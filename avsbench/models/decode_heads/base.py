@@ -17,15 +17,21 @@ class AVSHeadOutput:
     """What the network computes for N frames.
 
     Attributes:
-        logits: (N, K, h, w) before sigmoid (K = 1) or softmax.
+        logits: (N, K, h, w) before sigmoid (K = 1) or softmax; None of heads that classify masks.
         mask_feature: (N, C, H/4, W/4), the feature that queries are compared with.
         matched: Pairs of a map (N, C, h_l, w_l) and an audio vector (N, C) that a loss compares.
+        cls_logits: (L, N, Q, C + 1), classes of the queries in L predictions, the last one final.
+        mask_logits: (L, N, Q, h, w), their masks.
+        clip_lengths: Frames of each clip, where a loss compares frames.
         aux: Further loss terms a part has computed, by name (`loss_*`).
     """
 
-    logits: Tensor
+    logits: Tensor | None
     mask_feature: Tensor
     matched: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    cls_logits: Tensor | None = None
+    mask_logits: Tensor | None = None
+    clip_lengths: tuple[int, ...] = ()
     aux: dict[str, Tensor] = field(default_factory=dict)
 
 

@@ -2,7 +2,14 @@
 
 from avsbench.models.fusion.base import FusionOutput
 from avsbench.models.fusion.bidirectional import BidirectionalInteraction
+from avsbench.models.fusion.bilateral import BilateralFusion
 from avsbench.models.fusion.channel_gate import ChannelGateFusion
 from avsbench.models.fusion.mixture_of_experts import DualMixtureFusion
 
-__all__ = ['BidirectionalInteraction', 'ChannelGateFusion', 'DualMixtureFusion', 'FusionOutput']
+__all__ = [
+    'BilateralFusion',
+    'BidirectionalInteraction',
+    'ChannelGateFusion',
+    'DualMixtureFusion',
+    'FusionOutput',
+]

@@ -1,14 +1,13 @@
 """Bidirectional interaction of MED-VT++: map and audio token of a frame attend to each other.
 
-Paper: MED-VT++, arXiv 2304.05930; repository github.com/rkyuca/medvt. One matrix of similarities
-serves both directions: its softmax over the audio tokens moves audio into the map, its softmax
-over the positions moves the picture into the audio.
+Paper: MED-VT++, arXiv 2304.05930; repository github.com/rkyuca/medvt.
 """
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from avsbench.models.layers import BidirectionalAttention
 from avsbench.registry import MODELS
 
 
@@ -34,14 +33,8 @@ class BidirectionalInteraction(BaseModule):
         learn_frame_embed: bool = False,
     ) -> None:
         super().__init__()
-        self.scale = embed_dims**-0.5
         self.audio_proj = nn.Linear(audio_channels, embed_dims)
-        self.visual_qk = nn.Linear(embed_dims, embed_dims, bias=False)
-        self.audio_qk = nn.Linear(embed_dims, embed_dims, bias=False)
-        self.visual_value = nn.Linear(embed_dims, embed_dims, bias=False)
-        self.audio_value = nn.Linear(embed_dims, embed_dims, bias=False)
-        self.visual_out = nn.Linear(embed_dims, embed_dims)
-        self.audio_out = nn.Linear(embed_dims, embed_dims)
+        self.attn = BidirectionalAttention(embed_dims, embed_dims)
         table = torch.randn(max_frames, embed_dims)
         if learn_frame_embed:
             self.frame_embed = nn.Parameter(table)
@@ -72,9 +65,6 @@ class BidirectionalInteraction(BaseModule):
         embed = torch.cat([self.frame_embed[:length] for length in clip_lengths])[:, None]
         tokens = feature.flatten(2).transpose(1, 2)  # (N, h*w, C)
         audio = self.audio_proj(audio)  # (N, 1, C)
-        logits = self.visual_qk(tokens + pos) @ self.audio_qk(audio + embed).transpose(1, 2)
-        logits = logits * self.scale  # (N, h*w, 1)
-        heard = logits.softmax(2) @ self.audio_value(audio)
-        seen = logits.softmax(1).transpose(1, 2) @ self.visual_value(tokens)
-        tokens = tokens + self.visual_out(heard)
-        return tokens.transpose(1, 2).reshape(feature.shape), audio + self.audio_out(seen)
+        heard, seen = self.attn(tokens, audio, pos, embed)
+        tokens = tokens + heard
+        return tokens.transpose(1, 2).reshape(feature.shape), audio + seen

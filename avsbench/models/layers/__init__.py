@@ -1,6 +1,7 @@
 """Layers shared by the methods."""
 
 from avsbench.models.layers.attention import MultiheadAttention
+from avsbench.models.layers.bidirectional_attention import BidirectionalAttention
 from avsbench.models.layers.deform_attn import (
     MultiScaleDeformableAttention,
     multi_scale_deformable_attention,
@@ -12,6 +13,7 @@ from avsbench.models.layers.position_encoding import (
 )
 from avsbench.models.layers.transformer import (
     FFN,
+    MLP,
     TransformerDecoder,
     TransformerDecoderLayer,
     TransformerEncoderLayer,
@@ -19,6 +21,8 @@ from avsbench.models.layers.transformer import (
 
 __all__ = [
     'FFN',
+    'MLP',
+    'BidirectionalAttention',
     'DeformableEncoder',
     'MultiScaleDeformableAttention',
     'MultiheadAttention',

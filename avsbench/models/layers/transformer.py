@@ -4,6 +4,8 @@ Post-norm layers as in DETR (arXiv 2005.12872); positions are optional and join 
 never values. All systems use the same layers with other settings.
 """
 
+from collections.abc import Callable
+
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -37,6 +39,27 @@ class FFN(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Map (..., C) to (..., C)."""
         return self.dropout(self.fc2(self.dropout(self.act(self.fc1(tokens)))))
+
+
+class MLP(nn.Module):
+    """Linear layers with ReLU between them.
+
+    Args:
+        widths: Channels before the first layer and after each.
+    """
+
+    def __init__(self, widths: list[int]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Linear(before, after) for before, after in zip(widths[:-1], widths[1:], strict=True)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map (..., first width) to (..., last width)."""
+        *hidden, last = self.layers
+        for layer in hidden:
+            tokens = layer(tokens).relu()
+        return last(tokens)
 
 
 class TransformerEncoderLayer(nn.Module):
@@ -110,6 +133,7 @@ class TransformerDecoderLayer(nn.Module):
         attn_bias: Whether the attention projections have biases.
         act: Activation of the feed-forward network.
         context_attn: Whether the layer attends to a context, too.
+        cross_first: Whether the queries attend to the memory before they attend to each other.
     """
 
     def __init__(
@@ -122,6 +146,7 @@ class TransformerDecoderLayer(nn.Module):
         attn_bias: bool = True,
         act: str = 'gelu',
         context_attn: bool = False,
+        cross_first: bool = False,
     ) -> None:
         super().__init__()
         self.self_attn = MultiheadAttention(embed_dims, num_heads, bias=attn_bias, dropout=dropout)
@@ -139,6 +164,7 @@ class TransformerDecoderLayer(nn.Module):
             self.context_norm = nn.LayerNorm(embed_dims)
         else:
             self.context_attn = None
+        self.cross_first = cross_first
 
     def forward(
         self,
@@ -148,6 +174,7 @@ class TransformerDecoderLayer(nn.Module):
         query_pos: Tensor | None = None,
         memory_pos: Tensor | None = None,
         context: Tensor | None = None,
+        memory_mask: Tensor | None = None,
     ) -> Tensor:
         """Refine queries by a memory.
 
@@ -157,19 +184,34 @@ class TransformerDecoderLayer(nn.Module):
             query_pos: Positions of the queries, broadcastable to them.
             memory_pos: Positions of the memory, broadcastable to it.
             context: (N, A, C), read only by a layer with `context_attn`.
+            memory_mask: What of the memory each query sees, as in `MultiheadAttention`.
 
         Returns:
             (N, Q, C).
         """
+        if self.cross_first:
+            queries = self._cross(queries, memory, query_pos, memory_pos, memory_mask)
         placed = _add(queries, query_pos)
         attended = self.self_attn(placed, placed, queries)
         queries = self.norm1(queries + self.dropout(attended))
         if self.context_attn is not None:
             attended = self.context_attn(_add(queries, query_pos), context, context)
             queries = self.context_norm(queries + self.dropout(attended))
-        attended = self.cross_attn(_add(queries, query_pos), _add(memory, memory_pos), memory)
-        queries = self.norm2(queries + self.dropout(attended))
+        if not self.cross_first:
+            queries = self._cross(queries, memory, query_pos, memory_pos, memory_mask)
         return self.norm3(queries + self.ffn(queries))
+
+    def _cross(
+        self,
+        queries: Tensor,
+        memory: Tensor,
+        query_pos: Tensor | None,
+        memory_pos: Tensor | None,
+        mask: Tensor | None,
+    ) -> Tensor:
+        placed = _add(queries, query_pos)
+        attended = self.cross_attn(placed, _add(memory, memory_pos), memory, mask)
+        return self.norm2(queries + self.dropout(attended))
 
 
 def _add(tokens: Tensor, pos: Tensor | None) -> Tensor:
@@ -188,6 +230,7 @@ class TransformerDecoder(BaseModule):
         dropout: Dropout probability.
         act: Activation of the feed-forward networks.
         num_context_layers: How many layers, from the first on, attend to a context.
+        cross_first: Whether the layers attend to the memory before the queries to each other.
         final_norm: Whether a layer normalisation follows each output (not the next layer's input).
         with_cp: Compute each layer again in the backward pass instead of keeping its activations.
     """
@@ -202,6 +245,7 @@ class TransformerDecoder(BaseModule):
         dropout: float = 0.1,
         act: str = 'gelu',
         num_context_layers: int = 0,
+        cross_first: bool = False,
         final_norm: bool = False,
         with_cp: bool = False,
     ) -> None:
@@ -215,6 +259,7 @@ class TransformerDecoder(BaseModule):
                 dropout=dropout,
                 act=act,
                 context_attn=index < num_context_layers,
+                cross_first=cross_first,
             )
             for index in range(num_layers)
         )
@@ -228,6 +273,7 @@ class TransformerDecoder(BaseModule):
         query_pos: Tensor | None = None,
         memory_pos: Tensor | list[Tensor | None] | None = None,
         context: Tensor | None = None,
+        mask_of: Callable[[Tensor, int], Tensor] | None = None,
     ) -> list[Tensor]:
         """Refine the queries layer by layer.
 
@@ -238,6 +284,8 @@ class TransformerDecoder(BaseModule):
             query_pos: Positions of the queries, broadcastable to them.
             memory_pos: Positions of the memory, a list where the memory is one.
             context: (N, A, C), for the layers that attend to one.
+            mask_of: Called before each layer with the queries so far, normalised, and the index of
+                the level the layer takes; returns what of it each query sees (masked attention).
 
         Returns:
             The output of each layer, (N, Q, C) each.
@@ -251,6 +299,7 @@ class TransformerDecoder(BaseModule):
                 'query_pos': query_pos,
                 'memory_pos': positions[level],
                 'context': context,
+                'memory_mask': None if mask_of is None else mask_of(self.norm(queries), level),
             }
             if self.with_cp and torch.is_grad_enabled():
                 queries = checkpoint(

@@ -2,6 +2,7 @@
 
 from avsbench.models.pixel_decoders.context_encoder import SpatioTemporalEncoder
 from avsbench.models.pixel_decoders.deform_conv_fpn import DeformConvFPN
+from avsbench.models.pixel_decoders.deform_fpn import DeformableFPN
 from avsbench.models.pixel_decoders.deform_pixel_decoder import (
     DeformablePixelDecoder,
     PixelDecoderOutput,
@@ -9,6 +10,7 @@ from avsbench.models.pixel_decoders.deform_pixel_decoder import (
 
 __all__ = [
     'DeformConvFPN',
+    'DeformableFPN',
     'DeformablePixelDecoder',
     'PixelDecoderOutput',
     'SpatioTemporalEncoder',

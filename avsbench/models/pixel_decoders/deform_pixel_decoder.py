@@ -29,8 +29,79 @@ class PixelDecoderOutput(NamedTuple):
     levels: list[Tensor]
 
 
+class DeformableEncoding(BaseModule):
+    """What pixel decoders with a deformable encoder share: tokens, positions, encoder.
+
+    Args:
+        num_levels: Levels to encode.
+        embed_dims: Width C.
+        num_layers: Layers of the encoder.
+        num_heads: Heads of the deformable attention.
+        num_points: Sampling points a level and head.
+        feedforward_channels: Inner width of the encoder's feed-forward networks.
+        dropout: Dropout probability of the encoder.
+        act: Activation of the encoder's feed-forward networks.
+        normalize_pos: Divide positions by the grid size.
+        with_cp: Compute the encoder's layers again in the backward pass, which saves memory.
+    """
+
+    def __init__(
+        self,
+        num_levels: int,
+        embed_dims: int,
+        *,
+        num_layers: int,
+        num_heads: int,
+        num_points: int,
+        feedforward_channels: int,
+        dropout: float,
+        act: str,
+        normalize_pos: bool,
+        with_cp: bool,
+    ) -> None:
+        super().__init__()
+        self.embed_dims = embed_dims
+        self.normalize_pos = normalize_pos
+        self.level_embed = nn.Parameter(torch.empty(num_levels, embed_dims))
+        self.encoder = DeformableEncoder(
+            num_layers,
+            embed_dims,
+            num_heads=num_heads,
+            num_levels=num_levels,
+            num_points=num_points,
+            feedforward_channels=feedforward_channels,
+            dropout=dropout,
+            act=act,
+            with_cp=with_cp,
+        )
+        nn.init.normal_(self.level_embed)
+
+    def encode(self, levels: list[Tensor]) -> Tensor:
+        """Encode levels (N, C, h_l, w_l) into a memory (N, S, C), in their order."""
+        shapes = [(level.shape[2], level.shape[3]) for level in levels]
+        tokens = torch.cat([level.flatten(2).transpose(1, 2) for level in levels], 1)
+        return self.encoder(tokens, self.positions(shapes), shapes)
+
+    def positions(self, shapes: list[tuple[int, int]]) -> Tensor:
+        """Sine code plus level embedding of the tokens of all encoded levels, (1, S, C)."""
+        codes = [
+            self.level_position(shape) + embed
+            for shape, embed in zip(shapes, self.level_embed, strict=True)
+        ]
+        return torch.cat(codes)[None]
+
+    def level_position(self, shape: tuple[int, int]) -> Tensor:
+        """Sine code of one level of `shape` (h, w): (h * w, C)."""
+        return sine_position_encoding(
+            *shape,
+            self.embed_dims // 2,
+            normalize=self.normalize_pos,
+            device=self.level_embed.device,
+        )
+
+
 @MODELS.register_module()
-class DeformablePixelDecoder(BaseModule):
+class DeformablePixelDecoder(DeformableEncoding):
     """Project all levels, encode the coarser ones, add the finest encoded one to the lateral.
 
         f1 --conv+GN--> p0 ------------------------ lateral --(+)-- 3x3 conv --> mask feature
@@ -65,10 +136,18 @@ class DeformablePixelDecoder(BaseModule):
         normalize_pos: bool = False,
         with_cp: bool = False,
     ) -> None:
-        super().__init__()
-        self.embed_dims = embed_dims
-        self.normalize_pos = normalize_pos
-        num_levels = len(in_channels) - 1
+        super().__init__(
+            len(in_channels) - 1,
+            embed_dims,
+            num_layers=num_layers,
+            num_heads=num_heads,
+            num_points=num_points,
+            feedforward_channels=feedforward_channels,
+            dropout=dropout,
+            act='gelu',
+            normalize_pos=normalize_pos,
+            with_cp=with_cp,
+        )
         norm_cfg = {'type': 'GN', 'num_groups': num_groups}
 
         def conv(channels: int, kernel: int, act_cfg: dict | None = None) -> ConvModule:
@@ -83,20 +162,8 @@ class DeformablePixelDecoder(BaseModule):
             )
 
         self.input_convs = nn.ModuleList(conv(channels, 1) for channels in in_channels)
-        self.level_embed = nn.Parameter(torch.empty(num_levels, embed_dims))
-        self.encoder = DeformableEncoder(
-            num_layers,
-            embed_dims,
-            num_heads=num_heads,
-            num_levels=num_levels,
-            num_points=num_points,
-            feedforward_channels=feedforward_channels,
-            dropout=dropout,
-            with_cp=with_cp,
-        )
         self.lateral_conv = conv(embed_dims, 1)
         self.output_conv = conv(embed_dims, 3, act_cfg={'type': 'ReLU'})
-        nn.init.normal_(self.level_embed)
 
     def forward(self, features: list[Tensor]) -> PixelDecoderOutput:
         """Decode the backbone levels.
@@ -110,28 +177,11 @@ class DeformablePixelDecoder(BaseModule):
         finest, *levels = (
             conv(feature) for conv, feature in zip(self.input_convs, features, strict=True)
         )
-        shapes = [(level.shape[2], level.shape[3]) for level in levels]
-        tokens = torch.cat([level.flatten(2).transpose(1, 2) for level in levels], 1)  # (N, S, C)
-        memory = self.encoder(tokens, self.positions(shapes), shapes)
-
-        height, width = shapes[0]
+        memory = self.encode(levels)
+        height, width = levels[0].shape[2:]
         encoded = memory[:, : height * width].transpose(1, 2).unflatten(2, (height, width))
         encoded = F.interpolate(
             encoded, finest.shape[2:], mode='bilinear', align_corners=False
         )  # (N, C, H/4, W/4)
         mask_feature = self.output_conv(self.lateral_conv(finest) + encoded)
         return PixelDecoderOutput(mask_feature, memory, levels)
-
-    def positions(self, shapes: list[tuple[int, int]]) -> Tensor:
-        """Sine code plus level embedding of the tokens of all encoded levels, (1, S, C)."""
-        codes = [
-            sine_position_encoding(
-                *shape,
-                self.embed_dims // 2,
-                normalize=self.normalize_pos,
-                device=self.level_embed.device,
-            )
-            + embed
-            for shape, embed in zip(shapes, self.level_embed, strict=True)
-        ]
-        return torch.cat(codes)[None]
