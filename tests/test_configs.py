@@ -81,9 +81,9 @@ def test_config_builds_and_steps(path: Path, tree, tmp_path) -> None:
     METRICS.build(cfg.test_evaluator)
     train = DATASETS.build(cfg.train_dataloader.dataset)
     test = DATASETS.build(cfg.test_dataloader.dataset)
-    size = next(t.size for t in cfg.test_pipeline if t.type == 'ClipResize')
-    for clip in (train[0], test[0]):
-        assert clip['inputs']['frames'].shape[-2:] == tuple(size)
+    for clip, pipeline in ((train[0], cfg.train_pipeline), (test[0], cfg.test_pipeline)):
+        sizes = [t.size for t in pipeline if t.type in ('ClipResize', 'ClipPad')] or [(224, 224)]
+        assert clip['inputs']['frames'].shape[-2:] == tuple(sizes[-1])
     assert test[0]['inputs']['audio'].shape[1:] == (1, 96, 64)
 
     torch.manual_seed(0)

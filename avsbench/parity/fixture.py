@@ -53,7 +53,7 @@ class Computed:
     """What our implementation returned, under the fixture's names.
 
     `noise` widens the tolerance of what is ill-conditioned: the stored numbers and ours are both
-    float32 and may each be off by that much. `discontinuous` names outputs behind a threshold, where
+    float32 and may each be off by that much. `discontinuous` names outputs behind a threshold where
     rounding moves a few values far: 99 % of them are held to the tolerance, all to a hundredth of
     their scale.
     """

@@ -6,6 +6,7 @@ import torch
 
 from avsbench.checkpoint import ADAPTERS, KeyRule, find_adapter
 from avsbench.checkpoint.avsegformer import AVSEGFORMER
+from avsbench.checkpoint.combo import COMBO
 from avsbench.checkpoint.medvt import MEDVT
 from avsbench.checkpoint.modat import MODAT
 from avsbench.utils.errors import CheckpointError
@@ -14,6 +15,8 @@ PARITY = Path(__file__).parents[1] / 'parity'
 FIXTURES = sorted(PARITY.glob('avsegformer_*.json'))
 # Fixture, adapter, and the never-read part of its checkpoint.
 OTHERS = [
+    ('combo_pvt2_avss', COMBO, {'criterion.empty_weight'}),
+    ('combo_res50_ms3', COMBO, {'criterion.empty_weight'}),
     ('medvt_pvt2_s4', MEDVT, set()),
     (
         'modat_pvt2_ms3',

@@ -86,6 +86,10 @@ class MaskSetCriterion(BaseModule):
             part if part.dtype == torch.float64 else part.float()
             for part in (cls_logits, mask_logits)
         )
+        if not targets:  # the other processes may have some: the count is asked for all the same
+            self._count(mask_logits)
+            zero = 0.0 * (cls_logits.sum() + mask_logits.sum())
+            return dict.fromkeys(('loss_ce', 'loss_mask', 'loss_dice'), zero), []
         matches = [
             self.match(cls_logits[n], mask_logits[n], *target, n, draw)
             for n, target in enumerate(targets)
