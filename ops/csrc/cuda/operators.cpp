@@ -20,7 +20,7 @@ using at::IntArrayRef;
 using at::Tensor;
 using Gradients = std::tuple<Tensor, Tensor, Tensor>;
 
-constexpr int64_t kFrameBytes = std::numeric_limits<int>::max();
+constexpr int64_t kMaxInt = std::numeric_limits<int>::max();
 
 // Contiguous and on a 16-byte boundary, as the kernels' vector accesses want it.
 Tensor aligned(const Tensor& tensor) {
@@ -75,27 +75,29 @@ struct Inputs {
   }
 };
 
-void check_limits(const Inputs& inputs, const Sizes& sizes) {
+// The kernels count what a frame holds in ints.
+void check_limits(const Tensor& value, const Sizes& sizes) {
   TORCH_CHECK_VALUE(sizes.levels <= kMaxLevels && sizes.levels * sizes.points <= kMaxSamples,
                     "ms_deform_attn: ", sizes.levels, " levels of ", sizes.points,
                     " points, expected at most ", kMaxLevels, " levels and ", kMaxSamples,
                     " points on all of them, the limits of the CUDA kernels");
-  TORCH_CHECK_VALUE(sizes.tokens <= kMaxTokens, "ms_deform_attn: ", sizes.tokens,
-                    " tokens, expected at most ", kMaxTokens, ", the limit of the CUDA kernels");
-  const int64_t output =
-      sizes.queries * sizes.heads * sizes.dims * inputs.value.element_size();
-  const int64_t softmax = sizes.queries * sizes.heads * 2 * 8;
-  for (const int64_t bytes :
-       {static_cast<int64_t>(inputs.value.nbytes() / sizes.frames),
-        static_cast<int64_t>(inputs.positions.nbytes() / sizes.frames), output, softmax}) {
-    TORCH_CHECK_VALUE(bytes <= kFrameBytes, "ms_deform_attn: a tensor has ", bytes,
-                      " bytes a frame, expected at most ", kFrameBytes,
-                      ", the limit of the CUDA kernels");
+  TORCH_CHECK_VALUE(sizes.tokens <= kMaxTokens && sizes.frames <= kMaxInt / sizes.heads,
+                    "ms_deform_attn: ", sizes.frames, " frames of ", sizes.heads, " heads and ",
+                    sizes.tokens, " tokens, expected at most ", kMaxInt, " frames times heads and ",
+                    kMaxTokens, " tokens, the limits of the CUDA kernels");
+  const int64_t wide = accumulate_type(value) == at::kDouble ? 8 : 4;
+  const int64_t channels = sizes.heads * sizes.dims * value.element_size();
+  const int64_t samples = 2 * sizes.heads * sizes.levels * sizes.points * wide;
+  const int64_t tensors[][2] = {{sizes.tokens, channels}, {sizes.queries, channels},
+                                {sizes.queries, samples}};
+  for (const auto& [rows, bytes] : tensors) {
+    TORCH_CHECK_VALUE(bytes <= kMaxInt / rows, "ms_deform_attn: a frame of a tensor has ", rows,
+                      " rows of ", bytes, " bytes, expected at most ", kMaxInt,
+                      " bytes in all, the limit of the CUDA kernels");
   }
 }
 
 void describe(const Inputs& inputs, const Sizes& sizes, IntArrayRef shapes, Problem* problem) {
-  check_limits(inputs, sizes);
   problem->value = bytes_of(inputs.value);
   problem->positions = bytes_of(inputs.positions);
   problem->scores = bytes_of(inputs.scores);
@@ -125,6 +127,7 @@ Tensor attend(const Tensor& value, IntArrayRef shapes, const Tensor& positions, 
   Tensor output =
       at::empty({sizes.frames, sizes.queries, sizes.heads * sizes.dims}, value.options());
   if (sizes.empty()) return output;
+  check_limits(value, sizes);
   const Inputs inputs(value, positions, scores, reference);
   ForwardProblem problem{};
   describe(inputs, sizes, shapes, &problem);
@@ -142,6 +145,7 @@ Gradients attend_backward(const Tensor& grad_output, const Tensor& value, IntArr
   if (sizes.empty()) {
     return {at::zeros(value.sizes(), value.options()), dense_like(positions), dense_like(scores)};
   }
+  check_limits(value, sizes);
   const Inputs inputs(value, positions, scores, reference);
   const Tensor grad = aligned(grad_output);
   Tensor grad_value = dense_like(inputs.value), grad_positions = dense_like(inputs.positions),
