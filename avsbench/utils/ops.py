@@ -46,7 +46,7 @@ class Library:
     """What became of loading the compiled library.
 
     Attributes:
-        location: file of the package, None where it was not found.
+        location: folder of the package, None where it was not found.
         devices: device types that it has kernels for.
         trouble: why it can't be used, empty where it can.
     """
@@ -126,7 +126,7 @@ def choose(device_type: str, path: str | None = None) -> Choice:
     missing = _missing(device_type)
     if path != 'auto' and missing:
         raise ConfigError(f'{ENV}={path}: {missing}; {BUILD}, or set {ENV}=auto')
-    return Choice(not missing, missing or f'built, {library().location}')
+    return Choice(not missing, missing or _kernels(device_type))
 
 
 @functools.cache
@@ -151,7 +151,7 @@ def library() -> Library:
     except (ImportError, OSError) as error:
         # Not built, or built for another PyTorch than this one.
         return Library(trouble=str(error).strip().split('\n', 1)[0])
-    location = str(module.__file__)
+    location = str(Path(module.__file__).parent)
     devices = frozenset(name for name, key in DEVICES.items() if _has_kernel(key))
     trouble = '' if devices else f'{location} registers no {OPERATOR}'
     return Library(location, devices, trouble)
@@ -205,6 +205,16 @@ def _missing(device_type: str) -> str:
     if device_type not in found.devices:
         return f'{found.location} was built without {DEVICES[device_type]} kernels'
     return ''
+
+
+def _kernels(device_type: str) -> str:
+    known = hasattr(torch.ops.avsbench, 'cpu_capability')
+    kind = (
+        torch.ops.avsbench.cpu_capability()
+        if device_type == 'cpu' and known
+        else DEVICES[device_type]
+    )
+    return f'{kind} kernels of {library().location}'
 
 
 def _checked(path: str, what: str) -> str:
