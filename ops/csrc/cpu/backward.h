@@ -22,8 +22,8 @@ struct Slopes {
 
 // Adds the samples' share to `grad_map`, in N vectors of channels; the products of the channels
 // with the gradient start (kFirst) or go on in `slopes.dots`.
-template <class V, int N, int64_t kRow, bool kFirst, class Packed>
-AVSBENCH_INLINE void scatter(const Packed* __restrict map, typename V::Scalar* __restrict grad_map,
+template <class V, int N, int64_t kRow, bool kFirst, class Channel>
+AVSBENCH_INLINE void scatter(const Channel* __restrict map, typename V::Scalar* __restrict grad_map,
                              int64_t row, const Samples<V>& samples, int64_t channel,
                              Slopes<V>& slopes) {
   using F = typename V::F;
@@ -117,8 +117,15 @@ AVSBENCH_INLINE void write_slopes(const Plan<V>& plan, int64_t first, const Samp
   }
 }
 
-template <class V, int64_t kRow, class Packed>
-AVSBENCH_INLINE void scatter_channels(const Plan<V>& plan, const Packed* map,
+AVSBENCH_INLINE void prefetch_slopes(const Problem& problem, int64_t first) {
+  const int64_t count = problem.levels * problem.points;
+  const int positions = bytes_of(problem.positions_type), scores = bytes_of(problem.scores_type);
+  prefetch<true>(problem.grad_positions, 2 * first * positions, 2 * count * positions);
+  prefetch<true>(problem.grad_scores, first * scores, count * scores);
+}
+
+template <class V, int64_t kRow, class Channel>
+AVSBENCH_INLINE void scatter_channels(const Plan<V>& plan, const Channel* map,
                                       typename V::Scalar* grad_map, const Samples<V>& samples,
                                       Slopes<V>& slopes) {
   constexpr int64_t kStep = V::kPass * V::kLanes;
@@ -139,7 +146,7 @@ AVSBENCH_INLINE void scatter_channels(const Plan<V>& plan, const Packed* map,
 
 template <class V, class T, bool kFused, int64_t kRow>
 void backward_queries(const Plan<V>& plan, int64_t frame, int64_t head,
-                      const typename PackedOf<T>::type* map, typename V::Scalar* grad_map,
+                      const Packed<V, T>* map, typename V::Scalar* grad_map,
                       Samples<V>& samples, Slopes<V>& slopes) {
   const Problem& problem = plan.problem;
   const int64_t stride = problem.heads * problem.dims;
@@ -149,6 +156,7 @@ void backward_queries(const Plan<V>& plan, int64_t frame, int64_t head,
     prefetch_samples(problem, frame, query + kAhead, head);
     if (query + kAhead < problem.queries) {
       prefetch(grad_output, (query + kAhead) * stride * size_of<T>(), problem.dims * size_of<T>());
+      prefetch_slopes(problem, first_sample(problem, frame, query + kAhead, head));
     }
     locate<V, kFused>(plan, frame, query, head, samples);
     copy_channels<V>(grad_output + query * stride, slopes.grad, problem.dims);

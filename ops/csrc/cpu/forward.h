@@ -1,12 +1,13 @@
 // Forward kernel: packs one head of one frame, then mixes the samples of its queries.
 
-constexpr int64_t kAhead = 8;  // queries that memory is asked for in advance
+constexpr int64_t kAhead = 6;  // queries that memory is asked for in advance
 
+template <bool kWrite = false>
 AVSBENCH_INLINE void prefetch(const void* tensor, int64_t byte, int64_t bytes) {
   const char* from = static_cast<const char*>(tensor) + byte;
   // The row may begin anywhere within a line of the cache.
-  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i);
-  __builtin_prefetch(from + bytes - 1);
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i, kWrite);
+  __builtin_prefetch(from + bytes - 1, kWrite);
 }
 
 // Scores and positions that will soon be needed.
@@ -53,7 +54,7 @@ AVSBENCH_INLINE void for_each_token(const Plan<V>& plan, const Visit& visit) {
 
 // Borders and channels past D stay zero.
 template <class V, class T>
-void pack(const Plan<V>& plan, int64_t frame, int64_t head, typename PackedOf<T>::type* map) {
+void pack(const Plan<V>& plan, int64_t frame, int64_t head, Packed<V, T>* map) {
   const Problem& problem = plan.problem;
   const int64_t stride = problem.heads * problem.dims;
   const T* value =
@@ -64,16 +65,16 @@ void pack(const Plan<V>& plan, int64_t frame, int64_t head, typename PackedOf<T>
 }
 
 // Channels [0, N * lanes) of the map's pixels, mixed. kRow: elements of a pixel, 0: not known.
-template <class V, int N, int64_t kRow, class Packed>
-AVSBENCH_INLINE void mix(const Packed* map, int64_t row, const Samples<V>& samples,
+template <class V, int N, int64_t kRow, class Channel>
+AVSBENCH_INLINE void mix(const Channel* map, int64_t row, const Samples<V>& samples,
                          typename V::F (&sums)[N]) {
   using F = typename V::F;
   const int64_t right = kRow ? kRow : row;
   F upper[N] = {}, lower[N] = {};
 #pragma GCC unroll 2
   for (int k = 0; k < samples.count; ++k) {
-    const Packed* above = map + samples.upper[k];
-    const Packed* below = map + samples.lower[k];
+    const Channel* above = map + samples.upper[k];
+    const Channel* below = map + samples.lower[k];
     const F weight[4] = {V::set(samples.corner[0][k]), V::set(samples.corner[1][k]),
                          V::set(samples.corner[2][k]), V::set(samples.corner[3][k])};
 #pragma GCC unroll 8
@@ -88,8 +89,8 @@ AVSBENCH_INLINE void mix(const Packed* map, int64_t row, const Samples<V>& sampl
   for (int n = 0; n < N; ++n) sums[n] = upper[n] + lower[n];
 }
 
-template <class V, int N, int64_t kRow, class Packed, class T>
-AVSBENCH_INLINE void mix_channels(const Packed* map, const Plan<V>& plan,
+template <class V, int N, int64_t kRow, class Channel, class T>
+AVSBENCH_INLINE void mix_channels(const Channel* map, const Plan<V>& plan,
                                   const Samples<V>& samples, int64_t channel, T* output) {
   typename V::F sums[N];
   mix<V, N, kRow>(map + channel, plan.row, samples, sums);
@@ -100,7 +101,7 @@ AVSBENCH_INLINE void mix_channels(const Packed* map, const Plan<V>& plan,
 
 template <class V, class T, bool kFused, int64_t kRow>
 void forward_queries(const Plan<V>& plan, int64_t frame, int64_t head, int64_t begin, int64_t end,
-                     const typename PackedOf<T>::type* map, Samples<V>& samples) {
+                     const Packed<V, T>* map, Samples<V>& samples) {
   const Problem& problem = plan.problem;
   const int64_t stride = problem.heads * problem.dims;
   T* output = static_cast<T*>(problem.output) + frame * problem.queries * stride +
@@ -109,6 +110,11 @@ void forward_queries(const Plan<V>& plan, int64_t frame, int64_t head, int64_t b
     prefetch_samples(problem, frame, query + kAhead, head);
     locate<V, kFused>(plan, frame, query, head, samples);
     T* row = output + query * stride;
+    if (query + kAhead < end) {
+      // Each line is written whole, but as the processor knows that too late it is read before.
+      prefetch<true>(output, (query + kAhead) * stride * size_of<T>(),
+                     problem.dims * size_of<T>());
+    }
     int64_t channel = 0;
     for (; channel + V::kPass * V::kLanes <= plan.row; channel += V::kPass * V::kLanes) {
       mix_channels<V, V::kPass, kRow>(map, plan, samples, channel, row);
@@ -125,11 +131,11 @@ struct ForwardScratch {
   Arena arena;
   Plan<V> plan;
   Samples<V> samples;
-  typename PackedOf<T>::type* map;
+  Packed<V, T>* map;
 
   ForwardScratch(const Problem& problem, void* memory)
       : arena(memory), plan(arena, problem), samples(arena, plan.samples) {
-    map = arena.take<typename PackedOf<T>::type>(plan.elements);
+    map = arena.take<Packed<V, T>>(plan.elements);
   }
 };
 

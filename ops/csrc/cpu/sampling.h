@@ -18,15 +18,19 @@ AVSBENCH_INLINE int bytes_of(Type type) {
   return type == Type::kDouble ? 8 : type == Type::kFloat ? 4 : 2;
 }
 
-// What a packed channel is kept as, for values of type T: 16-bit floats are widened when read.
-template <class T>
+// What a packed channel is kept as, for values of type T: 16-bit floats are widened as they are
+// packed, if not bfloat16 is read as fast as it is on V.
+template <class V, class T>
 struct PackedOf {
-  using type = T;
+  using type = typename V::Scalar;
 };
-template <>
-struct PackedOf<Half> {
-  using type = float;
+template <class V>
+  requires(V::kReadsBFloat16)
+struct PackedOf<V, BFloat16> {
+  using type = BFloat16;
 };
+template <class V, class T>
+using Packed = typename PackedOf<V, T>::type;
 
 // Takes pieces of the scratch memory; only counts where there is none.
 class Arena {

@@ -76,6 +76,7 @@ struct Vectors {
   using Mask = I;
   static constexpr int kLanes = W;
   static constexpr int kPass = 4;  // vectors of channels summed at once
+  static constexpr bool kReadsBFloat16 = false;
 
   static AVSBENCH_INLINE F set(A x) { return x - F{}; }
 

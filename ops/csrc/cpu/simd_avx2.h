@@ -4,6 +4,7 @@ struct Avx2 : Vectors<float, 8> {
   using Base = Vectors<float, 8>;
   using Base::load;
   using Base::store;
+  static constexpr bool kReadsBFloat16 = true;
 
   static AVSBENCH_INLINE F load(const float* from) { return _mm256_loadu_ps(from); }
   static AVSBENCH_INLINE F load(const BFloat16* from) {

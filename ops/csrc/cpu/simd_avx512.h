@@ -5,6 +5,7 @@ struct Avx512 : Vectors<float, 16> {
   using Mask = __mmask16;
   using Base::load;
   using Base::store;
+  static constexpr bool kReadsBFloat16 = true;
   static constexpr int kPass = 2;
 
   static AVSBENCH_INLINE F load(const float* from) { return _mm512_loadu_ps(from); }
