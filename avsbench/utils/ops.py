@@ -125,7 +125,7 @@ def choose(device_type: str, path: str | None = None) -> Choice:
         )
     missing = _missing(device_type)
     if path != 'auto' and missing:
-        raise ConfigError(f'{ENV}={path}: {missing}; {BUILD}, or set {ENV}=auto')
+        raise ConfigError(f'{ENV}={path}: {_with_way_out(missing)}, or set {ENV}=auto')
     return Choice(not missing, missing or _kernels(device_type))
 
 
@@ -185,10 +185,10 @@ def _decide(path: str | None, device_type: str) -> bool:
 def _decide_once(path: str | None, device_type: str) -> bool:
     choice = choose(device_type, path)
     if not choice.compiled and choice.reason != 'chosen':
-        way_out = f'; {BUILD}' if device_type in DEVICES else ''
+        reason = _with_way_out(choice.reason) if device_type in DEVICES else choice.reason
         print_log(
             f'deformable attention on {device_type} runs as plain PyTorch operators, several times '
-            f'slower: {choice.reason}{way_out}',
+            f'slower: {reason}',
             'current',
             logging.WARNING,
         )
@@ -205,6 +205,10 @@ def _missing(device_type: str) -> str:
     if device_type not in found.devices:
         return f'{found.location} was built without {DEVICES[device_type]} kernels'
     return ''
+
+
+def _with_way_out(reason: str) -> str:
+    return reason if BUILD in reason else f'{reason}; {BUILD}'
 
 
 def _kernels(device_type: str) -> str:
