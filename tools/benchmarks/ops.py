@@ -15,6 +15,7 @@ from torch import Tensor
 
 from avsbench.utils import ops
 from avsbench.utils.errors import ConfigError
+from benchmarks import ops_cuda
 from benchmarks.harness import TUNABLES, Result, compare, exit_code, header
 from benchmarks.ops_cases import PASSES, callables, make_case, moved_bytes
 from benchmarks.ops_properties import check_properties, copy_bandwidth
@@ -66,12 +67,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         help='vector code; default: the best of this CPU, then AVX2 at the smallest size',
     )
+    parser.add_argument(
+        '--device', choices=('cpu', 'cuda'), default='cpu', help='cuda: `ops_cuda`, its defaults'
+    )
     parser.add_argument('--rounds', type=int, default=15, help='at the smallest size; fewer above')
     parser.add_argument('--no-properties', action='store_true', help='the ratios alone')
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure with each vector code, then check the other properties with the best one."""
+    if args.device == 'cuda':
+        return _run_on_gpu(args)
     with ops.use_path('cpu'):
         ops.use_compiled('cpu')  # an error here rather than within a measurement
         library = sys.modules[ops.PACKAGE]
@@ -82,6 +88,14 @@ def run(args: argparse.Namespace) -> int:
             results += _measure(args, 'avx2', [(224, 5)])
         failed = 0 if args.no_properties else check_properties(make_case(5, 224))
     return max(exit_code(results), min(failed, 1))
+
+
+def _run_on_gpu(args: argparse.Namespace) -> int:
+    parser = argparse.ArgumentParser()
+    ops_cuda.add_arguments(parser)
+    return ops_cuda.run(
+        parser.parse_args([], argparse.Namespace(size=args.size, frames=args.frames))
+    )
 
 
 def _measure(args: argparse.Namespace, isa: str, sizes: list[tuple[int, int]]) -> list[Result]:
