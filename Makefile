@@ -4,6 +4,8 @@
 #   make test    install and run all tests
 #
 # Both install into .venv, and reuse it as long as requirements.txt and pyproject.toml are unchanged.
+# Both build the operators of ops/ where there is a C++ compiler, and again when their sources change;
+# AVSBENCH_OPS_OPTIONAL=0 makes it an error where they can't be built.
 # make demo PYTHON=/path/to/python3.11 chooses the interpreter, make test JOBS=4 the processes.
 
 SHELL := bash
@@ -17,6 +19,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 # The stamp's name changes with what is to be installed, and where.
 STAMP := $(VENV)/.installed-$(shell { cat requirements.txt pyproject.toml; pwd; } | cksum | cut -d ' ' -f 1)
+# So does this one's, with the sources of the operators.
+OPS := ops/build/.built-$(shell find ops/csrc ops/make.sh ops/setup.py -type f | LC_ALL=C sort \
+    | xargs cat | cksum | cut -d ' ' -f 1)
 
 DATA := data/synthetic/Single-source
 DEMO := work_dir/s4/demo
@@ -27,7 +32,7 @@ help:
 
 install: $(STAMP)
 
-demo: $(STAMP)
+demo: $(STAMP) $(OPS)
 	@if [ ! -f $(DATA)/MANIFEST.sha256 ]; then \
 	    echo '== 1/4 synthetic data'; \
 	    $(PY) tools/make_synthetic.py --subset s4 --preset default --size 64 --seed 0 \
@@ -49,7 +54,7 @@ demo: $(STAMP)
 	@echo 'Use it: source $(VENV)/bin/activate, then bash train.sh s4 config/s4/pvt2.py (README.md)'
 
 # One thread for each of the processes: two parity tests at full size fit into 8 GB.
-test: $(STAMP)
+test: $(STAMP) $(OPS)
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist worksteal
 
 lint: $(STAMP)
@@ -58,6 +63,7 @@ lint: $(STAMP)
 
 clean:
 	rm -rf build dist ./*.egg-info .pytest_cache .ruff_cache
+	rm -rf ops/build ops/*.egg-info ops/avsbench_ops/*.so
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 clean-demo:
@@ -98,3 +104,12 @@ $(STAMP):
 	        opencv-python-headless; \
 	fi
 	@touch $@
+
+# Without the stamp, which is left away where nothing could be built, the next make tries again. An
+# old library goes first: it must not run in the place of one that can't be built any more.
+$(OPS): $(STAMP)
+	@echo '== building the operators of ops/: a minute or two, once'
+	@rm -f ops/build/.built-* ops/avsbench_ops/*.so
+	@PATH="$(abspath $(VENV))/bin:$$PATH" PYTHON=$(PY) \
+	    AVSBENCH_OPS_OPTIONAL=$${AVSBENCH_OPS_OPTIONAL:-1} bash ops/make.sh
+	@if [ -n "$$(find ops/avsbench_ops -name '*.so')" ]; then touch $@; fi

@@ -25,7 +25,7 @@ ALLOCATORS = {
 }
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -48,19 +48,20 @@ def main() -> int:
         pin_allocator(early.allocator)
         module = importlib.import_module(f'benchmarks.{name}')
         module.add_arguments(parsers[name])
-        return module.run(parser.parse_args())
+        from avsbench.utils.cli import run_command
+
+        run_command(lambda: module.run(parser.parse_args()))
     parser.parse_args()
-    return 0
 
 
 def sub_commands() -> dict[str, str]:
-    """{sub-command: what it does} for every benchmark in tools/benchmarks."""
-    files = sorted((TOOLS / 'benchmarks').glob('[a-z]*.py'))
-    return {
-        file.stem: (ast.get_docstring(ast.parse(file.read_text())) or '').split('\n', 1)[0]
-        for file in files
-        if file.stem != 'harness'
-    }
+    """{sub-command: what it does} for every module of tools/benchmarks that can `run`."""
+    found = {}
+    for file in sorted((TOOLS / 'benchmarks').glob('[a-z]*.py')):
+        tree = ast.parse(file.read_text())
+        if any(isinstance(node, ast.FunctionDef) and node.name == 'run' for node in tree.body):
+            found[file.stem] = (ast.get_docstring(tree) or '').split('\n', 1)[0]
+    return found
 
 
 def pin_allocator(name: str) -> None:
@@ -78,4 +79,4 @@ def pin_allocator(name: str) -> None:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

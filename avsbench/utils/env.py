@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from avsbench.utils import ops
 from avsbench.version import __version__
 
 # Import name -> distributions that provide it, the maintained fork first.
@@ -45,6 +46,7 @@ def collect_environment() -> dict[str, Any]:
         'cpu_cores': os.cpu_count(),
         'torch_threads': torch.get_num_threads(),
         'omp_num_threads': os.environ.get('OMP_NUM_THREADS'),
+        'deformable_attention': ops.describe(),
         'mm_packages': mm_packages(),
         'packages': {name: _version(name) for name in _PACKAGES},
     }

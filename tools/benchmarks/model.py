@@ -4,7 +4,6 @@ import argparse
 import copy
 
 import torch
-import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
@@ -13,10 +12,15 @@ from avsbench.models.fusion import ChannelGateFusion
 from avsbench.models.layers import MultiheadAttention, MultiScaleDeformableAttention
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
+from avsbench.utils import ops
 from avsbench.utils.paths import config_file
 from benchmarks import harness
+from benchmarks.published_deform_attn import published_fused
 
-PARITY = 3e-5  # largest difference of a logit, in standard deviations of the logits
+MODES = ('forward', 'train')
+BASELINES = {'forward': ('published', 'reference'), 'train': ('reference',)}
+# Largest difference: of a logit in standard deviations of the logits; of loss and gradient norm.
+PARITY = {'forward': 3e-5, 'train': 1e-3}
 
 
 class PublishedAttention(nn.Module):
@@ -49,24 +53,14 @@ class PublishedDeformableAttention(MultiScaleDeformableAttention):
         """Same arguments and result as the layer it stands for."""
         num, queries, _ = query.shape
         heads, levels, points = self.num_heads, self.num_levels, self.num_points
-        value = self.value_proj(value).view(num, value.shape[1], heads, -1)
-        offsets = self.sampling_offsets(query).view(num, queries, heads, levels, points, 2)
-        weights = self.attention_weights(query).view(num, queries, heads, levels * points)
-        weights = weights.softmax(-1)
-        sizes = torch.tensor([(w, h) for h, w in spatial_shapes], device=query.device)
-        locations = (
-            reference_points[:, :, None, :, None] + offsets / sizes[None, None, None, :, None]
+        attended = published_fused(
+            self.value_proj(value).view(num, value.shape[1], heads, -1),
+            spatial_shapes,
+            reference_points,
+            self.sampling_offsets(query).view(num, queries, heads, levels, points, 2),
+            self.attention_weights(query).view(num, queries, heads, levels * points),
         )
-        grids = 2 * locations - 1
-        samples = []
-        for level, part in enumerate(value.split([h * w for h, w in spatial_shapes], 1)):
-            height, width = spatial_shapes[level]
-            plane = part.flatten(2).transpose(1, 2).reshape(num * heads, -1, height, width)
-            grid = grids[:, :, :, level].transpose(1, 2).flatten(0, 1)
-            samples.append(F.grid_sample(plane, grid, align_corners=False))
-        weights = weights.transpose(1, 2).reshape(num * heads, 1, queries, levels * points)
-        mixed = (torch.stack(samples, -2).flatten(-2) * weights).sum(-1)
-        return self.output_proj(mixed.view(num, -1, queries).transpose(1, 2).contiguous())
+        return self.output_proj(attended)
 
 
 class PublishedChannelGate(ChannelGateFusion):
@@ -101,72 +95,140 @@ def published_form(model: nn.Module) -> nn.Module:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `tools/benchmark.py model`."""
     parser.add_argument('--config', nargs='+', default=['s4/pvt2.py', 's4/res50.py'])
-    parser.add_argument('--mode', choices=('forward', 'train'), default='forward')
+    parser.add_argument('--mode', choices=MODES, nargs='+', default=MODES)
+    parser.add_argument(
+        '--baseline',
+        choices=('published', 'reference'),
+        nargs='+',
+        help='the published network, or ours with the deformable attention of plain PyTorch '
+        'operators; default: both for forward, reference for train (a published training step '
+        'takes 10 GB)',
+    )
     parser.add_argument('--frames', type=int, default=5)
     parser.add_argument('--size', type=int, default=224, help='pixels of a side')
     parser.add_argument('--threads', type=int, nargs='+', default=[1, 2])
-    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--rounds', type=int, default=5, help='of forward; half of it of train')
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare forward passes (or training steps) for each config and number of threads."""
+    """Compare forward passes and training steps for each config and number of threads."""
     results = []
     for threads in args.threads:
         harness.header(threads)
+        print(f'deformable attention: {ops.describe()["cpu"]}')
         for config in args.config:
-            results.append(_compare(config, args, threads))
+            torch.manual_seed(0)
+            with DefaultScope.overwrite_default_scope('avsbench'):
+                model = MODELS.build(Config.fromfile(config_file(config)).model)
+            for mode in args.mode:
+                for baseline in args.baseline or BASELINES[mode]:
+                    if baseline == 'published':
+                        results.append(_against_published(model, config, mode, args, threads))
+                    elif args.baseline or ops.choose('cpu', 'auto').compiled:
+                        results.append(_against_reference(model, config, mode, args, threads))
+                    else:
+                        print(f'{config} {mode}: no compiled operator to compare; {ops.BUILD}')
     return harness.exit_code(results)
 
 
-def _compare(config: str, args: argparse.Namespace, threads: int) -> harness.Result:
-    torch.manual_seed(0)
-    with DefaultScope.overwrite_default_scope('avsbench'):
-        ours = MODELS.build(Config.fromfile(config_file(config)).model)
+def _against_published(
+    ours: nn.Module, config: str, mode: str, args: argparse.Namespace, threads: int
+) -> harness.Result:
+    """Ours with the operator that is there, against the published form of all parts."""
     theirs = published_form(ours)
+    title = f'{_title(config, mode, args, threads)}, published against ours'
+    return _compare(
+        title, _call(theirs, mode, args), _call(ours, mode, args), mode, args, threads,
+        # Dropout is drawn in another order, so that losses can't be compared.
+        check=_logit_error if mode == 'forward' else None,
+        must=1.1 if mode == 'forward' else None,
+        stretch=(2.0 if threads == 1 else 1.57) if mode == 'forward' else None,
+    )  # fmt: skip
+
+
+def _against_reference(
+    model: nn.Module, config: str, mode: str, args: argparse.Namespace, threads: int
+) -> harness.Result:
+    """One network whose deformable attention takes one path and the other."""
+    call = _call(model, mode, args)
+
+    def take(path: str):
+        def run_on_path():
+            with ops.use_path(path):
+                return call()
+
+        return run_on_path
+
+    title = f'{_title(config, mode, args, threads)}, reference against compiled operator'
+    check = _logit_error if mode == 'forward' else _step_error
+    return _compare(title, take('reference'), take('cpu'), mode, args, threads, check=check)
+
+
+def _compare(
+    title: str, baseline, candidate, mode: str, args: argparse.Namespace, threads: int, **goals
+) -> harness.Result:
+    return harness.compare(
+        title,
+        baseline,
+        candidate,
+        rounds=args.rounds if mode == 'forward' else max(1, args.rounds // 2),
+        tolerance=PARITY[mode],
+        clock='cpu' if threads == 1 else 'wall',
+        **goals,
+    )
+
+
+def _title(config: str, mode: str, args: argparse.Namespace, threads: int) -> str:
+    return (
+        f'{config} {mode}, {args.frames} frames, {args.size} px, {threads} thread(s), '
+        'random weights'
+    )
+
+
+def _call(model: nn.Module, mode: str, args: argparse.Namespace):
+    torch.manual_seed(0)
     inputs = {
         'frames': torch.randn(args.frames, 3, args.size, args.size),
         'audio': torch.randn(args.frames, 1, 96, 64),
         'clip_lengths': (args.frames,),
     }
-    title = f'{config} {args.mode}, {args.frames} frames, {args.size} px, {threads} thread(s)'
-    clock = 'cpu' if threads == 1 else 'wall'
-    if args.mode == 'train':
-        steps = [_training_step(model.train(), inputs) for model in (theirs, ours)]
-        return harness.compare(title, *steps, rounds=args.rounds, clock=clock)
-    calls = [_forward(model.eval(), inputs) for model in (theirs, ours)]
-    return harness.compare(
-        f'{title} (random weights)',
-        *calls,
-        rounds=args.rounds,
-        clock=clock,
-        check=lambda a, b: float((a - b).abs().max() / a.std()),
-        tolerance=PARITY,
-        must=1.1,
-        stretch=2.0 if threads == 1 else 1.57,
-    )
+    return _forward(model, inputs) if mode == 'forward' else _training_step(model, inputs)
 
 
 def _forward(model: nn.Module, inputs: dict):
     @torch.no_grad()
     def call() -> Tensor:
-        return model(inputs).logits
+        return model.eval()(inputs).logits
 
     return call
 
 
 def _training_step(model: nn.Module, inputs: dict):
+    """Forward, backward and optimizer; a learning rate of 0 repeats the same step each time."""
     frames = inputs['frames']
     sample = AVSDataSample()
     sample.gt_masks = (frames[:, 0] > 0).long()
     sample.gt_valid = torch.ones(len(frames), dtype=torch.bool)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-5)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0)
 
-    def call() -> float:
-        losses = model(inputs, [sample], mode='loss')
+    def call() -> tuple[float, float]:
+        torch.manual_seed(0)  # dropout
+        losses = model.train()(inputs, [sample], mode='loss')
         total = sum(losses.values())
         optimizer.zero_grad()
         total.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), float('inf'))  # only measures
         optimizer.step()
-        return float(total)
+        return float(total), float(norm)
 
     return call
+
+
+def _logit_error(baseline: Tensor, candidate: Tensor) -> float:
+    """Largest difference in standard deviations of the logits."""
+    return float((baseline - candidate).abs().max() / baseline.std())
+
+
+def _step_error(baseline: tuple[float, float], candidate: tuple[float, float]) -> float:
+    """Largest relative difference of loss and gradient norm."""
+    return max(abs(a - b) / abs(a) for a, b in zip(baseline, candidate, strict=True))

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avsbench.utils.ops import use_compiled
+
 
 def multi_scale_deformable_attention(
     value: Tensor,
@@ -18,29 +20,58 @@ def multi_scale_deformable_attention(
     offsets: Tensor,
     logits: Tensor,
 ) -> Tensor:
-    """Sample each level around the reference points and mix the samples; PyTorch reference.
+    """Sample each level around the reference points and mix the samples.
 
     Bilinear sampling at reference + offset / (width, height), zeros outside, pixel centres at
     half-integers. The weights are the softmax of the logits over all levels and points of a head.
+    Locations and sums are float32 (float64 for float64 values), whatever the inputs are.
+
+    Runs as the compiled operator `avsbench::ms_deform_attn_fused` or as PyTorch's own operators,
+    see `avsbench.utils.ops`.
 
     Args:
         value: (N, S, M, D), M heads of width D; S tokens, the levels one after the other.
         spatial_shapes: (height, width) of each of the L levels, S = sum of their products.
-        reference_points: (1 or N, Q, L, 2), x before y, in [0, 1] of the level.
-        offsets: (N, Q, M, L, P, 2) in pixels of the level, x before y.
-        logits: (N, Q, M, L * P).
+        reference_points: (1 or N, Q, L, 2), x before y, in [0, 1] of the level; float32, since a
+            16-bit location is off by up to 1/512 of the picture.
+        offsets: (N, Q, M, L, P, 2) in pixels of the level, x before y; may be 16 bit.
+        logits: (N, Q, M, L * P); may be 16 bit.
 
     Returns:
-        (N, Q, M * D).
+        (N, Q, M * D), dtype of the value.
 
     Raises:
         ValueError: The levels do not sum to S.
     """
-    num, tokens, heads, dims = value.shape
+    tokens = sum(height * width for height, width in spatial_shapes)
+    if tokens != value.shape[1]:
+        raise ValueError(
+            f'levels {spatial_shapes} have {tokens} tokens, value has {value.shape[1]}'
+        )
+    if not use_compiled(value.device.type):
+        return deformable_attention_reference(
+            value, spatial_shapes, reference_points, offsets, logits
+        )
+    flat = [size for shape in spatial_shapes for size in shape]
+    return torch.ops.avsbench.ms_deform_attn_fused(value, flat, reference_points, offsets, logits)
+
+
+def deformable_attention_reference(
+    value: Tensor,
+    spatial_shapes: list[tuple[int, int]],
+    reference_points: Tensor,
+    offsets: Tensor,
+    logits: Tensor,
+) -> Tensor:
+    """`multi_scale_deformable_attention` of PyTorch's own operators, one grid_sample a level."""
+    num, _, heads, dims = value.shape
     queries, levels, points = offsets.shape[1], offsets.shape[3], offsets.shape[4]
     sizes = [height * width for height, width in spatial_shapes]
-    if sum(sizes) != tokens:
-        raise ValueError(f'levels {spatial_shapes} have {sum(sizes)} tokens, value has {tokens}')
+    dtype = value.dtype
+    exact = torch.promote_types(dtype, torch.float32)
+    value, reference_points, offsets, logits = (
+        tensor.to(exact) for tensor in (value, reference_points, offsets, logits)
+    )
 
     weights = logits.softmax(-1).transpose(1, 2).reshape(num * heads, 1, queries, levels, points)
     result = value.new_zeros(num * heads, dims, queries)
@@ -57,7 +88,7 @@ def multi_scale_deformable_attention(
             plane, grid, mode='bilinear', padding_mode='zeros', align_corners=False
         )  # (N * M, D, Q, P)
         result = result + (sampled * weights[:, :, :, level]).sum(-1)
-    return result.view(num, heads * dims, queries).transpose(1, 2)  # (N, Q, M * D)
+    return result.view(num, heads * dims, queries).transpose(1, 2).to(dtype)  # (N, Q, M * D)
 
 
 class MultiScaleDeformableAttention(nn.Module):

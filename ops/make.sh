@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Build the operators in place: ops/avsbench_ops/_library.so.
+#
+#   bash ops/make.sh                             CPU kernels, and CUDA kernels where a toolkit is
+#   AVSBENCH_OPS_CUDA=0 bash ops/make.sh         CPU kernels alone; 1: fail without CUDA
+#   AVSBENCH_OPS_OPTIONAL=1 bash ops/make.sh     if it can't be built, print one line and end well
+#   TORCH_CUDA_ARCH_LIST=9.0 bash ops/make.sh    for this GPU alone; default 8.0 8.6 8.9 9.0+PTX
+#   MAX_JOBS=2 bash ops/make.sh                  compilers at a time
+#   PYTHON=.venv/bin/python bash ops/make.sh     another interpreter than the active `python`
+set -euo pipefail
+PYTHON="$(command -v -- "${PYTHON:-python}" || true)"
+if [ -z "$PYTHON" ]; then
+    echo "error: no '${PYTHON:-python}' here: activate an environment, or set PYTHON" >&2
+    exit 2
+fi
+PYTHON="$(cd -- "$(dirname -- "$PYTHON")" && pwd)/$(basename -- "$PYTHON")"
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
+LOG=build/make.log
+mkdir -p build
+if "$PYTHON" setup.py build_ext --inplace > "$LOG" 2>&1; then
+    tail -n 1 <(grep -h '^avsbench_ops' "$LOG" || echo 'avsbench_ops: built')
+    exit
+fi
+cat "$LOG" >&2
+exit 1

@@ -1,0 +1,238 @@
+// Runs CUDA kernels on the host, thread by thread, in place of a GPU.
+//
+// Every thread of a block is a coroutine. Between two points where a warp meets, the threads of
+// a block run one after the other in an order drawn at random, so that a kernel that forgets to
+// meet gets wrong numbers. A meeting fails if its lanes come to different ones, or if one of them
+// has returned. Shared memory is filled with NaN before each block. Build with
+// -fsanitize=address,undefined to catch every access out of bounds.
+
+#pragma once
+
+#include <ucontext.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <random>
+#include <type_traits>
+#include <vector>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+#define MSDA_DEVICE inline
+#define MSDA_KERNEL(threads) void
+#define MSDA_ARGUMENT const
+#define MSDA_SHARED(name) unsigned char* const name = emulator::shared_memory()
+
+namespace emulator {
+
+struct Index {
+  unsigned x;
+};
+
+[[noreturn]] inline void fail(const char* what) {
+  std::fprintf(stderr, "emulator: %s\n", what);
+  std::exit(3);
+}
+
+enum class Meeting { kNone, kSync, kExchange, kBallot };
+
+// One thread of the block that runs.
+struct Thread {
+  ucontext_t context;
+  std::vector<char> stack = std::vector<char>(256 * 1024);
+  Index index{0};
+  bool finished = false;
+  Meeting meeting = Meeting::kNone;  // kNone: may run
+  int step = 0;                      // of an exchange
+  uint64_t given = 0, received = 0;
+  void* fake_stack = nullptr;
+};
+
+class Block {
+ public:
+  static Block& current() {
+    static Block block;
+    return block;
+  }
+
+  // Runs `body` once in each of `count` threads.
+  void run(int count, size_t shared_bytes, std::mt19937& random, std::function<void()> body) {
+    body_ = std::move(body);
+    // Exactly as long as was asked for: the sanitizer watches its end.
+    shared_ = std::vector<unsigned char>(shared_bytes, 0xff);
+    shared_.shrink_to_fit();
+    while (threads_.size() < static_cast<size_t>(count)) threads_.emplace_back();
+    for (int i = 0; i < count; ++i) start(threads_[i], i);
+    int left = count;
+    std::vector<int> order(count);
+    for (int i = 0; i < count; ++i) order[i] = i;
+    while (left > 0) {
+      std::shuffle(order.begin(), order.end(), random);
+      for (int i : order) {
+        Thread& thread = threads_[i];
+        if (thread.finished || thread.meeting != Meeting::kNone) continue;
+        resume(thread);
+        left -= thread.finished;
+      }
+      for (int first = 0; first < count; first += 32) meet(first, count);
+    }
+  }
+
+  uint64_t wait(Meeting meeting, uint64_t given, int step) {
+    Thread& thread = *running_;
+    thread.meeting = meeting;
+    thread.given = given;
+    thread.step = step;
+    leave(thread, false);
+    return thread.received;
+  }
+
+  Thread& running() { return *running_; }
+  unsigned char* shared() { return shared_.data(); }
+  Index block{0}, threads{0};
+
+ private:
+  static void enter() {
+    Block& block = current();
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(nullptr, &block.main_bottom_, &block.main_size_);
+#endif
+    block.body_();
+    block.running_->finished = true;
+    block.leave(*block.running_, true);
+  }
+
+  void start(Thread& thread, unsigned i) {
+    thread.index.x = i;
+    thread.finished = false;
+    thread.meeting = Meeting::kNone;
+    getcontext(&thread.context);
+    thread.context.uc_stack.ss_sp = thread.stack.data();
+    thread.context.uc_stack.ss_size = thread.stack.size();
+    thread.context.uc_link = nullptr;
+    makecontext(&thread.context, &Block::enter, 0);
+  }
+
+  void resume(Thread& thread) {
+    running_ = &thread;
+#if defined(__SANITIZE_ADDRESS__)
+    void* fake = nullptr;
+    __sanitizer_start_switch_fiber(&fake, thread.stack.data(), thread.stack.size());
+#endif
+    swapcontext(&main_, &thread.context);
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(fake, nullptr, nullptr);
+#endif
+  }
+
+  void leave(Thread& thread, bool for_good) {
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_start_switch_fiber(for_good ? nullptr : &thread.fake_stack, main_bottom_,
+                                   main_size_);
+#endif
+    swapcontext(&thread.context, &main_);
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(thread.fake_stack, &main_bottom_, &main_size_);
+#endif
+    (void)for_good;
+  }
+
+  // Every thread of the warp at `first` has run until it met the others or returned.
+  void meet(int first, int count) {
+    if (first + 32 > count) fail("a block of part of a warp");
+    const Meeting meeting = threads_[first].meeting;
+    uint64_t ballot = 0;
+    for (int lane = 0; lane < 32; ++lane) {
+      const Thread& thread = threads_[first + lane];
+      if (thread.meeting != meeting || thread.finished != threads_[first].finished ||
+          thread.step != threads_[first].step) {
+        fail("the lanes of a warp came to different meetings");
+      }
+      ballot |= static_cast<uint64_t>(thread.given != 0) << lane;
+    }
+    if (threads_[first].finished) return;
+    for (int lane = 0; lane < 32; ++lane) {
+      Thread& thread = threads_[first + lane];
+      if (meeting == Meeting::kBallot) thread.received = ballot;
+      if (meeting == Meeting::kExchange) {
+        thread.received = threads_[first + (lane ^ thread.step)].given;
+      }
+    }
+    for (int lane = 0; lane < 32; ++lane) threads_[first + lane].meeting = Meeting::kNone;
+  }
+
+  std::vector<Thread> threads_;
+  std::vector<unsigned char> shared_;
+  std::function<void()> body_;
+  Thread* running_ = nullptr;
+  ucontext_t main_;
+  const void* main_bottom_ = nullptr;
+  size_t main_size_ = 0;
+};
+
+inline unsigned char* shared_memory() { return Block::current().shared(); }
+
+template <class T>
+T aligned_read(const char* from) {
+  if (reinterpret_cast<uintptr_t>(from) % sizeof(T) != 0) fail("a load is not aligned");
+  T to;
+  std::memcpy(&to, from, sizeof(T));
+  return to;
+}
+
+template <class T>
+void aligned_write(char* to, const T& from) {
+  if (reinterpret_cast<uintptr_t>(to) % sizeof(T) != 0) fail("a store is not aligned");
+  std::memcpy(to, &from, sizeof(T));
+}
+
+// The launch that the kernels' launch.h asks for.
+struct Launcher {
+  std::mt19937& random;
+
+  template <class Kernel, class... Arguments>
+  void operator()(Kernel kernel, int64_t blocks, int threads, int64_t shared,
+                  const Arguments&... arguments) const {
+    if (shared > 48 * 1024) fail("more shared memory than every device grants");
+    Block& block = Block::current();
+    block.threads.x = threads;
+    for (int64_t i = 0; i < blocks; ++i) {
+      block.block.x = static_cast<unsigned>(i);
+      block.run(threads, shared, random, [&] { kernel(arguments...); });
+    }
+  }
+};
+
+}  // namespace emulator
+
+#define threadIdx (emulator::Block::current().running().index)
+#define blockIdx (emulator::Block::current().block)
+#define blockDim (emulator::Block::current().threads)
+
+inline void __syncwarp() { emulator::Block::current().wait(emulator::Meeting::kSync, 0, 0); }
+
+template <class T>
+T __shfl_xor_sync(unsigned mask, T value, int step) {
+  if (mask != 0xffffffffu) emulator::fail("an exchange of part of a warp");
+  uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof(T));
+  bits = emulator::Block::current().wait(emulator::Meeting::kExchange, bits, step);
+  std::memcpy(&value, &bits, sizeof(T));
+  return value;
+}
+
+inline unsigned __ballot_sync(unsigned mask, bool vote) {
+  if (mask != 0xffffffffu) emulator::fail("a ballot of part of a warp");
+  return static_cast<unsigned>(
+      emulator::Block::current().wait(emulator::Meeting::kBallot, vote, 0));
+}
+
+inline int __popc(unsigned x) { return __builtin_popcount(x); }
