@@ -8,6 +8,7 @@ from torch import nn
 from avsbench.checkpoint.loading import read_checkpoint, state_dict_of
 from avsbench.checkpoint.pretrained import match_pretrained
 from avsbench.utils.errors import CheckpointError
+from avsbench.utils.safe_pickle import load_array_pickle
 
 
 class PretrainedPart:
@@ -47,6 +48,9 @@ class PretrainedPart:
                 level=30,
             )
             return
-        state = state_dict_of(read_checkpoint(self.weights))
+        if Path(self.weights).suffix == '.pkl':  # detectron2's
+            state = load_array_pickle(self.weights)
+        else:
+            state = state_dict_of(read_checkpoint(self.weights))
         module.load_state_dict(match_pretrained(state, module, self.weights))
         print_log(f'{what}: loaded {self.weights}', 'current')

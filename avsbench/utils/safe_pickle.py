@@ -1,6 +1,9 @@
-"""Reads the pickled log-mel tensors of AVSBench without running what else a pickle may hold.
+"""Reads pickled tensors and arrays without running what else a pickle may hold.
 
-The files were written by `pickle.dump(tensor)`. Such a pickle names two functions of torch, one of
+Two kinds of files need it: the log-mel tensors of AVSBench, and weights as detectron2 keeps them, a
+dict of NumPy arrays under `model`.
+
+The first were written by `pickle.dump(tensor)`. Such a pickle names two functions of torch, one of
 which (`torch.storage._load_from_bytes`) is an unrestricted load of an inner file. Here only these
 two names and `collections.OrderedDict` are known, and both functions are replaced by strict ones.
 """
@@ -12,6 +15,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -106,3 +110,66 @@ def load_tensor_pickle(path: str | Path) -> Tensor:
 
 def _refusal(path: str | Path, reason: str) -> DataError:
     return DataError(f'{path}: refused: {reason}; only a pickled torch tensor is read from here')
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    """Stands in for `_codecs.encode`, by which old protocols write bytes."""
+    if type(text) is not str or encoding != 'latin1':
+        raise pickle.UnpicklingError(f'it asks for an encoding {encoding!r}')
+    return text.encode('latin1')
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    ALLOWED = {
+        **{
+            (f'numpy.{core}.multiarray', '_reconstruct'): np._core.multiarray._reconstruct
+            for core in ('core', '_core')
+        },
+        ('numpy', 'ndarray'): np.ndarray,
+        ('numpy', 'dtype'): np.dtype,
+        ('_codecs', 'encode'): _encode,
+        ('collections', 'OrderedDict'): collections.OrderedDict,
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return self.ALLOWED[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f'it asks for {module}.{name}') from None
+
+
+def load_array_pickle(path: str | Path) -> dict[str, Tensor]:
+    """The arrays of a pickled dict, or of the dict under its key `model`, as tensors.
+
+    Args:
+        path: File written by `pickle.dump` of a dict of NumPy arrays, as detectron2's `.pkl`.
+
+    Returns:
+        Tensors by name, on the CPU.
+
+    Raises:
+        DataError: The file can't be read, or holds anything but numbers; nothing of it was run.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f'{path}: not readable ({error.strerror or error})') from error
+    try:
+        loaded = _ArrayUnpickler(io.BytesIO(content)).load()
+    except Exception as error:  # a malformed pickle can fail in any way; each means: refused
+        reason = str(error) or type(error).__name__
+        raise _array_refusal(path, reason) from error
+    if isinstance(loaded, dict):
+        loaded = loaded.get('model', loaded)
+    if not isinstance(loaded, dict):
+        raise _array_refusal(path, f'it holds a {type(loaded).__name__}')
+    tensors = {}
+    for key, array in loaded.items():
+        if type(key) is not str or type(array) is not np.ndarray or array.dtype.kind not in 'biuf':
+            raise _array_refusal(path, f'entry {key!r} is no array of numbers')
+        tensors[key] = torch.from_numpy(np.array(array))
+    return tensors
+
+
+def _array_refusal(path: str | Path, reason: str) -> DataError:
+    return DataError(f'{path}: refused: {reason}; only a dict of NumPy arrays is read from here')
