@@ -51,6 +51,8 @@ class CheckpointAdapter:
         signature: Published keys that only this code base has; all must be there.
         rules: Renaming rules, the first match wins.
         unused: Templates of published keys that the network never reads; they are dropped.
+        audio_prefix: Prefix of our audio encoder's keys, for code bases that keep its weights in a
+            file of their own; empty where the checkpoint holds them.
         restore_unused: Makes those entries again from a published state dict, so that an
             exported file loads strictly in the published code.
     """
@@ -60,6 +62,7 @@ class CheckpointAdapter:
     signature: tuple[str, ...]
     rules: tuple[KeyRule, ...]
     unused: tuple[str, ...] = ()
+    audio_prefix: str = ''
     restore_unused: Callable[[StateDict], StateDict] = field(default=lambda state: {})
 
     def to_own(self, state: StateDict) -> tuple[StateDict, list[str]]:
@@ -91,11 +94,15 @@ class CheckpointAdapter:
     def to_published(self, state: StateDict) -> StateDict:
         """Rename our state dict for the published code; never-read entries are made again.
 
+        An audio encoder that the code base keeps apart is left out, see `audio_part`.
+
         Raises:
             CheckpointError: A key belongs to no rule.
         """
         published, unknown = {}, []
         for key, tensor in state.items():
+            if self.audio_prefix and key.startswith(self.audio_prefix):
+                continue
             renamed = self.rename(key, to_own=False)
             if renamed is None:
                 unknown.append(key)
@@ -106,6 +113,19 @@ class CheckpointAdapter:
                 f'{len(unknown)} keys have no place in the {self.name} layout: {examples(unknown)}'
             )
         return published | self.restore_unused(published)
+
+    def audio_part(self, state: StateDict) -> StateDict:
+        """What of our state dict belongs to the file of the audio encoder, under its own keys.
+
+        Empty where the checkpoint itself holds the audio encoder.
+        """
+        if not self.audio_prefix:
+            return {}
+        return {
+            key.removeprefix(self.audio_prefix): tensor
+            for key, tensor in state.items()
+            if key.startswith(self.audio_prefix)
+        }
 
     def matches(self, keys: Iterable[str]) -> bool:
         """Whether a state dict with these keys comes from this code base."""

@@ -7,7 +7,12 @@ VGGish inside. `head.fpn`, `head.attn_fc` and the second ResNet branch are store
 import torch
 
 from avsbench.checkpoint.adapter import CheckpointAdapter, KeyRule, StateDict, prefixed
-from avsbench.checkpoint.backbones import PVT_V2_RULES, RESNET_RULES
+from avsbench.checkpoint.backbones import (
+    PVT_V2_RULES,
+    SECOND_BRANCH,
+    TWO_BRANCH_RESNET_RULES,
+    second_branch,
+)
 
 _ENCODER = 'transformer.encoder.layers.{i}', 'pixel_decoder.encoder.layers.{i}'
 _DECODER = 'transformer.decoder.layers.{i}', 'transformer_decoder.layers.{i}'
@@ -47,18 +52,9 @@ HEAD_RULES = (
 )
 
 
-def _backbone_rules() -> tuple[KeyRule, ...]:
-    """PVTv2 as published; a ResNet whose last two stages carry the number of their branch."""
-    branches = tuple(KeyRule(f'layer{n}_1.{{rest}}', f'layer{n}.{{rest}}') for n in (3, 4))
-    resnet = tuple(
-        rule for rule in RESNET_RULES if not rule.published.startswith(('layer3', 'layer4'))
-    )
-    return PVT_V2_RULES + resnet + branches
-
-
 def _restore_unused(state: StateDict) -> StateDict:
     """Zeros for the parts that never run, a second copy for the second ResNet branch."""
-    restored: StateDict = {}
+    restored = second_branch(state, 'backbone.')
     width = state['head.lateral_conv.1.weight'].shape[0]
     for n in (1, 2, 3):
         restored[f'head.fpn.up{n}.1.weight'] = torch.zeros(width, width, 3, 3)
@@ -66,9 +62,6 @@ def _restore_unused(state: StateDict) -> StateDict:
     for key, tensor in state.items():
         if key.startswith('head.fc.'):
             restored[key.replace('head.fc.', 'head.attn_fc.')] = torch.zeros_like(tensor)
-        for n in (3, 4):
-            if key.startswith(f'backbone.layer{n}_1.'):
-                restored[key.replace(f'layer{n}_1.', f'layer{n}_2.')] = tensor.clone()
     return restored
 
 
@@ -82,7 +75,7 @@ AVSEGFORMER = CheckpointAdapter(
         'head.lateral_conv.0.weight',
     ),
     rules=(
-        *prefixed(_backbone_rules(), 'backbone.', 'backbone.model.'),
+        *prefixed(PVT_V2_RULES + TWO_BRANCH_RESNET_RULES, 'backbone.', 'backbone.model.'),
         *prefixed(HEAD_RULES, 'head.', 'decode_head.'),
         KeyRule('audio_proj.{rest}', 'decode_head.audio_proj.{rest}'),
         KeyRule('vggish.{rest}', 'audio_encoder.{rest}'),
@@ -90,8 +83,7 @@ AVSEGFORMER = CheckpointAdapter(
     unused=(
         'head.fpn.{rest}',
         'head.attn_fc.{rest}',
-        'backbone.layer3_2.{rest}',
-        'backbone.layer4_2.{rest}',
+        *(f'backbone.{template}' for template in SECOND_BRANCH),
     ),
     restore_unused=_restore_unused,
 )

@@ -1,9 +1,11 @@
 """Published key names of the visual backbones and those of timm's `features_only` networks.
 
-PVTv2: paper arXiv 2106.13797, repository github.com/whai362/PVT. ResNet-50: torchvision's file.
+PVTv2: paper arXiv 2106.13797, repository github.com/whai362/PVT. ResNet-50: torchvision's file;
+the AVS systems use the class of a saliency network with a second copy of the last two stages,
+which is stored but never read.
 """
 
-from avsbench.checkpoint.adapter import KeyRule
+from avsbench.checkpoint.adapter import KeyRule, StateDict
 
 
 def _pvt_v2_rules() -> tuple[KeyRule, ...]:
@@ -48,3 +50,19 @@ RESNET_RULES = (
     KeyRule('bn1.{rest}', 'bn1.{rest}'),
     *(KeyRule(f'layer{n}.{{rest}}', f'layer{n}.{{rest}}') for n in (1, 2, 3, 4)),
 )
+
+TWO_BRANCH_RESNET_RULES = (
+    *(rule for rule in RESNET_RULES if not rule.published.startswith(('layer3', 'layer4'))),
+    *(KeyRule(f'layer{n}_1.{{rest}}', f'layer{n}.{{rest}}') for n in (3, 4)),
+)
+SECOND_BRANCH = tuple(f'layer{n}_2.{{rest}}' for n in (3, 4))
+
+
+def second_branch(state: StateDict, prefix: str) -> StateDict:
+    """A copy of the first branch of a published ResNet below `prefix`, for the second one."""
+    return {
+        key.replace(f'{prefix}layer{n}_1.', f'{prefix}layer{n}_2.'): tensor.clone()
+        for n in (3, 4)
+        for key, tensor in state.items()
+        if key.startswith(f'{prefix}layer{n}_1.')
+    }

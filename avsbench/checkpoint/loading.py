@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from avsbench.checkpoint import find_adapter
+from avsbench.checkpoint import CheckpointAdapter, find_adapter
+from avsbench.checkpoint.pretrained import match_pretrained
 from avsbench.checkpoint.reading import check_file, read_checkpoint, sha256_of
 from avsbench.utils.errors import CheckpointError, examples, nearest
 
@@ -111,7 +112,7 @@ def translate(
         state = state_dict_of(checkpoint)
         own_keys = model.state_dict().keys()
         if 2 * sum(key in own_keys for key in state) <= len(state):
-            state, layout = _adapt(state, expected, source)
+            state, layout = _adapt(state, model, expected, source)
             meta.update(layout)
     except CheckpointError as error:
         message = str(error)
@@ -216,7 +217,7 @@ def nonfinite_keys(state: Mapping[str, Tensor]) -> list[str]:
 
 
 def _adapt(
-    state: dict[str, Tensor], expected: Mapping[str, Any], source: str | Path
+    state: dict[str, Tensor], model: nn.Module, expected: Mapping[str, Any], source: str | Path
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Rename the keys of a published code base, if they are one's; else leave them."""
     adapter = find_adapter(state.keys())
@@ -224,7 +225,23 @@ def _adapt(
         return state, {}
     check_identity({'head': adapter.head}, expected, source)
     state, dropped = adapter.to_own(state)
+    if adapter.audio_prefix:
+        state |= _audio_file(model, adapter)
     return state, {'layout': adapter.name, 'dropped': dropped}
+
+
+def _audio_file(model: nn.Module, adapter: CheckpointAdapter) -> dict[str, Tensor]:
+    """The audio encoder's weights, from the file that its config names."""
+    encoder = model.get_submodule(adapter.audio_prefix.rstrip('.'))
+    path = getattr(encoder, 'weights', None)
+    if path is None or not Path(path).is_file():
+        raise CheckpointError(
+            f'{adapter.name} keeps the audio encoder in a file of its own, and there is none at '
+            f'model.audio_encoder.weights={path!r}; put it there, or join the two with '
+            'tools/convert_checkpoint.py --audio'
+        )
+    weights = match_pretrained(state_dict_of(read_checkpoint(path)), encoder, str(path))
+    return {adapter.audio_prefix + key: tensor for key, tensor in weights.items()}
 
 
 def _group(keys: list[str]) -> str:

@@ -88,4 +88,5 @@ MEDVT = CheckpointAdapter(
         *prefixed(PVT_V2_RULES, 'encoder_backbone.', 'backbone.model.'),
         *prefixed(HEAD_RULES, '', 'decode_head.'),
     ),
+    audio_prefix='audio_encoder.',
 )

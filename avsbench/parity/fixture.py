@@ -22,6 +22,8 @@ OUTPUT_TOLERANCE = 1e-4  # of the largest stored value
 JUMP_TOLERANCE = 1e-2  # of outputs behind a threshold, in the few places where it fell otherwise
 SCALAR_TOLERANCE = 1e-3  # relative, for losses and gradient norms
 GRADIENT_NOISE = 1e-6  # gradient norms below this are rounding
+# Losses of other settings than the published one, and of a given prediction.
+FURTHER_LOSSES = ('extra_losses', 'losses_given_pred')
 
 
 @dataclass
@@ -143,8 +145,12 @@ class Fixture:
         for name in self.stored:
             ours, jumps = computed.outputs.get(name), name in computed.discontinuous
             rows += self._output_rows(name, ours, noise.get(name, 0.0), jumps)
+        losses = dict(self.content['losses'])
+        for group in FURTHER_LOSSES:
+            entries = self.content.get(group, {})
+            losses |= {f'{group}.{name}': value for name, value in entries.items()}
         kinds = (
-            ('loss', self.content['losses'], computed.losses),
+            ('loss', losses, computed.losses),
             ('grid loss', self.content.get('losses_full_grid', {}), computed.grid_losses),
             ('gradient', self.content['grad_norms'], computed.grad_norms),
         )

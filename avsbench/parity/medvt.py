@@ -126,7 +126,7 @@ def _losses(
     terms = head.loss(output, [sample])
     losses = {'iou_loss': terms['loss_mask'], 'total': sum(terms.values())}
     if UNUSED_MATCHING in stored:
-        cosine = AudioVisualMatchingLoss('cosine')
+        cosine = AudioVisualMatchingLoss('cosine', pooled='probability', threshold=True)
         losses[UNUSED_MATCHING] = cosine(output.matched, output.logits)
     if 'lambda_1' in stored:
         losses['lambda_1'] = torch.tensor(head.loss_match.loss_weight)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from avsbench.checkpoint import find_adapter
+from avsbench.checkpoint.vggish import VGGISH
 from avsbench.models import AVSegmentor
 from avsbench.parity.fixture import Fixture
 from avsbench.structures import AVSDataSample
@@ -37,8 +38,8 @@ def load_strictly(model: AVSegmentor, fixture: Fixture) -> Callable[[str], str]:
         raise CheckpointError(f'{fixture.path}: no adapter knows its checkpoint keys')
     own, dropped = adapter.to_own(state)
     if 'audio_checkpoint' in fixture.content:
-        audio = fixture.state_dict('audio_checkpoint')
-        own |= {f'audio_encoder.{key}': tensor for key, tensor in audio.items()}
+        audio = VGGISH.to_own(fixture.state_dict('audio_checkpoint'))[0]
+        own |= {adapter.audio_prefix + key: tensor for key, tensor in audio.items()}
     model.load_state_dict(own, strict=True)
     print(f'loaded {len(own)} tensors strictly; dropped as never read: {examples(dropped, 3)}')
     return lambda key: adapter.rename(key, to_own=True)

@@ -10,7 +10,11 @@ _base_ = [
 model = dict(
     decode_head=dict(
         loss_match=dict(
-            _delete_=True, type='AudioVisualMatchingLoss', distance='kl', loss_weight=0.1
+            _delete_=True,
+            type='AudioVisualMatchingLoss',
+            distance='kl',
+            reduction='sum',
+            loss_weight=0.1,
         )
     )
 )

@@ -1,6 +1,13 @@
+import pytest
 import torch
 
-from avsbench.models import BinaryCrossEntropyLoss, CrossEntropyLoss, DiceLoss
+from avsbench.models import (
+    AudioVisualMatchingLoss,
+    BinaryCrossEntropyLoss,
+    CrossEntropyLoss,
+    DiceLoss,
+)
+from avsbench.utils.errors import ConfigError
 
 
 def test_dice_by_hand() -> None:
@@ -41,3 +48,85 @@ def test_cross_entropy_weighs_classes() -> None:
     torch.testing.assert_close(CrossEntropyLoss()(logits, targets), plain)
     weighted = CrossEntropyLoss(class_weight=[1.0, 0.0])(logits, targets)
     torch.testing.assert_close(weighted, logits[0, :, 0, 0].logsumexp(0))
+
+
+def matching(maps: torch.Tensor, audio: torch.Tensor, logits: torch.Tensor, **options) -> float:
+    annotated = options.pop('annotated', None)
+    return float(AudioVisualMatchingLoss(**options)([(maps, audio)], logits, annotated))
+
+
+@pytest.fixture
+def frames() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Maps (4, 5, 3, 3), audio (4, 5) and logits (4, 1, 6, 6)."""
+    torch.manual_seed(0)
+    return torch.rand(4, 5, 3, 3), torch.randn(4, 5), torch.randn(4, 1, 6, 6)
+
+
+def test_matching_kl_by_hand(frames) -> None:
+    maps, audio, logits = frames
+    mask = torch.nn.functional.avg_pool2d(logits, 2).sigmoid()
+    seen, heard = (maps * mask).mean((2, 3)).softmax(1), audio.softmax(1)
+    each = (heard * (heard / seen).log()).sum(1)
+    assert matching(*frames) == pytest.approx(float(each.mean()), rel=1e-5)
+    summed = matching(*frames, reduction='sum', loss_weight=0.5)
+    assert summed == pytest.approx(float(each.sum()) / 2, rel=1e-5)
+
+
+def test_matching_cosine_under_a_threshold_by_hand(frames) -> None:
+    maps, audio, logits = frames
+    audio = audio.abs()
+    mask = torch.nn.functional.max_pool2d(logits.sigmoid(), 2) > 0.5
+    seen = (maps * mask).sum((2, 3)) / (mask.sum((2, 3)) + 1e-6)
+    cosine = (seen * audio).sum(1) / (seen.norm(dim=1) * audio.norm(dim=1))
+    options = dict(distance='cosine', pool='max', pooled='probability', threshold=True)
+    assert matching(maps, audio, logits, **options) == pytest.approx(
+        float(-(cosine + 1e-6).log().mean()), rel=1e-5
+    )
+    opposite = matching(maps, -audio, logits, **options)
+    assert opposite == pytest.approx(-torch.tensor(1e-6).log().item(), rel=1e-5)
+
+
+def test_matching_of_normalized_vectors_ignores_their_length(frames) -> None:
+    maps, audio, logits = frames
+    for options in ({'normalize': True}, {'distance': 'euclidean', 'normalize': True}):
+        once = matching(maps, audio, logits, **options)
+        assert matching(3 * maps, 2 * audio, logits, **options) == pytest.approx(once, rel=1e-4)
+    assert matching(maps, 2 * audio, logits) != pytest.approx(matching(*frames), rel=1e-2)
+
+
+def test_matching_with_the_nearest_audio_compares_pictures(frames) -> None:
+    maps, audio, logits = frames
+    audio[3] = audio[0] + 0.01  # 0 and 3 are each other's nearest
+    audio[2] = audio[1] + 0.02
+    options = dict(distance='euclidean', nearest_audio=True, reduction='sum')
+    alike = maps[[0, 1, 1, 0]], audio, logits[[0, 1, 1, 0]]
+    assert matching(*alike, **options) == pytest.approx(0, abs=1e-4)
+    assert matching(maps, audio, logits, **options) > 0.01
+
+
+def test_matching_leaves_frames_without_annotation_out(frames) -> None:
+    maps, audio, _ = frames
+    logits = torch.randn(4, 5, 6, 6)
+    counts = torch.tensor([True, False, False, False])
+    for distance in ('kl', 'cosine', 'euclidean'):
+        options = dict(distance=distance, annotated_only=True)
+        one = matching(maps[:1], audio[:1], logits[:1], distance=distance)
+        kept = matching(maps, audio, logits, annotated=counts, **options)
+        assert kept == pytest.approx(one, rel=1e-5)
+        assert matching(maps, audio, logits, annotated=~counts & counts, **options) == 0
+
+
+def test_matching_mask_of_several_classes_is_what_is_not_background(frames) -> None:
+    maps, audio, _ = frames
+    logits = torch.zeros(4, 3, 3, 3, requires_grad=True)
+    with torch.no_grad():
+        logits[:, 0], logits[:, 2, 0, 0] = 1.0, 9.0
+    expected = matching(maps[:, :, :1, :1] / 9, audio, torch.full((4, 1, 1, 1), 99.0))
+    assert matching(maps, audio, logits) == pytest.approx(expected, rel=1e-5)
+
+
+def test_matching_options_are_checked() -> None:
+    with pytest.raises(ConfigError, match="distance='cosin'.*did you mean 'cosine'"):
+        AudioVisualMatchingLoss('cosin')
+    with pytest.raises(ConfigError, match="pool='mean', expected one of .*avg.*max"):
+        AudioVisualMatchingLoss(pool='mean')

@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from avsbench.models import AudioVisualMatchingLoss, BidirectionalInteraction
+from avsbench.models import BidirectionalInteraction
 from avsbench.models.layers import sine_position_encoding, sine_position_encoding_3d
 from avsbench.models.layers.label_propagation import LabelPropagation
 from avsbench.parity.fixture import _load_seeded
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.config import load_config
-from avsbench.utils.errors import ConfigError
 from avsbench.utils.paths import config_file
 
 PARITY = Path(__file__).parents[1] / 'parity'
@@ -122,7 +121,8 @@ def test_frame_table_is_saved_only_if_it_is_trained() -> None:
 
 
 def test_losses(head) -> None:
-    head = make_head(loss_match={'type': 'AudioVisualMatchingLoss', 'loss_weight': 0.1})
+    match = {'type': 'AudioVisualMatchingLoss', 'reduction': 'sum', 'loss_weight': 0.1}
+    head = make_head(loss_match=match)
     features, audio = make_inputs(3)
     output = head(features, audio, (3,))
     sample = AVSDataSample()
@@ -140,18 +140,6 @@ def test_losses(head) -> None:
     missing = [name for name, p in head.named_parameters() if p.grad is None]
     # The audio side of the interaction counts its frame table; all else takes part.
     assert missing == []
-
-
-def test_matching_loss_leaves_frames_out() -> None:
-    maps, audio, logits = torch.randn(2, 4, 3, 3), torch.randn(2, 4), torch.randn(2, 5, 6, 6)
-    for distance in ('kl', 'cosine'):
-        loss = AudioVisualMatchingLoss(distance)
-        one = loss([(maps[:1], audio[:1])], logits[:1], torch.tensor([True]))
-        both = loss([(maps, audio)], logits, torch.tensor([True, False]))
-        torch.testing.assert_close(one, both)
-        assert loss([(maps, audio)], logits, torch.tensor([False, False])) == 0
-    with pytest.raises(ConfigError, match="distance='cosin'.*did you mean 'cosine'"):
-        AudioVisualMatchingLoss('cosin')
 
 
 def test_positions_in_time_and_space() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, einsum, nn
 
 from avsbench.models.decode_heads.base import AVSHeadOutput, DenseAVSHead
-from avsbench.models.layers import MultiScaleDeformableAttention
+from avsbench.models.layers import MultiScaleDeformableAttention, upsampling_predictor
 from avsbench.registry import MODELS
 
 
@@ -96,13 +96,8 @@ class AVSegFormerHead(DenseAVSHead):
         self.audio_proj = nn.Linear(audio_channels, embed_dims)
         self.learnable_query = nn.Embedding(num_queries, embed_dims)
         self.query_mlp = QueryMLP(num_queries, mlp_channels, embed_dims)
-        middle, last = predictor_channels
-        self.predictor = nn.Sequential(
-            nn.Conv2d(embed_dims, middle, 3, padding=1),
-            nn.Upsample(scale_factor=4, mode='bilinear', align_corners=False),
-            nn.Conv2d(middle, last, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(last, num_classes, 1, bias=False),
+        self.predictor = upsampling_predictor(
+            embed_dims, predictor_channels, num_classes, scale_factor=4, bias=False
         )
 
     def forward(

@@ -18,7 +18,7 @@ class AVSHeadOutput:
 
     Attributes:
         logits: (N, K, h, w) before sigmoid (K = 1) or softmax; None of heads that classify masks.
-        mask_feature: (N, C, H/4, W/4), the feature that queries are compared with.
+        mask_feature: (N, C, h', w'), the finest decoded map, which queries are compared with.
         matched: Pairs of a map (N, C, h_l, w_l) and an audio vector (N, C) that a loss compares.
         cls_logits: (L, N, Q, C + 1), classes of the queries in L predictions, the last one final.
         mask_logits: (L, N, Q, h, w), their masks.
@@ -88,6 +88,8 @@ class DenseAVSHead(AVSDecodeHead):
         num_classes: K.
         loss_mask: Config of the loss on the logits.
         loss_mix: Config of the loss on the mask feature, weight included; None leaves it out.
+        loss_match: Config of the loss on the pairs of map and audio, over the frames that it
+            names itself; None leaves it out.
     """
 
     def __init__(
@@ -97,19 +99,25 @@ class DenseAVSHead(AVSDecodeHead):
         num_classes: int,
         loss_mask: dict,
         loss_mix: dict | None,
+        loss_match: dict | None = None,
     ) -> None:
         super().__init__(in_channels, audio_channels, num_classes)
         self.loss_mask = MODELS.build(loss_mask)
         self.loss_mix = None if loss_mix is None else MODELS.build(loss_mix)
+        self.loss_match = None if loss_match is None else MODELS.build(loss_match)
 
     def loss(self, output: AVSHeadOutput, data_samples: list[AVSDataSample]) -> dict[str, Tensor]:
-        """`loss_mask`, `loss_mix` and the auxiliary terms, means over the annotated frames."""
+        """`loss_mask` and `loss_mix` over the annotated frames, `loss_match`, auxiliary terms."""
         targets = torch.cat([sample.gt_masks for sample in data_samples])  # (N, H, W)
-        annotated = torch.cat([sample.gt_valid for sample in data_samples]).nonzero().flatten()
+        gt_valid = torch.cat([sample.gt_valid for sample in data_samples])
+        annotated = gt_valid.nonzero().flatten()
+        further = dict(output.aux)
+        if self.loss_match is not None:
+            further['loss_match'] = self.loss_match(output.matched, output.logits, gt_valid)
         if len(annotated) == 0:
             # Nothing to learn from, but every parameter still takes part in the graph.
             zero = 0.0 * (output.logits.sum() + output.mask_feature.sum())
-            return {'loss_mask': zero, **output.aux}
+            return {'loss_mask': zero, **further}
         targets = targets[annotated]
         logits = _resize(output.logits[annotated], targets.shape[-2:])
         losses = {'loss_mask': self.loss_mask(logits, targets)}
@@ -117,7 +125,7 @@ class DenseAVSHead(AVSDecodeHead):
             mixed = output.mask_feature[annotated].mean(1, keepdim=True)  # (n, 1, H/4, W/4)
             mixed = _resize(mixed, targets.shape[-2:])
             losses['loss_mix'] = self.loss_mix(mixed, (targets != 0).long())
-        return losses | output.aux
+        return losses | further
 
     def predict(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
         """Logits (N, K, H, W) at `img_shape` (H, W)."""

@@ -11,7 +11,6 @@ from torch import Tensor, einsum, nn
 from avsbench.models.decode_heads.base import AVSHeadOutput, DenseAVSHead
 from avsbench.models.layers import sine_position_encoding_3d
 from avsbench.registry import MODELS
-from avsbench.structures import AVSDataSample
 
 NUM_LEVELS = 4
 
@@ -58,7 +57,7 @@ class MEDVTHead(DenseAVSHead):
         loss_mask: dict,
         loss_match: dict | None = None,
     ) -> None:
-        super().__init__(in_channels, audio_channels, num_classes, loss_mask, None)
+        super().__init__(in_channels, audio_channels, num_classes, loss_mask, None, loss_match)
         if len(in_channels) != NUM_LEVELS:
             raise ValueError(f'MEDVTHead needs {NUM_LEVELS} backbone levels, got {in_channels}')
         if embed_dims % 6:
@@ -82,7 +81,6 @@ class MEDVTHead(DenseAVSHead):
         self.predictor = MODELS.build(
             {'in_channels': embed_dims + num_queries, 'num_classes': num_classes, **predictor}
         )
-        self.loss_match = None if loss_match is None else MODELS.build(loss_match)
 
     def forward(
         self,
@@ -124,13 +122,6 @@ class MEDVTHead(DenseAVSHead):
             logits = logits * frame_valid.to(logits.dtype)[:, None, None, None]
         matched = [(level, token[:, 0]) for level, (_, token) in zip(maps, heard, strict=True)]
         return AVSHeadOutput(logits, finest, matched=matched)
-
-    def loss(self, output: AVSHeadOutput, data_samples: list[AVSDataSample]) -> dict[str, Tensor]:
-        """`loss_mask`, over the annotated frames, and `loss_match`, over all of them."""
-        losses = super().loss(output, data_samples)
-        if self.loss_match is not None:
-            losses['loss_match'] = self.loss_match(output.matched, output.logits)
-        return losses
 
     def positions(self, shape: tuple[int, int], clip_lengths: tuple[int, ...]) -> Tensor:
         """Sine code of time, row and column: (N, h * w, C)."""

@@ -11,6 +11,12 @@ from avsbench.models.layers.position_encoding import (
     sine_position_encoding,
     sine_position_encoding_3d,
 )
+from avsbench.models.layers.refine import (
+    DilatedProjection,
+    FeatureFusion,
+    ResidualConvUnit,
+    upsampling_predictor,
+)
 from avsbench.models.layers.transformer import (
     FFN,
     MLP,
@@ -24,8 +30,11 @@ __all__ = [
     'MLP',
     'BidirectionalAttention',
     'DeformableEncoder',
+    'DilatedProjection',
+    'FeatureFusion',
     'MultiScaleDeformableAttention',
     'MultiheadAttention',
+    'ResidualConvUnit',
     'TransformerDecoder',
     'TransformerDecoderLayer',
     'TransformerEncoderLayer',
@@ -33,4 +42,5 @@ __all__ = [
     'reference_points_of',
     'sine_position_encoding',
     'sine_position_encoding_3d',
+    'upsampling_predictor',
 ]

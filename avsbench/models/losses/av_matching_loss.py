@@ -12,90 +12,141 @@ from torch import Tensor
 from avsbench.registry import MODELS
 from avsbench.utils.errors import ConfigError, nearest
 
-DISTANCES = ('kl', 'cosine')
 POOLS = {'avg': F.adaptive_avg_pool2d, 'max': F.adaptive_max_pool2d}
+EPS = 1e-6
+SAME_FRAME = 10.0  # added to a frame's distance from itself, so that another one is nearest
+
+
+def _kl(seen: Tensor, heard: Tensor) -> Tensor:
+    """Divergence of the softmax over channels of `seen` from that of `heard`, (N,)."""
+    return F.kl_div(
+        seen.log_softmax(1), heard.log_softmax(1), reduction='none', log_target=True
+    ).sum(1)
+
+
+def _cosine(seen: Tensor, heard: Tensor) -> Tensor:
+    """-ln(max(0, cosine) + 1e-6), (N,)."""
+    return -(F.cosine_similarity(seen, heard, eps=1e-12).relu() + EPS).log()
+
+
+DISTANCES = {'kl': _kl, 'euclidean': F.pairwise_distance, 'cosine': _cosine}
+OPTIONS = {
+    'distance': DISTANCES,
+    'pool': POOLS,
+    'pooled': ('logit', 'probability'),
+    'reduction': ('mean', 'sum'),
+}
 
 
 @MODELS.register_module()
 class AudioVisualMatchingLoss(BaseModule):
-    """Compare the audio vector of each frame with the pooled visual map under the predicted mask.
+    """Compare the audio vector of each frame with the visual map pooled under the predicted mask.
 
-    The mask of one class is soft: the logit pooled to the map's size, then its sigmoid; of several
-    classes, whether the largest is another than class 0, pooled. Distances:
-
-    - 'kl': Kullback-Leibler divergence of the softmax over channels of the masked mean map from
-      that of the audio vector, summed over channels and frames, as published; so it grows with
-      the batch. Where frames are left out it is their mean over the others.
-    - 'cosine': -ln(max(0, cosine) + 1e-6), a mean over frames, of maps under the mask that the
-      pooled probability makes where it exceeds 0.5 (published for S4, switched off there).
+    The mask of one class comes from the logit; of several classes it is whether the largest is
+    another than class 0, which has no gradient. The published settings by subset: S4 (there, but
+    switched off) 'cosine' with `pooled='probability'` and `threshold`; MS3 'kl' with
+    `reduction='sum'`; AVSS 'kl' with `annotated_only`.
 
     Args:
-        distance: 'kl' or 'cosine'.
+        distance: 'kl': Kullback-Leibler divergence of the softmax over channels of the pooled map
+            from that of the audio; 'euclidean'; 'cosine': -ln(max(0, cosine) + 1e-6).
         pool: How masks are brought to the size of a map: 'avg' or 'max'.
+        pooled: What is pooled, the 'logit' or its 'probability'. With several classes there is
+            only one answer.
+        threshold: Binarise the pooled probability at 0.5 and average the map under it; otherwise
+            the map is weighted with the probability and averaged over all positions.
+        normalize: Bring both vectors to length 1 first.
+        nearest_audio: Compare with the pooled map of the frame of the batch whose audio is nearest
+            instead of with the audio itself.
+        reduction: Over frames: 'mean' or 'sum', which grows with the batch.
+        annotated_only: Count the annotated frames only; otherwise all of them.
         loss_weight: Factor of the result, which is the mean over the maps.
 
     Raises:
-        ConfigError: An unknown distance or pool.
+        ConfigError: An unknown distance, pool, pooled or reduction.
     """
 
     def __init__(
-        self, distance: str = 'kl', *, pool: str = 'avg', loss_weight: float = 1.0
+        self,
+        distance: str = 'kl',
+        *,
+        pool: str = 'avg',
+        pooled: str = 'logit',
+        threshold: bool = False,
+        normalize: bool = False,
+        nearest_audio: bool = False,
+        reduction: str = 'mean',
+        annotated_only: bool = False,
+        loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        for name, value, known in (('distance', distance, DISTANCES), ('pool', pool, [*POOLS])):
-            if value not in known:
-                raise ConfigError(
-                    f'AudioVisualMatchingLoss: {name}={value!r}, expected one of {list(known)}'
-                    f'{nearest(value, known)}'
-                )
-        self.distance = distance
+        _check(distance=distance, pool=pool, pooled=pooled, reduction=reduction)
+        self.distance = DISTANCES[distance]
         self.pool = POOLS[pool]
+        self.pooled = pooled
+        self.threshold = threshold
+        self.normalize = normalize
+        self.nearest_audio = nearest_audio
+        self.reduction = reduction
+        self.annotated_only = annotated_only
         self.loss_weight = loss_weight
 
     def forward(
         self,
         matched: list[tuple[Tensor, Tensor]],
         logits: Tensor,
-        frame_counts: Tensor | None = None,
+        annotated: Tensor | None = None,
     ) -> Tensor:
         """Compare maps and audio.
 
         Args:
             matched: Pairs of a map (N, C, h_l, w_l) and an audio vector (N, C).
             logits: (N, K, H, W), predicted.
-            frame_counts: (N,) bool, which frames count; None for all.
+            annotated: (N,) bool; read, and needed, with `annotated_only`.
 
         Returns:
-            A scalar.
+            A scalar; 0 where no frame counts.
         """
-        total = sum(self._one(*pair, logits, frame_counts) for pair in matched)
+        counts = annotated.to(logits.dtype) if self.annotated_only else logits.new_ones(len(logits))
+        total = sum(
+            (self._distances(maps, audio, logits) * counts).sum() for maps, audio in matched
+        )
+        if self.reduction == 'mean':
+            total = total / counts.sum().clamp_min(1)
         return self.loss_weight * total / len(matched)
 
-    def _one(
-        self, maps: Tensor, audio: Tensor, logits: Tensor, frame_counts: Tensor | None
-    ) -> Tensor:
-        if self.distance == 'cosine':
-            mask = self.pool(_foreground_probability(logits), maps.shape[2:]) > 0.5
-            pooled = (maps * mask).sum((2, 3)) / (mask.sum((2, 3)) + 1e-6)
-            similarity = F.cosine_similarity(pooled, audio, eps=1e-12).relu()
-            each = -(similarity + 1e-6).log()  # (N,)
-            return each.mean() if frame_counts is None else _mean(each, frame_counts)
-        if logits.shape[1] == 1:
-            mask = self.pool(logits, maps.shape[2:]).sigmoid()
+    def _distances(self, maps: Tensor, audio: Tensor, logits: Tensor) -> Tensor:
+        mask = self._mask(logits, maps.shape[2:])
+        if self.threshold:
+            mask = (mask > 0.5).to(maps.dtype)
+            seen = (maps * mask).sum((2, 3)) / (mask.sum((2, 3)) + EPS)  # (N, C)
         else:
-            mask = self.pool(_foreground_probability(logits), maps.shape[2:])
-        pooled = (maps * mask).mean((2, 3))  # (N, C)
-        each = F.kl_div(pooled.log_softmax(1), audio.softmax(1), reduction='none').sum(1)
-        return each.sum() if frame_counts is None else _mean(each, frame_counts)
+            seen = (maps * mask).mean((2, 3))
+        if self.normalize:
+            seen, audio = F.normalize(seen), F.normalize(audio)
+        target = seen[_nearest(audio)] if self.nearest_audio else audio
+        return self.distance(seen, target)  # (N,)
+
+    def _mask(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
+        """Probability of foreground (N, 1, h, w)."""
+        if logits.shape[1] > 1:
+            return self.pool((logits.argmax(1, keepdim=True) != 0).to(logits.dtype), size)
+        if self.pooled == 'logit':
+            return self.pool(logits, size).sigmoid()
+        return self.pool(logits.sigmoid(), size)
 
 
-def _foreground_probability(logits: Tensor) -> Tensor:
-    """(N, 1, H, W): the sigmoid of one class, else 0 or 1 without gradient."""
-    if logits.shape[1] == 1:
-        return logits.sigmoid()
-    return (logits.argmax(1, keepdim=True) != 0).to(logits.dtype)
+def _nearest(vectors: Tensor) -> Tensor:
+    """Index of the nearest other vector of each (N, C)."""
+    distances = torch.cdist(vectors, vectors)
+    return (distances + SAME_FRAME * torch.eye(len(vectors)).to(distances)).argmin(1)
 
 
-def _mean(values: Tensor, counts: Tensor) -> Tensor:
-    counts = counts.to(values.dtype)
-    return (values * counts).sum() / counts.sum().clamp_min(torch.finfo(values.dtype).tiny)
+def _check(**values: str) -> None:
+    for name, value in values.items():
+        known = list(OPTIONS[name])
+        if value not in known:
+            raise ConfigError(
+                f'AudioVisualMatchingLoss: {name}={value!r}, expected one of {known}'
+                f'{nearest(value, known)}'
+            )
