@@ -7,9 +7,10 @@ from avsbench.checkpoint.avsegformer import AVSEGFORMER
 from avsbench.checkpoint.combo import COMBO
 from avsbench.checkpoint.medvt import MEDVT
 from avsbench.checkpoint.modat import MODAT
+from avsbench.checkpoint.tpavi import TPAVI
 from avsbench.checkpoint.vggish import VGGISH
 
-ADAPTERS = (AVSEGFORMER, COMBO, MEDVT, MODAT, VGGISH)
+ADAPTERS = (AVSEGFORMER, COMBO, MEDVT, MODAT, TPAVI, VGGISH)
 
 
 def find_adapter(keys: Iterable[str]) -> CheckpointAdapter | None:

@@ -10,8 +10,10 @@ from avsbench.models.decode_heads import (
     ComboHead,
     DenseAVSHead,
     MEDVTHead,
+    TPAVIHead,
 )
 from avsbench.models.fusion import (
+    TPAVI,
     BidirectionalInteraction,
     BilateralFusion,
     ChannelGateFusion,
@@ -30,6 +32,7 @@ from avsbench.models.pixel_decoders import (
     DeformableFPN,
     DeformablePixelDecoder,
     DeformConvFPN,
+    RefineFPN,
     SpatioTemporalEncoder,
 )
 from avsbench.models.query_generators import (
@@ -41,6 +44,7 @@ from avsbench.models.query_generators import (
 from avsbench.models.segmentors import AVSegmentor
 
 __all__ = [
+    'TPAVI',
     'AVSDataPreprocessor',
     'AVSDecodeHead',
     'AVSHeadOutput',
@@ -65,9 +69,11 @@ __all__ = [
     'InterFrameConsistencyLoss',
     'MEDVTHead',
     'MaskSetCriterion',
+    'RefineFPN',
     'RepeatQueryGenerator',
     'SiameseBackbone',
     'SpatioTemporalEncoder',
+    'TPAVIHead',
     'TimmAudioEncoder',
     'TimmBackbone',
     'TransformerDecoder',

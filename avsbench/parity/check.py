@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from avsbench.parity import audio, avsegformer, combo, medvt, metrics, modat
+from avsbench.parity import audio, avsegformer, combo, medvt, metrics, modat, tpavi
 from avsbench.parity.fixture import Computed, Fixture, Row
 from avsbench.utils.errors import DataError, nearest
 from avsbench.utils.paths import config_file
@@ -19,6 +19,7 @@ NETWORKS: dict[str, Callable[[Fixture, dict], Computed]] = {
     'combo': combo.run,
     'medvt': medvt.run,
     'modat': modat.run,
+    'tpavi': tpavi.run,
 }
 FUNCTIONS: dict[str, Callable[[Fixture], Computed]] = {
     'audio_vggish': audio.run,

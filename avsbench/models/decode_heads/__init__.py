@@ -5,6 +5,7 @@ from avsbench.models.decode_heads.base import AVSDecodeHead, AVSHeadOutput, Dens
 from avsbench.models.decode_heads.combo_head import ComboHead
 from avsbench.models.decode_heads.medvt_head import MEDVTHead
 from avsbench.models.decode_heads.medvt_predictors import PropagatingPredictor, UpsamplingPredictor
+from avsbench.models.decode_heads.tpavi_head import TPAVIHead
 
 __all__ = [
     'AVSDecodeHead',
@@ -14,5 +15,6 @@ __all__ = [
     'DenseAVSHead',
     'MEDVTHead',
     'PropagatingPredictor',
+    'TPAVIHead',
     'UpsamplingPredictor',
 ]

@@ -7,11 +7,13 @@ from avsbench.models.pixel_decoders.deform_pixel_decoder import (
     DeformablePixelDecoder,
     PixelDecoderOutput,
 )
+from avsbench.models.pixel_decoders.refine_fpn import RefineFPN
 
 __all__ = [
     'DeformConvFPN',
     'DeformableFPN',
     'DeformablePixelDecoder',
     'PixelDecoderOutput',
+    'RefineFPN',
     'SpatioTemporalEncoder',
 ]

@@ -1,0 +1,16 @@
+# TPAVI made small: ResNet-18, a light trainable audio network, 64 channels.
+# Trains from scratch on 64-pixel synthetic clips in minutes on a CPU.
+_base_ = './tpavi.py'
+model = dict(
+    data_preprocessor=dict(clip_policy='pack', num_frames=None),
+    backbone=dict(_delete_=True, type='TimmBackbone', model_name='resnet18'),
+    audio_encoder=dict(
+        _delete_=True, type='TimmAudioEncoder', model_name='resnet10t', mean=0.0, std=1.5
+    ),
+    decode_head=dict(
+        embed_dims=64,
+        dilations=(1, 2, 3),
+        fusion=dict(hidden_channels=32, group_frames=None),
+        predictor_channels=(32, 16),
+    ),
+)
