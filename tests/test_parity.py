@@ -9,11 +9,12 @@ import pytest
 
 from avsbench.parity import Computed, Fixture, check_fixture
 from avsbench.parity.check import find_config
+from avsbench.parity.fixture import FURTHER_LOSSES
 from avsbench.utils.errors import ConfigError, DataError
 from avsbench.utils.paths import CONFIG_ROOT
 
 FOLDER = Path(__file__).parent / 'parity'
-SYSTEMS = ('avsegformer', 'audio_vggish', 'combo', 'medvt', 'metrics', 'modat')
+SYSTEMS = ('avsegformer', 'audio_vggish', 'combo', 'medvt', 'metrics', 'modat', 'tpavi')
 FIXTURES = [path for path in sorted(FOLDER.glob('*.json')) if path.stem.startswith(SYSTEMS)]
 
 
@@ -22,7 +23,8 @@ FIXTURES = [path for path in sorted(FOLDER.glob('*.json')) if path.stem.startswi
 def test_fixture(path: Path) -> None:
     rows = check_fixture(path)
     content = json.loads(path.read_text())
-    stored = [*content['outputs'], *content['losses'], *content['grad_norms']]
+    kinds = ('outputs', 'losses', 'grad_norms', *FURTHER_LOSSES)
+    stored = [name for kind in kinds for name in content.get(kind, {})]
     assert len(rows) >= len(stored) > 0
     failed = [str(row) for row in rows if not row.passed]
     assert not failed, '\n'.join(failed)
@@ -66,6 +68,17 @@ def test_compare_fails_beyond_it(small: Path) -> None:
     assert compare(small, losses={'a': 2.003, 'b': 0.0})['a'] is False
     assert compare(small, losses={'a': 2.0, 'b': 1e-9})['b'] is False
     assert compare(small, grad_norms={'w': 2e-6})['w'] is False
+
+
+def test_compare_asks_for_the_losses_of_other_settings(small: Path) -> None:
+    content = json.loads(small.read_text())
+    content |= {'extra_losses': {'c': 3.0}, 'losses_given_pred': {'a': 4.0}}
+    small.write_text(json.dumps(content))
+    further = {'extra_losses.c': 3.0, 'losses_given_pred.a': 4.1}
+    result = compare(small, losses={'a': 2.0, 'b': 0.0, **further})
+    assert result['a'] and result['extra_losses.c']
+    assert not result['losses_given_pred.a']
+    assert compare(small)['extra_losses.c (not computed)'] is False
 
 
 def test_compare_fails_on_what_is_missing_or_misshapen(small: Path) -> None:

@@ -45,6 +45,18 @@ def load_strictly(model: AVSegmentor, fixture: Fixture) -> Callable[[str], str]:
     return lambda key: adapter.rename(key, to_own=True)
 
 
+def use_explicit_attention(model: nn.Module) -> None:
+    """Let timm's backbones compute softmax(q k^T) v step by step, as the published code does.
+
+    The results are then equal bit by bit, where the fused kernel differs by rounding. That matters
+    for gradients: an input of a ReLU that vanishes to rounding would pass the gradient in one run
+    and stop it in the other.
+    """
+    for module in model.modules():
+        if hasattr(module, 'fused_attn'):
+            module.fused_attn = False
+
+
 @contextmanager
 def recording(model: nn.Module, taps: Taps, record: dict[str, list[Tensor]]) -> Iterator[None]:
     """Append what passes each tap to `record[name]`, one entry a call of its module."""

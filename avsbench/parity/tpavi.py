@@ -5,7 +5,14 @@ from torch import Tensor
 
 from avsbench.models import AudioVisualMatchingLoss, AVSegmentor, AVSHeadOutput
 from avsbench.parity.fixture import Computed, Fixture
-from avsbench.parity.network import Taps, gradient_norms, load_strictly, recording, targets
+from avsbench.parity.network import (
+    Taps,
+    gradient_norms,
+    load_strictly,
+    recording,
+    targets,
+    use_explicit_attention,
+)
 from avsbench.registry import MODELS
 
 HEAD = 'decode_head'
@@ -71,6 +78,7 @@ def run(fixture: Fixture, model_cfg: dict) -> Computed:
     """
     model: AVSegmentor = MODELS.build(model_cfg).eval()
     own_name = load_strictly(model, fixture)
+    use_explicit_attention(model)
     inputs = _inputs(fixture)
     record: dict[str, list[Tensor]] = {}
     with_gradients = bool(fixture.content['grad_norms'])

@@ -9,6 +9,7 @@ from avsbench.checkpoint.avsegformer import AVSEGFORMER
 from avsbench.checkpoint.combo import COMBO
 from avsbench.checkpoint.medvt import MEDVT
 from avsbench.checkpoint.modat import MODAT
+from avsbench.checkpoint.tpavi import TPAVI
 from avsbench.utils.errors import CheckpointError
 
 PARITY = Path(__file__).parents[1] / 'parity'
@@ -17,12 +18,17 @@ FIXTURES = sorted(PARITY.glob('avsegformer_*.json'))
 OTHERS = [
     ('combo_pvt2_avss', COMBO, {'criterion.empty_weight'}),
     ('combo_res50_ms3', COMBO, {'criterion.empty_weight'}),
-    ('medvt_pvt2_s4', MEDVT, set()),
     (
         'modat_pvt2_ms3',
         MODAT,
         {'head.fpn', 'head.attn_fc', 'head.query_generator'},
     ),
+]
+SEPARATE = [
+    (adapter, path)
+    for adapter, system in ((MEDVT, 'medvt'), (TPAVI, 'tpavi'))
+    for path in sorted(PARITY.glob(f'{system}_pvt2_*.json')) + sorted(PARITY.glob(f'{system}_res*'))
+    if path.suffix == '.json'
 ]
 
 
@@ -58,6 +64,30 @@ def test_checkpoints_of_other_systems(name: str, adapter, unread: set[str]) -> N
     assert {key: value.shape for key, value in back.items()} == {
         key: value.shape for key, value in published.items()
     }
+
+
+@pytest.mark.parametrize(
+    ('adapter', 'path'), SEPARATE, ids=lambda value: getattr(value, 'stem', '')
+)
+def test_checkpoints_without_the_audio_encoder(adapter, path: Path) -> None:
+    published = published_state(path)
+    assert find_adapter(published) is adapter
+    own, dropped = adapter.to_own(published)
+    assert len(own) + len(dropped) == len(published)
+    assert not any(key.startswith('audio_encoder.') for key in own)
+    heard = {'audio_encoder.features.0.weight': torch.zeros(2)}
+    back = adapter.to_published(own | heard)
+    assert {key: value.shape for key, value in back.items()} == {
+        key: value.shape for key, value in published.items()
+    }
+    assert set(adapter.audio_part(own | heard)) == {'features.0.weight'}
+    assert AVSEGFORMER.audio_part(own | heard) == {}
+
+
+def test_tpavi_drops_what_never_runs() -> None:
+    dropped = TPAVI.to_own(published_state(PARITY / 'tpavi_res50_ms3.json'))[1]
+    assert {key.split('.')[1] for key in dropped} == {'layer3_2', 'layer4_2', 'resConfUnit1'}
+    assert sum(key.startswith('path4.resConfUnit1.') for key in dropped) == 4
 
 
 def test_rules_rename_each_key_to_a_key_of_its_own() -> None:

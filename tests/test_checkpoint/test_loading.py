@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from avsbench.checkpoint import CheckpointAdapter, KeyRule
 from avsbench.checkpoint.loading import (
     check_identity,
     load_weights,
@@ -230,6 +231,38 @@ class TestLoadWeights:
             from avsbench.checkpoint.loading import translate
 
             translate(state, Net(), source='x.pth', expected={'head': 'Other'})
+
+
+class HearingNet(Net):
+    """With an audio encoder, whose published weights are a file of their own."""
+
+    def __init__(self, weights: str | None) -> None:
+        super().__init__()
+        self.audio_encoder = nn.Linear(2, 2)
+        self.audio_encoder.weights = weights
+
+
+def test_audio_encoder_of_a_file_of_its_own(tmp_path, weights, monkeypatch):
+    adapter = CheckpointAdapter(
+        name='Toy',
+        head='ToyHead',
+        signature=('net.head.weight',),
+        rules=(KeyRule('net.{rest}', '{rest}'),),
+        audio_prefix='audio_encoder.',
+    )
+    monkeypatch.setattr('avsbench.checkpoint.loading.find_adapter', lambda keys: adapter)
+    path, heard = tmp_path / 'published.pth', tmp_path / 'heard.pth'
+    torch.save({f'net.{key}': value for key, value in weights.items()}, path)
+    audio = nn.Linear(2, 2).state_dict()
+    torch.save(audio, heard)
+    model = HearingNet(str(heard))
+    meta = load_weights(model, path)
+    assert meta['layout'] == 'Toy'
+    assert torch.equal(model.audio_encoder.weight, audio['weight'])
+    assert torch.equal(model.head.weight, weights['head.weight'])
+    for missing in (None, str(tmp_path / 'none.pth')):
+        with pytest.raises(CheckpointError, match='Toy keeps the audio encoder in a file of its'):
+            load_weights(HearingNet(missing), path)
 
 
 def test_safetensors(tmp_path, weights):

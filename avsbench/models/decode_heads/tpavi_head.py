@@ -70,6 +70,7 @@ class TPAVIHead(DenseAVSHead):
         self.pixel_decoder = MODELS.build(
             {'embed_dims': embed_dims, 'num_levels': len(in_channels), **pixel_decoder}
         )
+        self.act = nn.ReLU()
         self.predictor = upsampling_predictor(
             embed_dims, predictor_channels, num_classes, scale_factor=2
         )
@@ -98,14 +99,12 @@ class TPAVIHead(DenseAVSHead):
             if str(index) in self.fusions:
                 level, heard[index] = self.fusions[str(index)](level, audio, clip_lengths)
                 level = _masked(level, flag)
-            levels.append(level)
+            # The published decoder rectifies its inputs in place, so that the loss sees it too.
+            levels.append(self.act(level))
         decoded = self.pixel_decoder(levels, flag)
         logits = _masked(self.predictor(decoded), flag)
-        # The published network rectifies its maps in place before the loss sees them.
         matched = [
-            (levels[index].relu(), heard[index][:, 0])
-            for index in self.match_levels
-            if index in heard
+            (levels[index], heard[index][:, 0]) for index in self.match_levels if index in heard
         ]
         return AVSHeadOutput(logits, decoded, matched=matched)
 

@@ -53,11 +53,12 @@ class ResidualConvUnit(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.act = nn.ReLU()
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map (N, C, h, w) to the same shape."""
-        rectified = maps.relu()
-        return rectified + self.conv2(self.conv1(rectified).relu_())
+        rectified = self.act(maps)
+        return rectified + self.conv2(self.act(self.conv1(rectified)))
 
 
 class FeatureFusion(nn.Module):
