@@ -130,6 +130,31 @@ def test_published_settings(subset: str) -> None:
     assert cfg.model.data_preprocessor.num_frames == (10 if subset == 'avss' else 5)
 
 
+@pytest.mark.parametrize('subset', ['s4', 'ms3', 'avss'])
+def test_swapping_a_head_leaves_no_stale_key(subset: str) -> None:
+    default = load_config(CONFIG_ROOT / subset / 'pvt2.py')
+    modat = load_config(CONFIG_ROOT / subset / 'modat_pvt2.py')
+    head, base = modat.model.decode_head, default.model.decode_head
+    replaced = ('query_generator', 'fusion')
+    for part in replaced:
+        assert head[part].type != base[part].type
+    check_arguments(modat)
+    assert {k: v for k, v in head.items() if k not in replaced} == {
+        k: v for k, v in base.items() if k not in replaced
+    }
+    combo = load_config(CONFIG_ROOT / subset / 'combo_pvt2.py')
+    assert combo.data_root == default.data_root and combo.runner_type == default.runner_type
+    check_arguments(combo)
+
+
+def test_a_stale_key_of_a_swapped_head_is_an_error() -> None:
+    model = load_config(CONFIG_ROOT / 's4' / 'combo_demo.py').model
+    default = load_config(CONFIG_ROOT / 's4' / 'demo.py').model
+    model.decode_head.query_generator = default.decode_head.query_generator
+    with pytest.raises(TypeError, match='query_generator'):
+        MODELS.build(model)
+
+
 def test_swapping_the_backbone_leaves_no_stale_key() -> None:
     cfg = load_config(CONFIG_ROOT / 's4' / 'res50.py')
     assert set(cfg.model.backbone) == {'type', 'model_name', 'weights'}

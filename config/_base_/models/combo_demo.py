@@ -1,4 +1,4 @@
-# COMBO made small: ResNet-18 twice, a light trainable audio network, 64 channels, 20 queries.
+# COMBO made small: ResNet-18 twice, a light trainable audio network, 64 channels, 8 queries.
 # Trains from scratch on 64-pixel synthetic clips in minutes on a CPU.
 _base_ = './combo.py'
 model = dict(
@@ -10,12 +10,12 @@ model = dict(
     ),
     decode_head=dict(
         embed_dims=64,
-        num_queries=20,
+        num_queries=8,
         pixel_decoder=dict(num_layers=2, num_heads=4, feedforward_channels=128, num_groups=8),
         fusion=dict(num_heads=4, dropout=0.0, normalize_over='audio', residual='input'),
         transformer_decoder=dict(num_layers=3, num_heads=4, feedforward_channels=128),
         audio_mlp_channels=128,
         audio_mix='frame',
-        criterion=dict(num_points=1024),
+        criterion=dict(num_points=512),
     ),
 )
