@@ -1,0 +1,138 @@
+"""The GPU's benchmarks, without a GPU: what they compare, count and write, on the CPU."""
+
+import argparse
+import importlib
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from avsbench.utils import ops
+
+TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+needs_operator = pytest.mark.skipif(
+    not ops.choose('cpu', 'auto').compiled, reason='no compiled operator for the CPU'
+)
+
+
+@pytest.fixture(scope='module')
+def benchmark():
+    """Give a module of tools/benchmarks by its name."""
+    sys.path.insert(0, str(TOOLS))
+    yield lambda name: importlib.import_module(f'benchmarks.{name}')
+    sys.path.remove(str(TOOLS))
+
+
+@pytest.fixture
+def on_cpu(benchmark, monkeypatch):
+    """`ops_cuda` over the CPU's kernels: small inputs, every call takes a millisecond."""
+    module = benchmark('ops_cuda')
+    make_case = benchmark('ops_cases').make_case
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'get_device_name', lambda: 'NVIDIA H200')
+    choose = ops.choose
+    monkeypatch.setattr(module.ops, 'choose', lambda device, path: choose('cpu', 'auto'))
+    monkeypatch.setattr(module, 'make_case', lambda frames, size, device: make_case(1, 64))
+    monkeypatch.setattr(module, 'event_seconds', lambda call, count: call() and 1e-3)
+    monkeypatch.setattr(module, 'kernel_seconds', lambda case, name, rounds: 1e-4)
+    monkeypatch.setattr(module, 'copy_bandwidth', lambda: 4e12)
+    return module
+
+
+def options(**changes) -> argparse.Namespace:
+    given = {'size': [224], 'frames': [40], 'kinds': ['float32', 'bfloat16'], 'rounds': 2}
+    passes = ['forward', 'backward', 'fused-forward', 'fused-backward']
+    return argparse.Namespace(**{**given, 'passes': passes, 'json': None, **changes})
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
+def test_without_a_gpu_one_line_says_so() -> None:
+    command = [sys.executable, str(TOOLS / 'benchmark.py'), 'ops_cuda']
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr == 'error: ops_cuda: PyTorch finds no GPU here\n'
+
+
+def test_reference_is_the_published_form(benchmark) -> None:
+    module, published = benchmark('ops_cuda'), benchmark('published_deform_attn')
+    case = benchmark('ops_cases').make_case(1, 64)
+    fused = published.published_fused(
+        case.value, case.shapes, case.reference_points, case.offsets, case.logits
+    )
+    torch.testing.assert_close(module.reference(case, 'fused-forward')(), (fused,))
+    torch.testing.assert_close(module.reference(case, 'forward')(), (fused,))
+    grads = module.reference(case, 'fused-backward')()
+    assert [grad.shape for grad in grads] == [tensor.shape for tensor in case.raw()]
+
+
+@needs_operator
+def test_figures(on_cpu, tmp_path, capsys) -> None:
+    assert on_cpu.run(options(json=tmp_path / 'figures.json')) == 0
+    figures = json.loads((tmp_path / 'figures.json').read_text())
+    rows = {(row['name'], row['kind']): row for row in figures['rows']}
+    assert len(rows) == len(figures['rows']) == 8
+    row = rows['fused-forward', 'bfloat16']
+    assert (row['size'], row['frames'], row['ratio'], row['kernel_us']) == (224, 40, 1, 100)
+    # 84 tokens: value and output 84 x 256, offsets 84 x 192, logits 84 x 96, 2 bytes each
+    assert row['bytes'] == 84 * (2 * 256 + 192 + 96) * 2
+    assert row['share_of_copy'] == pytest.approx(row['bytes'] / 1e-4 / 4e12)
+    assert row['share_of_h200_floor'] == pytest.approx(row['h200_floor_us'] / 100)
+    assert row['goal_us'] == 80 and rows['forward', 'float32']['goal_us'] is None
+    assert 0 < row['error'] <= row['tolerance']
+    assert rows['backward', 'float32']['error'] <= 5e-5
+    printed = capsys.readouterr().out
+    assert printed.count(' same') == 8 and 'goal 80 us: NOT met' in printed
+
+
+@needs_operator
+def test_different_values_fail(on_cpu, monkeypatch, capsys) -> None:
+    reference = on_cpu.reference
+    wrong = lambda case, name: lambda: [2 * result for result in reference(case, name)()]  # noqa: E731
+    monkeypatch.setattr(on_cpu, 'reference', wrong)
+    assert on_cpu.run(options(passes=['forward'], kinds=['float32'])) == 1
+    assert 'FAILED: forward float32, 224 px, 40 frames: values differ' in capsys.readouterr().out
+
+
+def test_nan_is_a_difference(benchmark) -> None:
+    module = benchmark('ops_cuda')
+    good, bad = torch.ones(3), torch.tensor([1.0, math.nan, 1.0])
+    assert math.isnan(module.largest_difference((good, good), (bad, good)))
+    assert module.largest_difference((good,), (good * 1.5,)) == pytest.approx(0.5)
+
+
+def test_sizes(benchmark) -> None:
+    sizes = benchmark('ops_cuda').sizes
+    assert sizes(None, None) == [(224, 5), (224, 10), (224, 40), (512, 5), (512, 10)]
+    assert sizes([512], None) == [(512, 5), (512, 10)]
+    assert sizes([224], [3, 7]) == [(224, 3), (224, 7)]
+    assert sizes(None, [5]) == [(224, 5), (512, 5)]
+
+
+def test_copies_of_the_inputs_overflow_the_cache(benchmark) -> None:
+    module = benchmark('ops_cuda')
+    assert module.copies_to_overflow(60 * 2**20, 8 * 2**20) == 15
+    assert module.copies_to_overflow(60 * 2**20, 2**30) == 2
+    assert module.copies_to_overflow(60 * 2**20, 1) == module.MOST_COPIES
+
+
+@pytest.mark.slow
+@needs_operator
+@pytest.mark.skipif(torch.cuda.is_available(), reason='this is the path of the CPU')
+def test_training_step(tmp_path) -> None:
+    command = [sys.executable, str(TOOLS / 'benchmark.py'), 'train_step', '--config', 's4/demo.py']
+    small = ['--size', '32', '--frames', '2', '--steps', '1', '--backend', 'eager']
+    done = subprocess.run(
+        [*command, *small, '--json', str(tmp_path / 'steps.json')],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    steps = json.loads((tmp_path / 'steps.json').read_text())
+    assert [step['variant'] for step in steps] == ['reference', 'operator', 'compiled']
+    assert all(step['step_ms'] > 0 and math.isfinite(step['loss']) for step in steps)
+    assert [step['graph_breaks'] is None for step in steps] == [True, True, False]
