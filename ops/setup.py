@@ -18,14 +18,11 @@ from setuptools import setup
 
 ROOT = Path(__file__).resolve().parent
 ARCHITECTURES = '8.0 8.6 8.9 9.0+PTX'
+# The last one is for compilers' own headers of vector instructions.
+WARNINGS = ['-Wall', '-Wno-psabi', '-Wno-maybe-uninitialized']
 
-try:
-    import torch
-except ModuleNotFoundError:
-    # pip builds in an environment of its own; the library must fit the PyTorch of the outer one.
-    sys.path.append(sysconfig.get_path('purelib'))
-    sys.path.append(sysconfig.get_path('platlib'))
-    import torch
+# pip builds in an environment of its own; the library must fit the PyTorch of the outer one.
+sys.path += [sysconfig.get_path('purelib'), sysconfig.get_path('platlib')]
 
 
 def main() -> None:
@@ -39,7 +36,8 @@ def main() -> None:
             raise
         reason = str(error).strip().split('\n', 1)[0] or type(error).__name__
         print(f'avsbench_ops is not built, PyTorch operators run instead: {reason}')
-        sys.exit(0)
+        if 'build_ext' not in sys.argv:
+            setup()  # for pip: a package that says how to build it, when it is imported
 
 
 def build() -> None:
@@ -67,7 +65,7 @@ def build() -> None:
         ),
         depends=sorted(str(file) for folder in folders for file in Path(folder).glob('*.h')),
         extra_compile_args={
-            'cxx': ['-O3', '-g0', '-Wall', '-Wno-psabi', '-Wno-maybe-uninitialized', '-fvisibility=hidden', *parallel],
+            'cxx': [*optimisation(), '-g0', *WARNINGS, '-fvisibility=hidden', *parallel],
             'nvcc': ['-O3', '--threads=2'],
         },
         extra_link_args=parallel,
@@ -84,8 +82,15 @@ def switch(name: str, *values: str) -> str:
     return value
 
 
+def optimisation() -> list[str]:
+    """The level in CFLAGS, if there is one, would be followed by ours."""
+    return [] if re.search(r'(^|\s)-O', os.environ.get('CFLAGS', '')) else ['-O3']
+
+
 def openmp_flags() -> list[str]:
     """What makes at::parallel_for parallel: nothing where PyTorch has threads of its own."""
+    import torch
+
     openmp = 'USE_OPENMP=ON' in torch.__config__.show() and sys.platform == 'linux'
     return ['-fopenmp'] if openmp else []
 
@@ -96,6 +101,8 @@ def find_toolkit(wanted: str) -> Path | None:
     Raises:
         RuntimeError: There is none, and it was asked for.
     """
+    import torch
+
     if wanted == '0':
         return None
     if torch.version.cuda is None:

@@ -1,4 +1,4 @@
-"""Random calls of the operators, and what they are compared with, for the tests of the CPU kernels."""
+"""Random calls of the operators, and what they are compared with."""
 
 import sys
 from collections.abc import Callable, Sequence

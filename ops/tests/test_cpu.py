@@ -208,7 +208,7 @@ def test_any_strides(isa: str, name: str) -> None:
     call = make_call(name, PYRAMID, queries=20)
     grad = gradient_of(call)
     expected = call.results('run', grad)
-    turned = call.with_tensors([x.transpose(0, -1).contiguous().transpose(0, -1) for x in call.tensors])
+    turned = call.with_tensors([x.mT.contiguous().mT for x in call.tensors])
     assert not any(x.is_contiguous() for x in turned.tensors)
     assert all(map(torch.equal, turned.results('run', grad), expected))
     wide = call.with_tensors(

@@ -9,6 +9,7 @@ import itertools
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,12 +30,19 @@ TOLERANCE = {
     torch.bfloat16: 1.6e-2,
 }
 
-pytestmark = pytest.mark.skipif(shutil.which('g++') is None, reason='no g++')
+pytestmark = pytest.mark.skipif(
+    sys.platform != 'linux' or shutil.which('g++') is None, reason='no g++ on Linux'
+)
 
 
 @pytest.fixture(scope='session')
 def emulator(tmp_path_factory) -> Path:
     """The emulator with the kernels, built with the address sanitizer."""
+    sanitizer = subprocess.run(
+        ['g++', '-print-file-name=libasan.so'], capture_output=True, text=True, check=True
+    )
+    if not Path(sanitizer.stdout.strip()).is_absolute():
+        pytest.skip('g++ has no address sanitizer')
     program = tmp_path_factory.mktemp('emulator') / 'emulator'
     torch_include = Path(torch.__file__).parent / 'include'
     folders = (torch_include, OPS / 'csrc' / 'cuda', HERE / 'emulator')

@@ -18,7 +18,9 @@ TORCH = Path(torch.__file__).parent
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which('g++') is None, reason='no g++')
+@pytest.mark.skipif(
+    sys.platform != 'linux' or shutil.which('g++') is None, reason='no g++ on Linux'
+)
 def test_operators_over_the_emulator(tmp_path):
     library = tmp_path / 'operators.so'
     sources = ('library.cpp', 'checks.cpp', 'cuda/operators.cpp')

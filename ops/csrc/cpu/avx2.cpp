@@ -19,6 +19,8 @@ namespace {
 
 #include "simd_avx2.h"
 
+#include "plan.h"
+
 #include "sampling.h"
 
 #include "forward.h"

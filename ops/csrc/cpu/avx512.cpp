@@ -21,6 +21,8 @@ namespace {
 
 #include "simd_avx512.h"
 
+#include "plan.h"
+
 #include "sampling.h"
 
 #include "forward.h"

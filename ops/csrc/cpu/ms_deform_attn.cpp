@@ -107,7 +107,11 @@ class Scratch {
   void* data() const { return data_; }
 
  private:
+#ifdef __SANITIZE_ADDRESS__
+  static constexpr size_t kKeep = 0;  // memory of just the length needed
+#else
   static constexpr size_t kKeep = 8 << 20;
+#endif
 
   static Memory allocate(size_t bytes) {
     return Memory(static_cast<char*>(::operator new[](bytes, std::align_val_t{64})));

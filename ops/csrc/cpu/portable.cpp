@@ -8,6 +8,8 @@ namespace {
 
 #include "simd.h"
 
+#include "plan.h"
+
 #include "sampling.h"
 
 #include "forward.h"

@@ -366,6 +366,7 @@ MSDA_KERNEL(kWarp) value_kernel(MSDA_ARGUMENT BackwardProblem problem, int lengt
     waiting -= count;
     __syncwarp();
     if (lane < waiting) queue[lane] = queue[kWarp + lane];
+    __syncwarp();
   }
 
   if (!active) return;
