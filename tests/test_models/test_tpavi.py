@@ -21,9 +21,9 @@ def awake(module: nn.Module) -> nn.Module:
     return module.eval()
 
 
-def make_head(name: str = 's4/tpavi_demo.py', **changed) -> TPAVIHead:
-    cfg = load_config(config_file(name)).model.decode_head
-    fusion = {**cfg.fusion, **changed.pop('fusion', {})}
+def make_head(**changed) -> TPAVIHead:
+    cfg = load_config(config_file('s4/tpavi_demo.py')).model.decode_head
+    fusion = {**cfg.fusion, 'group_frames': None, **changed.pop('fusion', {})}
     cfg = {**cfg, 'in_channels': CHANNELS, 'audio_channels': AUDIO, 'fusion': fusion, **changed}
     torch.manual_seed(0)
     return awake(MODELS.build(cfg))
@@ -81,6 +81,16 @@ def test_sound_of_one_frame_reaches_the_others(head) -> None:
     result = run(head, features, audio, (3,))
     audio[2] += 1
     assert differs(run(head, features, audio, (3,))[:2], result[:2])
+
+
+def test_frames_that_look_alike_get_one_answer_unless_each_is_a_group(head) -> None:
+    features, audio = make_inputs(3)
+    features = [level[:1].expand(3, -1, -1, -1) for level in features]
+    result = run(head, features, audio, (3,))
+    close(result, result[:1].expand_as(result))
+    assert differs(run(head, features, audio * 2, (3,)), result)
+    single = run(make_head(fusion={'group_frames': 1}), features, audio, (3,))
+    assert differs(single[1:], single[:1])
 
 
 def test_groups_cut_clips() -> None:

@@ -21,7 +21,8 @@ class TPAVI(BaseModule):
 
     With L positions in a group of frames, y = (theta(x)^T phi(a)) g(x) / L, without a softmax. The
     product is therefore taken from the right, so that the (L, L) matrix never exists; and as the
-    audio is the same all over a frame, only the mean of each frame enters the sum.
+    audio is the same all over a frame, only the mean of each frame enters the sum. All positions of
+    a group read the same sum: which of its frames a sound belongs to is told by the picture alone.
 
     Args:
         embed_dims: Width C of map and result.
