@@ -219,7 +219,7 @@ def _training_step(model: nn.Module, inputs: dict):
         total.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), float('inf'))  # only measures
         optimizer.step()
-        return float(total), float(norm)
+        return total.item(), norm.item()
 
     return call
 
