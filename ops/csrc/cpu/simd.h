@@ -214,7 +214,7 @@ struct Vectors {
 template <class V>
 AVSBENCH_INLINE typename V::F exponential(typename V::F x) {
   using F = typename V::F;
-  using I = typename V::I;
+  using Bits = typename V::Wide;  // unsigned: what is thrown away below may be anything
   if constexpr (sizeof(typename V::Scalar) == 8) {
     for (int i = 0; i < V::kLanes; ++i) x[i] = __builtin_exp(x[i]);
     return x;
@@ -230,7 +230,7 @@ AVSBENCH_INLINE typename V::F exponential(typename V::F x) {
     p = p * r + 0.5f;
     p = p * r + 1;
     p = p * r + 1;
-    const F power = bit_cast<F>(bit_cast<I>(p) + (bit_cast<I>(shifted) << 23));
+    const F power = bit_cast<F>(bit_cast<Bits>(p) + (bit_cast<Bits>(shifted) << 23));
     // Below, the result would be subnormal: zero to a softmax in float32.
     return x < -87.0f ? F{} : (x == x ? power : x);
   }
