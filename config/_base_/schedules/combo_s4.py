@@ -8,7 +8,7 @@ optim_wrapper = dict(
     paramwise_cfg=dict(
         norm_decay_mult=0.0,
         embedding_decay_mult=0.0,
-        custom_keys={'backbone': dict(lr_mult=0.1)},
+        custom_keys={'backbone.model': dict(lr_mult=0.1)},
     ),
     clip_grad=dict(max_norm=0.01, norm_type=2),
 )
