@@ -23,8 +23,8 @@ def scope():
         yield
 
 
-class Stream(nn.Module):
-    """A backbone with every kind of normalisation, nested as timm's are."""
+class Network(nn.Module):
+    """Every kind of normalisation, nested as in timm's networks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,6 +37,23 @@ class Stream(nn.Module):
         self.frozen = nn.BatchNorm2d(4).requires_grad_(False)
 
 
+class Stream(nn.Module):
+    """A backbone, its parameters named as those of `TimmBackbone`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Network()
+
+
+class TwoStreams(nn.Module):
+    """Named as in `SiameseBackbone`: the weights that join the streams are no part of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image_backbone, self.maskige_backbone = Stream(), Stream()
+        self.weights = nn.ModuleList([nn.Linear(4, 4)])
+
+
 class Head(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -47,9 +64,9 @@ class Head(nn.Module):
 
 
 class Net(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, backbone: type[nn.Module] = TwoStreams) -> None:
         super().__init__()
-        self.backbone = nn.ModuleDict(dict(image=Stream(), maskige=Stream()))
+        self.backbone = backbone()
         self.decode_head = Head()
 
 
@@ -64,14 +81,15 @@ def settings(net: nn.Module, optim_wrapper: dict) -> dict[str, tuple[float, floa
     }
 
 
+@pytest.mark.parametrize('backbone', [TwoStreams, Stream])
 @pytest.mark.parametrize('subset', ['s4', 'ms3', 'avss'])
-def test_groups_of_the_recipe(subset: str) -> None:
+def test_groups_of_the_recipe(subset: str, backbone: type[nn.Module]) -> None:
     cfg = Config.fromfile(SCHEDULES / f'combo_{subset}.py')
-    net = Net()
+    net = Net(backbone)
     found = settings(net, cfg.optim_wrapper)
     assert set(found) == {name for name, p in net.named_parameters() if p.requires_grad}
     for name, (rate, decay) in found.items():
-        in_backbone = name.startswith('backbone')
+        in_backbone = name.startswith('backbone') and '.weights.' not in name
         exempt = any(part in name for part in ('norm', 'bn', 'group', 'query_feat'))
         assert rate == pytest.approx(1e-5 if in_backbone else 1e-4), name
         assert decay == (0.0 if exempt else 0.05), name
@@ -84,7 +102,7 @@ def test_mmengines_own_constructor_cannot_say_it() -> None:
     cfg = Config.fromfile(SCHEDULES / 'combo_s4.py')
     optim_wrapper = cfg.optim_wrapper.to_dict()
     del optim_wrapper['constructor'], optim_wrapper['paramwise_cfg']['embedding_decay_mult']
-    assert settings(Net(), optim_wrapper)['backbone.image.bn.weight'][1] == 0.05
+    assert settings(Net(), optim_wrapper)['backbone.image_backbone.model.bn.weight'][1] == 0.05
 
 
 def test_kinds_that_are_not_named_keep_the_decay_of_their_key() -> None:
@@ -94,7 +112,7 @@ def test_kinds_that_are_not_named_keep_the_decay_of_their_key() -> None:
         paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.5, decay_mult=0.25))),
     )
     found = settings(Net(), optim_wrapper)
-    assert found['backbone.image.bn.weight'] == (0.5, 0.25)
+    assert found['backbone.image_backbone.model.bn.weight'] == (0.5, 0.25)
     assert found['decode_head.norm.weight'] == (1.0, 1.0)
     optim_wrapper['paramwise_cfg']['embedding_decay_mult'] = 0.125
     assert settings(Net(), optim_wrapper)['decode_head.query_feat.weight'] == (1.0, 0.125)
