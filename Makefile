@@ -17,6 +17,8 @@ PYTHONS := $(or $(PYTHON),python3.12 python3.11 python3.13 python3.10 python3 py
 JOBS ?= 2
 VENV := .venv
 PY := $(VENV)/bin/python
+# What the tests import besides the requirements (extra dev of pyproject.toml).
+TOOLS := import ninja, onnx, onnxruntime, onnxscript, pycocotools, pytest, setuptools, skimage, xdist
 # The stamp's name changes with what is to be installed, and where.
 STAMP := $(VENV)/.installed-$(shell { cat requirements.txt pyproject.toml; pwd; } | cksum | cut -d ' ' -f 1)
 # So does this one's, with the sources of the operators.
@@ -86,7 +88,7 @@ $(STAMP):
 	fi
 	@rm -f $(VENV)/.installed-*
 	@if $(PY) -m pip install -q --disable-pip-version-check --dry-run --no-index \
-	        -r requirements.txt > /dev/null 2>&1 && $(PY) -c 'import pytest, xdist' 2> /dev/null; \
+	        -r requirements.txt > /dev/null 2>&1 && $(PY) -c '$(TOOLS)' 2> /dev/null; \
 	then \
 	    echo '== $(VENV) has everything already'; \
 	else \

@@ -1,7 +1,7 @@
 """Builds avsbench_ops: the CPU kernels always, the CUDA kernels where a toolkit is.
 
 AVSBENCH_OPS_CUDA      auto (default): the CUDA kernels, where there are a toolkit and a PyTorch
-                       built for its major version; 1: fail without them; 0: never
+                       built for its major version, and they compile; 1: fail without them; 0: never
 AVSBENCH_OPS_OPTIONAL  1: if the build fails, print one line and end well
 TORCH_CUDA_ARCH_LIST   GPUs to build for, default 8.0 8.6 8.9 9.0+PTX
 """
@@ -34,15 +34,29 @@ def main() -> None:
     except (Exception, SystemExit) as error:
         if isinstance(error, SystemExit) and not error.code:
             raise
-        reason = str(error).strip().split('\n', 1)[0] or type(error).__name__
-        print(f'avsbench_ops is not built, PyTorch operators run instead: {reason}')
+        print(f'avsbench_ops is not built, PyTorch operators run instead: {first_line(error)}')
         if 'build_ext' not in sys.argv:
             setup()  # for pip: a package that says how to build it, when it is imported
 
 
 def build() -> None:
     """Run setuptools with the extension that can be built here."""
-    toolkit = find_toolkit(switch('AVSBENCH_OPS_CUDA', 'auto', '0', '1'))
+    wanted = switch('AVSBENCH_OPS_CUDA', 'auto', '0', '1')
+    toolkit = find_toolkit(wanted)
+    if toolkit is None or wanted == '1':
+        return compile_extension(toolkit)
+    try:
+        compile_extension(toolkit)
+    except (Exception, SystemExit) as error:
+        if isinstance(error, SystemExit) and not error.code:
+            raise
+        print(f'avsbench_ops: the CUDA kernels do not build with {toolkit}: {first_line(error)}')
+        print('avsbench_ops: the CPU kernels alone (AVSBENCH_OPS_CUDA=1 makes this an error)')
+        compile_extension(None)
+
+
+def compile_extension(toolkit: Path | None) -> None:
+    """Run setuptools, with the CUDA kernels if there is a toolkit."""
     if toolkit:
         # Both are read as cpp_extension is imported, or later.
         os.environ['CUDA_HOME'] = str(toolkit)
@@ -72,6 +86,11 @@ def build() -> None:
     )
     command = cpp_extension.BuildExtension.with_options(no_python_abi_suffix=True)
     setup(ext_modules=[extension], cmdclass={'build_ext': command})
+
+
+def first_line(error: BaseException) -> str:
+    """What went wrong, without the compiler's output."""
+    return str(error).strip().split('\n', 1)[0] or type(error).__name__
 
 
 def switch(name: str, *values: str) -> str:

@@ -126,6 +126,27 @@ def test_toolkit_behind_a_script_on_the_path(setup, tmp_path: Path, monkeypatch)
     assert real in setup.toolkits()
 
 
+def test_cuda_that_does_not_build_leaves_the_cpu_kernels(setup, monkeypatch, capsys) -> None:
+    tried = []
+
+    def compile_extension(folder: Path | None) -> None:
+        tried.append(folder)
+        if folder:
+            raise RuntimeError('nvcc does not know your compiler\nand much more')
+
+    monkeypatch.setattr(setup, 'compile_extension', compile_extension)
+    monkeypatch.setattr(setup, 'find_toolkit', lambda wanted: Path('/cuda'))
+    monkeypatch.delenv('AVSBENCH_OPS_CUDA', raising=False)
+    setup.build()
+    assert tried == [Path('/cuda'), None]
+    said = capsys.readouterr().out
+    assert 'the CUDA kernels do not build with /cuda: nvcc does not know your compiler\n' in said
+    monkeypatch.setenv('AVSBENCH_OPS_CUDA', '1')
+    with pytest.raises(RuntimeError, match='nvcc does not know'):
+        setup.build()
+    assert tried == [Path('/cuda'), None, Path('/cuda')]
+
+
 def test_optimisation_of_cflags_wins(setup, monkeypatch) -> None:
     assert setup.optimisation() == ['-O3']
     monkeypatch.setenv('CFLAGS', '-g -O1')

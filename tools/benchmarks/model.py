@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from avsbench.models.fusion import ChannelGateFusion
+from avsbench.models.fusion import ChannelGateFusion, FusionOutput
 from avsbench.models.layers import MultiheadAttention, MultiScaleDeformableAttention
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
@@ -34,8 +34,12 @@ class PublishedAttention(nn.Module):
         )
         self.attn.load_state_dict(ours.state_dict())
 
-    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Attend with an all-false padding mask, as the decoder is called."""
+    def forward(
+        self, query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None
+    ) -> Tensor:
+        """Attend with an all-false padding mask, as the decoder is called; no other mask."""
+        if attn_mask is not None:
+            raise ValueError('the published network has no attention mask, but one was passed')
         padding = torch.zeros(key.shape[:2], dtype=torch.bool, device=key.device)
         return self.attn(query, key, value, key_padding_mask=padding)[0]
 
@@ -66,14 +70,14 @@ class PublishedDeformableAttention(MultiScaleDeformableAttention):
 class PublishedChannelGate(ChannelGateFusion):
     """The attention written out."""
 
-    def forward(self, feature: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, feature: Tensor, audio: Tensor) -> FusionOutput:
         """Same arguments and result as the fusion it stands for."""
         query = self._split_heads(self.q_proj(audio))
         key, value = self.kv_proj(feature.flatten(2).transpose(1, 2)).chunk(2, -1)
         key, value = self._split_heads(key), self._split_heads(value)
         weights = (query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5).softmax(-1)
         gate = self.proj((weights @ value).transpose(1, 2).flatten(2))
-        return feature * gate.sigmoid().transpose(1, 2)[..., None], audio
+        return FusionOutput(feature * gate.sigmoid().transpose(1, 2)[..., None], audio, {})
 
 
 def published_form(model: nn.Module) -> nn.Module:
