@@ -1,6 +1,5 @@
 """Counts of operations and bytes, against formulas and against runs on real numbers."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -123,10 +122,10 @@ def test_live_bytes_see_what_the_backward_pass_needs():
 def test_tensors_without_numbers_count_like_real_ones(config):
     """Also checks that a config's network runs on them."""
     cfg = load_config(CONFIG / config)
-    found = complexity(cfg, frames=2, size=64)
+    found = complexity(cfg, frames=2, size=32)
     model = build_model(cfg)
     channels = 6 if 'combo' in config else 3
-    inputs = module._inputs((2, channels, 64, 64))
+    inputs = module._inputs((2, channels, 32, 32))
     # a few constants of 8 bytes are made elsewhere
     assert found.training_bytes == pytest.approx(module._training_bytes(model, inputs), rel=1e-5)
     model.requires_grad_(False)
@@ -173,14 +172,3 @@ def test_errors_name_the_config_and_the_clip(monkeypatch):
     cfg.model.decode_head.num_queries = 3
     with pytest.raises(ConfigError, match="model.decode_head.*unknown argument 'num_queries'"):
         complexity(cfg)
-
-
-def test_command(run_script):
-    done = run_script('tools/get_flops.py', 's4/demo.py', '--frames', '2', '--size', '32', '64')
-    assert done.returncode == 0, done.stderr
-    assert 'one clip of 2 frames, 32 x 64 (height x width)' in done.stdout
-    assert 'decode_head' in done.stdout and 'Counted: matrix products' in done.stdout
-    done = run_script('tools/get_flops.py', 's4/demo.py', '--json', '--frames', '2')
-    found = json.loads(done.stdout)
-    assert found['size'] == [64, 64] and found['flops'] > 1e9
-    assert found['flops'] == sum(found['part_flops'].values())
