@@ -36,12 +36,14 @@ class ClipView:
         sample: its masks, at the size of the frames; masks of further, padded frames are ignored.
         log_mel: (T, 1, 96, 64) float, or None to leave the sound out.
         title: line above it; None for the clip id.
+        labels: above each frame; None for its second, counted from 1.
     """
 
     frames: np.ndarray
     sample: AVSDataSample
     log_mel: np.ndarray | Tensor | None = None
     title: str | None = None
+    labels: Sequence[str] | None = None
 
 
 @VISUALIZERS.register_module()
@@ -165,7 +167,8 @@ class AVSLocalVisualizer(Visualizer):
         for ax in axes:
             _prepare(ax, len(clip.frames))
         axes[0].set_ylabel('frames', fontsize=8)
-        _label_frames(axes[0], [f'{second + 1} s' for second in seconds], 'top')
+        labels = clip.labels or [f'{second + 1} s' for second in seconds]
+        _label_frames(axes[0], labels, 'top')
         for second, frame in enumerate(clip.frames):
             _place(axes[0], second, frame)
         for ax, (field, label) in zip(axes[1:], rows, strict=False):
