@@ -16,6 +16,7 @@ from avsbench.apis.outputs import Outputs
 from avsbench.apis.prediction import COLUMNS, SlotPrediction
 from avsbench.apis.sources import FileSource
 from avsbench.apis.summary import VideoSummary
+from avsbench.utils.errors import DataError
 from avsbench.utils.timing import StageClock
 from avsbench.visualization.gallery import contact_sheet, spread
 from avsbench.visualization.overlay import MaskPainter
@@ -101,6 +102,9 @@ def render_video(
             sheet = draw_sheet(inferencer, report.summary, Path(video).name)
             Image.fromarray(sheet).save(outputs.temporary(outputs.sheet))
         outputs.commit()
+    except OSError as error:
+        where = error.filename or outputs.video
+        raise DataError(f'{where}: cannot be written ({error.strerror})') from error
     finally:
         outputs.discard()
     report.wall = time.perf_counter() - start
