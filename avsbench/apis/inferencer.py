@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
@@ -13,7 +14,6 @@ from mmengine.dataset import pseudo_collate
 from mmengine.infer import BaseInferencer
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
-from torch import Tensor
 
 from avsbench.apis.clips import Stretch, stretches
 from avsbench.apis.pipeline import ClipPipeline
@@ -34,6 +34,8 @@ SOUNDING = 'sounding'
 """The one class of S4 and MS3."""
 
 MAX_FPS = 120
+VIEW_LINES = 160  # of the frames in pictures; their aspect is that of the video
+SMOOTH = cv2.INTER_LINEAR
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,8 @@ class AVSInferencer(BaseInferencer):
     """
 
     preprocess_kwargs = {'fps'}
-    forward_kwargs = {'with_logits'}
+    forward_kwargs = {'with_logits', 'threshold'}
     visualize_kwargs = {'draw'}
-    postprocess_kwargs = {'threshold'}
 
     def __init__(
         self,
@@ -148,13 +149,20 @@ class AVSInferencer(BaseInferencer):
             yield from self._batches(index, source, fps, batch_size, StageClock())
 
     @torch.no_grad()
-    def forward(self, inputs: Batch, with_logits: bool = False) -> list[Answer]:
+    def forward(
+        self, inputs: Batch, with_logits: bool = False, threshold: float | None = None
+    ) -> list[Answer]:
         """Run the network on a batch.
 
         Args:
             inputs: of `preprocess`.
             with_logits: keep the logits of all classes.
+            threshold: see `SlotPrediction`.
+
+        Raises:
+            ConfigError: the threshold is no probability.
         """
+        check_threshold(threshold)
         samples = self.model.test_step(self.collate_fn(inputs.stretch.items))
         answers = []
         for sample, item, slots in zip(
@@ -167,6 +175,7 @@ class AVSInferencer(BaseInferencer):
                 fps=inputs.fps,
                 size=inputs.stretch.size,
                 classes=self.classes,
+                threshold=threshold,
                 with_logits=with_logits,
             )
             answers += [Answer(inputs.source, prediction) for prediction in found]
@@ -178,6 +187,7 @@ class AVSInferencer(BaseInferencer):
         *,
         fps: int = 1,
         batch_size: int = 1,
+        threshold: float | None = None,
         with_logits: bool = False,
         clock: StageClock | None = None,
     ) -> Iterator[SlotPrediction]:
@@ -189,6 +199,7 @@ class AVSInferencer(BaseInferencer):
             inputs: one input, or a source.
             fps: masks a second.
             batch_size: clips a batch; with `fps` 1 there is one clip in T seconds.
+            threshold: see `SlotPrediction`.
             with_logits: keep the logits of all classes.
             clock: gets the time of the stages `decode`, `audio` and `network`.
 
@@ -203,7 +214,7 @@ class AVSInferencer(BaseInferencer):
                 found = [
                     answer.prediction
                     for batch in _split(stretch, batch_size)
-                    for answer in self.forward(Batch(0, fps, batch), with_logits)
+                    for answer in self.forward(Batch(0, fps, batch), with_logits, threshold)
                 ]
             yield from sorted(found, key=lambda prediction: prediction.slot)
 
@@ -234,12 +245,15 @@ class AVSInferencer(BaseInferencer):
         self, predictions: Sequence[SlotPrediction], title: str, *, with_sound: bool = True
     ) -> ClipView:
         """Frames, masks and sound of some slots for `AVSLocalVisualizer.draw`."""
+        height = VIEW_LINES
+        size = (height, max(1, round(height * predictions[0].size[1] / predictions[0].size[0])))
         sample = AVSDataSample()
-        masks = [_small_mask(prediction) for prediction in predictions]
-        sample.pred_masks = torch.stack(masks)
+        masks = [prediction.masked(size)[0] for prediction in predictions]
+        sample.pred_masks = torch.from_numpy(np.stack(masks))
+        frames = [cv2.resize(p.frame, size[::-1], interpolation=SMOOTH) for p in predictions]
         sounds = np.stack([prediction.log_mel for prediction in predictions])[:, None]
         return ClipView(
-            np.stack([prediction.frame for prediction in predictions]),
+            np.stack(frames),
             sample,
             sounds if with_sound else None,
             title,
@@ -251,7 +265,6 @@ class AVSInferencer(BaseInferencer):
         preds: list[Answer],
         visualization: list[list[np.ndarray]],
         return_datasamples: bool = False,
-        threshold: float | None = None,
     ) -> dict:
         """Masks at the size of the video, and what is in them.
 
@@ -259,7 +272,6 @@ class AVSInferencer(BaseInferencer):
             preds: of `forward`.
             visualization: of `visualize`.
             return_datasamples: data samples instead of dicts.
-            threshold: see `SlotPrediction.full_size`.
 
         Returns:
             `predictions`, one for each input, and `visualization`. A prediction is a dict with
@@ -269,14 +281,13 @@ class AVSInferencer(BaseInferencer):
             `logits` (n, K, h, w). As `AVSDataSample` it has `pred_masks`, `seg_logits` if asked
             for, and the rest in its metainfo.
         """
-        check_threshold(threshold)
         count = max((answer.source for answer in preds), default=-1) + 1
         results = []
         for index in range(count):
             found = _of(preds, index)
             masks, rows = [], []
             for prediction in found:
-                mask, probability = prediction.full_size(threshold)
+                mask, probability = prediction.masked()
                 masks.append(mask)
                 rows += prediction.rows(mask, probability)
             meta = {
@@ -313,12 +324,6 @@ def _split(stretch: Stretch, batch_size: int) -> Iterator[Stretch]:
 def _of(answers: Sequence[Answer], source: int) -> list[SlotPrediction]:
     found = [answer.prediction for answer in answers if answer.source == source]
     return sorted(found, key=lambda prediction: prediction.slot)
-
-
-def _small_mask(prediction: SlotPrediction) -> Tensor:
-    if prediction.labels is None:
-        return (prediction.score.sigmoid() > 0.5).byte()
-    return prediction.labels
 
 
 def _classes(cfg: Config) -> tuple[tuple[str, ...], np.ndarray | None]:

@@ -20,7 +20,11 @@ class Outputs:
             have the names of masks.
         source: the file that is read, which is never replaced.
 
+    Attributes:
+        container: of the overlay video, by its name.
+
     Raises:
+        ConfigError: the name of the video is none of a container that is written.
         DataError: a result is there already, a place can't be written, or is the source.
     """
 
@@ -32,7 +36,10 @@ class Outputs:
         overwrite: bool = False,
         source: str | Path | None = None,
     ) -> None:
+        from avsbench.video import container_of  # PyAV is an extra
+
         self.video = Path(video)
+        self.container = container_of(video)
         self.table = self.video.with_suffix('.csv')
         self.sheet = self.video.with_suffix('.png')
         self.masks = None if masks is None else Path(masks)

@@ -49,6 +49,7 @@ class ClipPipeline:
         fill: whether the network only knows clips of T frames.
         maskiges: whether it reads Maskiges.
         subset: of the config.
+        size: (h, w) of the frames that the network gets, for a video of 16:9.
 
     Raises:
         ConfigError: the config has no such pipeline, or what it needs is not installed.
@@ -73,16 +74,21 @@ class ClipPipeline:
         self._pack = steps[-1]
         if self.maskiges:
             _check_superpixels(cfg)
+        self.size = self._cut(np.zeros((360, 640, 3), np.uint8)).shape[:2]
 
     def prepare(self, frame: np.ndarray) -> Prepared:
         """Cut one frame (H, W, 3) uint8, RGB, for the network."""
+        cut = self._cut(frame)
+        maskige = PALETTE[rank_map(superpixels(cut))[0]] if self.maskiges else None
+        return Prepared(cut, maskige, frame.shape[:2])
+
+    def _cut(self, frame: np.ndarray) -> np.ndarray:
         size = frame.shape[:2]
         results = {'frames': [frame], 'ori_shape': size, 'img_shape': size, 'clip_id': 'the video'}
         for step in self._steps:
             results = step(results)
         (cut,) = results['frames']
-        maskige = PALETTE[rank_map(superpixels(cut))[0]] if self.maskiges else None
-        return Prepared(cut, maskige, size)
+        return cut
 
     def pack(self, frames: list[Prepared], log_mel: np.ndarray, name: str) -> dict:
         """A clip as the data preprocessor takes it.

@@ -58,6 +58,9 @@ class SlotPrediction:
             probability of the most probable class.
         frame: (h, w, 3) uint8, RGB, that the network has seen.
         log_mel: (96, 64) float32 of the second.
+        threshold: a pixel is marked where its probability exceeds this; None for 0.5 of a network
+            that tells one class, and for the most probable class whatever its probability of one
+            that tells several.
         logits: (K, h, w) as the network gave them, or None.
     """
 
@@ -69,6 +72,7 @@ class SlotPrediction:
     score: Tensor
     frame: np.ndarray
     log_mel: np.ndarray
+    threshold: float | None = None
     logits: Tensor | None = None
 
     @property
@@ -76,30 +80,29 @@ class SlotPrediction:
         """At which the slot begins."""
         return float(Fraction(self.slot, self.fps))
 
-    def full_size(self, threshold: float | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Mask and probability of each pixel of the video, as masks of a test are enlarged.
+    def masked(self, size: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Mask and probability of each pixel, enlarged as the masks of a test are.
 
         Args:
-            threshold: a pixel is marked where its probability exceeds this; None for 0.5 of a
-                network that tells one class, and for the most probable class whatever its
-                probability of one that tells several.
+            size: (H, W); None for that of the video.
 
         Returns:
             (H, W) uint8, 0 and 1 or the class index; (H, W) float32.
         """
+        size = size or self.size
         if self.labels is None:
-            logits = enlarge(self.score[None, None], self.size, 'bilinear')[0, 0]
+            logits = enlarge(self.score[None, None], size, 'bilinear')[0, 0]
             probability = logits.sigmoid()
-            mask = (probability > (0.5 if threshold is None else threshold)).byte()
+            mask = (probability > (0.5 if self.threshold is None else self.threshold)).byte()
         else:
-            probability = enlarge(self.score[None, None], self.size, 'nearest')[0, 0]
-            mask = enlarge(self.labels[None, None], self.size, 'nearest')[0, 0]
-            if threshold is not None:
-                mask = torch.where(probability > threshold, mask, 0)
+            probability = enlarge(self.score[None, None], size, 'nearest')[0, 0]
+            mask = enlarge(self.labels[None, None], size, 'nearest')[0, 0]
+            if self.threshold is not None:
+                mask = torch.where(probability > self.threshold, mask, 0)
         return mask.numpy(), probability.numpy()
 
     def rows(self, mask: np.ndarray, probability: np.ndarray) -> list[Row]:
-        """The classes in a mask of `full_size`, the largest area first."""
+        """The classes in a mask of `masked`, the largest area first."""
         counts = np.bincount(mask.ravel(), minlength=len(self.classes))
         totals = np.bincount(mask.ravel(), probability.ravel(), minlength=len(self.classes))
         present = [index for index in np.argsort(-counts, kind='stable') if index and counts[index]]
@@ -122,6 +125,7 @@ def slot_predictions(
     fps: int,
     size: tuple[int, int],
     classes: tuple[str, ...],
+    threshold: float | None,
     with_logits: bool,
 ) -> list[SlotPrediction]:
     """Take apart what a network says about a clip.
@@ -133,6 +137,7 @@ def slot_predictions(
         fps: slots a second.
         size: (H, W) of the video.
         classes: names, the background first.
+        threshold: see `SlotPrediction`.
         with_logits: keep the logits of all classes.
     """
     logits = sample.seg_logits[: len(slots)].float().cpu()
@@ -153,6 +158,7 @@ def slot_predictions(
             score=scores[index],
             frame=frames[index],
             log_mel=patches[index],
+            threshold=threshold,
             logits=logits[index] if with_logits else None,
         )
         for index, slot in enumerate(slots)

@@ -13,15 +13,17 @@ from PIL import Image
 from avsbench.apis.clips import slot_of
 from avsbench.apis.inferencer import AVSInferencer
 from avsbench.apis.outputs import Outputs
-from avsbench.apis.prediction import COLUMNS, SlotPrediction, check_threshold
+from avsbench.apis.prediction import COLUMNS, SlotPrediction
 from avsbench.apis.sources import FileSource
 from avsbench.apis.summary import VideoSummary
+from avsbench.utils.errors import DataError
 from avsbench.utils.timing import StageClock
 from avsbench.visualization.gallery import contact_sheet, spread
 from avsbench.visualization.overlay import MaskPainter
 from avsbench.visualization.video_sheet import draw_areas, draw_sound
 
 SHEET_FRAMES = 8
+MIN_WIDTH = 480  # pixels of the plots
 
 
 @dataclass
@@ -34,7 +36,7 @@ class Report:
         masks: that were computed.
         sound: what happened to the sound track, e.g. 'copied'.
         wall: seconds that it took.
-        clock: time of the stages `decode`, `audio`, `network` and `encode`.
+        clock: time of the stages `decode`, `audio`, `network`, `encode` and `sheet`.
         summary: for pictures.
         warnings: what was wrong with the file, one sentence each.
     """
@@ -69,7 +71,7 @@ def render_video(
         video: the file.
         outputs: where the results go.
         fps: masks a second.
-        threshold: see `SlotPrediction.full_size`.
+        threshold: see `SlotPrediction`.
         batch_size: clips a batch.
         progress: is told the seconds done and, where known, those of the whole video.
 
@@ -82,20 +84,27 @@ def render_video(
     """
     report, start = Report(), time.perf_counter()
     try:
-        check_threshold(threshold)
         source = FileSource(video)
         with outputs.temporary(outputs.table).open('w', newline='', encoding='utf-8') as file:
             table = csv.writer(file, lineterminator='\n')
             table.writerow(COLUMNS)
             predictions = inferencer.stream(
-                source, fps=fps, batch_size=batch_size, clock=report.clock
+                source,
+                fps=fps,
+                batch_size=batch_size,
+                threshold=threshold,
+                clock=report.clock,
             )
-            masks = _masks(predictions, inferencer, outputs, table, threshold, report)
+            masks = _masks(predictions, inferencer, outputs, table, report)
             _write_overlay(source, masks, inferencer, outputs, fps, report, progress)
         report.warnings = source.complaints()
-        sheet = draw_sheet(inferencer, report.summary, Path(video).name)
-        Image.fromarray(sheet).save(outputs.temporary(outputs.sheet))
+        with report.clock('sheet'):
+            sheet = draw_sheet(inferencer, report.summary, Path(video).name)
+            Image.fromarray(sheet).save(outputs.temporary(outputs.sheet))
         outputs.commit()
+    except OSError as error:
+        where = error.filename or outputs.video
+        raise DataError(f'{where}: cannot be written ({error.strerror})') from error
     finally:
         outputs.discard()
     report.wall = time.perf_counter() - start
@@ -106,16 +115,21 @@ def draw_sheet(inferencer: AVSInferencer, summary: VideoSummary, title: str) -> 
     """Frames with their masks, log-mel and areas: (h, w, 3) uint8, RGB."""
     frames = spread(summary.frames, SHEET_FRAMES)
     view = inferencer.view(frames, title, with_sound=False)
-    return contact_sheet([inferencer.visualizer.draw([view]), *draw_plots(inferencer, summary)])
+    strip = inferencer.visualizer.draw([view])
+    return contact_sheet([strip, *draw_plots(inferencer, summary, strip.shape[1])])
 
 
-def draw_plots(inferencer: AVSInferencer, summary: VideoSummary) -> tuple[np.ndarray, np.ndarray]:
-    """Log-mel and areas over the time of the video: two pictures (h, w, 3) uint8, RGB."""
+def draw_plots(
+    inferencer: AVSInferencer, summary: VideoSummary, width: int = 800
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log-mel and areas over the time of the video: two pictures (h, width, 3) uint8, RGB."""
+    width = max(width, MIN_WIDTH)
     colours = {}
     if inferencer.palette is not None:
         colours = dict(zip(inferencer.classes, inferencer.palette.tolist(), strict=True))
-    sound = draw_sound(*summary.sound, summary.end)
-    return sound, draw_areas(summary.starts, summary.areas, summary.end, colours=colours)
+    sound = draw_sound(*summary.sound, summary.end, width=width)
+    areas = draw_areas(summary.starts, summary.areas, summary.end, colours=colours, width=width)
+    return sound, areas
 
 
 def _masks(
@@ -123,14 +137,13 @@ def _masks(
     inferencer: AVSInferencer,
     outputs: Outputs,
     table: Any,
-    threshold: float | None,
     report: Report,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """(slot, mask at the size of the video), after writing down what is known of it."""
     palette = None if inferencer.palette is None else inferencer.palette.tobytes()
     for prediction in predictions:
         with report.clock('encode'):
-            mask, probability = prediction.full_size(threshold)
+            mask, probability = prediction.masked()
             rows = prediction.rows(mask, probability)
             table.writerows(row.cells() for row in rows)
             report.summary.add(prediction, rows)
@@ -159,11 +172,11 @@ def _write_overlay(
     report: Report,
     progress: Callable[[float, float | None], None] | None,
 ) -> None:
-    from avsbench.video import VideoWriter, container_of  # PyAV is an extra
+    from avsbench.video import VideoWriter  # PyAV is an extra
 
     painter = MaskPainter(inferencer.classes, inferencer.palette)
     video = source.file
-    writer = VideoWriter(outputs.temporary(outputs.video), video, container_of(outputs.video))
+    writer = VideoWriter(outputs.temporary(outputs.video), video, outputs.container)
     current = -1
     try:
         for picture in report.clock.over('decode', video.pictures()):

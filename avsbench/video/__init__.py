@@ -13,8 +13,16 @@ except ImportError as error:
         "extra: pip install -e '.[video]'"
     ) from error
 
+from avsbench.video.making import make_video
 from avsbench.video.reading import Picture, VideoFile
 from avsbench.video.sound import SoundTrack
 from avsbench.video.writing import VideoWriter, container_of
 
-__all__ = ['Picture', 'SoundTrack', 'VideoFile', 'VideoWriter', 'container_of']
+__all__ = [
+    'Picture',
+    'SoundTrack',
+    'VideoFile',
+    'VideoWriter',
+    'container_of',
+    'make_video',
+]

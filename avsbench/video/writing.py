@@ -1,5 +1,6 @@
 """Writes a video: pictures encoded anew, the sound track of another file beside them."""
 
+import contextlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -81,6 +82,13 @@ class VideoWriter:
         self._sound = _sound_of(self._input, self._output, self._shift)
         self.sound = self._sound.kind
         self._waiting = self._sound.packets()
+        self._next = None
+        try:
+            with self._explained():
+                self._output.start_encoding()  # opens the file
+        except VideoError:
+            self.abort()
+            raise
         self._next = next(self._waiting, None)
 
     def _add_pictures(self, source: VideoFile) -> av.VideoStream:
@@ -128,8 +136,8 @@ class VideoWriter:
         self._input.close()
 
     def abort(self) -> None:
-        """Close the file, whatever it holds."""
-        with self._explained():
+        """Close the file, whatever it holds; it is of no use."""
+        with contextlib.suppress(av.FFmpegError, OSError):
             self._output.close()
         self._input.close()
 
@@ -198,9 +206,9 @@ class _EncodedSound:
         source = reader.stream.codec_context
         rates = av.Codec(SOUND_ENCODER, 'w').audio_rates or [source.sample_rate]
         rate = source.sample_rate if source.sample_rate in rates else 48000
-        self.stream = target.add_stream(SOUND_ENCODER, rate=rate)
-        few = source.layout.nb_channels <= 2
-        self.stream.codec_context.layout = source.layout if few else 'stereo'
+        # By the number of channels: some files do not say which ones they are.
+        layout = 'mono' if source.layout.nb_channels == 1 else 'stereo'
+        self.stream = target.add_stream(SOUND_ENCODER, rate=rate, layout=layout)
 
     def packets(self) -> Iterator[av.Packet]:
         """The decoded track, encoded anew."""

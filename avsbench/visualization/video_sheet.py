@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -13,27 +14,25 @@ MAX_CLASSES = 6
 """Curves of the largest classes are drawn; those of the others are left out."""
 
 
-def draw_sound(
-    log_mel: np.ndarray, span: float, seconds: float, *, width: float = 8.0
-) -> np.ndarray:
+def draw_sound(log_mel: np.ndarray, span: float, seconds: float, *, width: int = 800) -> np.ndarray:
     """Log-mel of a video over its time.
 
     Args:
         log_mel: (n, columns, 64): patches that follow each other, in any number of columns each.
         span: seconds that all patches take together.
         seconds: at the end of the picture.
-        width: of the picture in inches.
+        width: of the picture in pixels.
 
     Returns:
         (h, w, 3) uint8, RGB.
     """
-    figure = Figure(figsize=(width, 1.8), dpi=DPI, layout='constrained')
-    axes = figure.add_subplot()
+    figure, axes = _figure(width, 1.8)
     spectrum = log_mel.reshape(-1, log_mel.shape[-1]).T
     limits = dict(cmap='magma', vmin=SILENCE, vmax=max(float(spectrum.max()), SILENCE + 1))
     extent = (0, span, 0, 1)
     axes.imshow(spectrum, origin='lower', aspect='auto', extent=extent, **limits)
-    axes.set(xlim=(0, max(seconds, 0.1)), title='sound (log-mel)', xlabel='second')
+    axes.set(xlim=(0, max(seconds, 0.1)), xlabel='second')
+    axes.set_title('sound (log-mel)', fontsize=10)
     axes.set_yticks([0, 1], [f'{MEL_RANGE[0]} Hz', f'{MEL_RANGE[1] / 1000:g} kHz'])
     return _picture(figure)
 
@@ -44,7 +43,7 @@ def draw_areas(
     seconds: float,
     *,
     colours: Mapping[str, Sequence[int]],
-    width: float = 8.0,
+    width: int = 800,
 ) -> np.ndarray:
     """Area of each class over the time of a video.
 
@@ -53,13 +52,12 @@ def draw_areas(
         areas: class -> share of the picture in each mask, 0 to 1.
         seconds: at the end of the last mask.
         colours: class -> RGB, 0 to 255; others get that of binary predictions.
-        width: of the picture in inches.
+        width: of the picture in pixels.
 
     Returns:
         (h, w, 3) uint8, RGB.
     """
-    figure = Figure(figsize=(width, 2.0), dpi=DPI, layout='constrained')
-    axes = figure.add_subplot()
+    figure, axes = _figure(width, 2.0)
     largest = sorted(areas, key=lambda name: -float(np.sum(areas[name])))[:MAX_CLASSES]
     edges = [*starts, max(seconds, starts[-1] + 1e-3)]
     for name in largest:
@@ -67,12 +65,21 @@ def draw_areas(
         axes.stairs(
             100 * np.asarray(areas[name]), edges, color=colour, lw=2, label=name, fill=False
         )
-    axes.set(xlim=(0, max(seconds, 0.1)), title='area of the masks', xlabel='second')
+    axes.set(xlim=(0, max(seconds, 0.1)), xlabel='second')
+    axes.set_title('area of the masks', fontsize=10)
     axes.set(ylim=(0, None), ylabel='% of the picture')
-    if largest:
-        axes.legend(fontsize=8, loc='upper right', frameon=False)
+    if any(name in colours for name in largest):
+        axes.legend(fontsize=8, loc='lower left', bbox_to_anchor=(0, 1), ncols=3, frameon=False)
     axes.spines[['top', 'right']].set_visible(False)
     return _picture(figure)
+
+
+def _figure(width: int, height: float) -> tuple[Figure, Axes]:
+    """Axes with the same room at both sides in every picture, so that their times align."""
+    inches = width / DPI
+    figure = Figure(figsize=(inches, height), dpi=DPI)
+    box = (0.7 / inches, 0.45 / height, 1 - 0.95 / inches, 1 - 0.75 / height)
+    return figure, figure.add_axes(box)
 
 
 def _picture(figure: Figure) -> np.ndarray:
