@@ -15,7 +15,7 @@ from avsbench.models.decode_heads.base import (
     class_score_maps,
     class_targets,
 )
-from avsbench.models.layers import MLP, DilatedProjection
+from avsbench.models.layers import MLP, DilatedProjection, grouped_lengths
 from avsbench.models.losses import ClipTargets
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
@@ -52,6 +52,8 @@ class CATRHead(AVSDecodeHead):
         video_level: Level that the encoder works on, 0 the finest.
         skip_levels: The two levels that the pixel decoder passes, in order. The published order
             lets the stride of 8 pass through 32 and end at 16; (1, 0) goes from 8 to 4.
+        group_frames: Frames that meet: each clip is cut into groups of that many, the last one may
+            be shorter. None for all frames of a clip, as published.
         dropout: Dropout probability of the audio projection.
 
     Raises:
@@ -75,6 +77,7 @@ class CATRHead(AVSDecodeHead):
         dilations: tuple[int, ...] = (3, 6, 12, 18),
         video_level: int = 1,
         skip_levels: tuple[int, int] = (3, 2),
+        group_frames: int | None = None,
         dropout: float = 0.1,
     ) -> None:
         super().__init__(in_channels, audio_channels, num_classes)
@@ -86,6 +89,7 @@ class CATRHead(AVSDecodeHead):
             )
         width = {'embed_dims': embed_dims}
         self.num_queries = num_queries
+        self.group_frames = group_frames
         self.video_level, self.skip_levels = video_level, tuple(skip_levels)
         self.projections = nn.ModuleDict(
             {
@@ -142,7 +146,11 @@ class CATRHead(AVSDecodeHead):
             int(index): project(features[int(index)]) for index, project in self.projections.items()
         }
         audio = self.audio_proj(audio)  # (N, 1, C)
-        encoded = self.encoder(self.video_proj(levels[self.video_level]), audio, clip_lengths)
+        encoded = self.encoder(
+            self.video_proj(levels[self.video_level]),
+            audio,
+            grouped_lengths(clip_lengths, self.group_frames),
+        )
         skips = [levels[index] for index in self.skip_levels]
         mask_feature = self.pixel_decoder(encoded.feature, skips)
         if self.query_generator is None:
@@ -173,18 +181,18 @@ class CATRHead(AVSDecodeHead):
             clip_targets(sample.gt_masks[keep], self.num_classes)
             for sample, keep in zip(data_samples, valid, strict=True)
         ]
+
+        def annotated(part: Tensor) -> list[Tensor]:
+            clips = part.split(output.clip_lengths)
+            return [clip[keep] for clip, keep in zip(clips, valid, strict=True)]
+
         losses = {}
         last = len(output.cls_logits) - 1
         for index in range(last + 1):
-            parts = [
-                [clip[keep] for clip, keep in zip(whole.split(lengths), valid, strict=True)]
-                for whole, lengths in (
-                    (part[index].float(), output.clip_lengths)
-                    for part in (output.cls_logits, output.mask_logits)
-                )
-            ]
             suffix = '' if index == last else f'_{index}'
-            terms = self.criterion(*parts, targets)
+            terms = self.criterion(
+                annotated(output.cls_logits[index]), annotated(output.mask_logits[index]), targets
+            )
             losses |= {f'{name}{suffix}': value for name, value in terms.items()}
         return losses
 

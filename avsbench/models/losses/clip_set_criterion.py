@@ -13,6 +13,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 from torchvision.ops import sigmoid_focal_loss
 
+from avsbench.models.losses.pixel_losses import full_precision
 from avsbench.models.matchers import assign
 from avsbench.registry import MODELS
 
@@ -83,6 +84,7 @@ class ClipSetCriterion(BaseModule):
         """
         classes, rows, wanted = [], [], []
         for logits, masks, target in zip(cls_logits, mask_logits, targets, strict=True):
+            logits, masks = full_precision(logits), full_precision(masks)
             resized = _resize(masks, target.masks.shape[-2:])  # (T, Q, H, W)
             queries, indices = self.match(logits, resized, target)
             classes.append(self._classify(logits, queries, target.classes[indices]))
