@@ -90,6 +90,7 @@ def build_page(gradio: Any, inferencer: AVSInferencer) -> Any:
     with gradio.Blocks(
         title='What sounds?', analytics_enabled=False, delete_cache=(KEEP, KEEP)
     ) as page:
+        picture = dict(interactive=False, show_label=False, buttons=['download', 'fullscreen'])
         gradio.Markdown(f'# What sounds?\n\n{describe(inferencer)}')
         with gradio.Row():
             with gradio.Column():
@@ -110,8 +111,8 @@ def build_page(gradio: Any, inferencer: AVSInferencer) -> Any:
                 )
             with gradio.Column():
                 overlay = gradio.Video(label='overlay', interactive=False, elem_id='overlay')
-                sound = gradio.Image(label='sound', interactive=False, elem_id='sound')
-                areas = gradio.Image(label='area of the masks', interactive=False, elem_id='areas')
+                sound = gradio.Image(elem_id='sound', **picture)
+                areas = gradio.Image(elem_id='areas', **picture)
         button.click(
             answer(gradio, inferencer),
             inputs=[video, threshold, fps],

@@ -14,7 +14,7 @@ from avsbench.utils.errors import ConfigError, DataError
 from avsbench.utils.paths import CONFIG_ROOT
 
 FOLDER = Path(__file__).parent / 'parity'
-SYSTEMS = ('avsegformer', 'audio_vggish', 'combo', 'medvt', 'metrics', 'modat', 'tpavi')
+SYSTEMS = ('avsegformer', 'audio_vggish', 'catr', 'combo', 'medvt', 'metrics', 'modat', 'tpavi')
 FIXTURES = [path for path in sorted(FOLDER.glob('*.json')) if path.stem.startswith(SYSTEMS)]
 
 

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 
 from avsbench.checkpoint.adapter import CheckpointAdapter, KeyRule
 from avsbench.checkpoint.avsegformer import AVSEGFORMER
+from avsbench.checkpoint.catr import CATR
 from avsbench.checkpoint.combo import COMBO
 from avsbench.checkpoint.medvt import MEDVT
 from avsbench.checkpoint.modat import MODAT
 from avsbench.checkpoint.tpavi import TPAVI
 from avsbench.checkpoint.vggish import VGGISH
 
-ADAPTERS = (AVSEGFORMER, COMBO, MEDVT, MODAT, TPAVI, VGGISH)
+ADAPTERS = (AVSEGFORMER, CATR, COMBO, MEDVT, MODAT, TPAVI, VGGISH)
 
 
 def find_adapter(keys: Iterable[str]) -> CheckpointAdapter | None:

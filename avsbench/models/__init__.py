@@ -7,6 +7,7 @@ from avsbench.models.decode_heads import (
     AVSDecodeHead,
     AVSegFormerHead,
     AVSHeadOutput,
+    CATRHead,
     ComboHead,
     DenseAVSHead,
     MEDVTHead,
@@ -17,12 +18,14 @@ from avsbench.models.fusion import (
     BidirectionalInteraction,
     BilateralFusion,
     ChannelGateFusion,
+    DecoupledTransformer,
     DualMixtureFusion,
 )
 from avsbench.models.layers import TransformerDecoder
 from avsbench.models.losses import (
     AudioVisualMatchingLoss,
     BinaryCrossEntropyLoss,
+    ClipSetCriterion,
     CrossEntropyLoss,
     DiceLoss,
     InterFrameConsistencyLoss,
@@ -33,6 +36,7 @@ from avsbench.models.pixel_decoders import (
     DeformablePixelDecoder,
     DeformConvFPN,
     RefineFPN,
+    SkipDecoder,
     SpatioTemporalEncoder,
 )
 from avsbench.models.query_generators import (
@@ -56,9 +60,12 @@ __all__ = [
     'BidirectionalInteraction',
     'BilateralFusion',
     'BinaryCrossEntropyLoss',
+    'CATRHead',
     'ChannelGateFusion',
+    'ClipSetCriterion',
     'ComboHead',
     'CrossEntropyLoss',
+    'DecoupledTransformer',
     'DeformConvFPN',
     'DeformableFPN',
     'DeformablePixelDecoder',
@@ -72,6 +79,7 @@ __all__ = [
     'RefineFPN',
     'RepeatQueryGenerator',
     'SiameseBackbone',
+    'SkipDecoder',
     'SpatioTemporalEncoder',
     'TPAVIHead',
     'TimmAudioEncoder',

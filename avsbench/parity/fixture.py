@@ -125,14 +125,15 @@ class Fixture:
         recipe = self.content['inputs'][name]
         return getattr(self.seeded, recipe['function'])(*recipe['args'])
 
-    def state_dict(self, entry: str = 'checkpoint') -> dict[str, Tensor]:
+    def state_dict(self, entry: str = 'checkpoint', prefix: str = '') -> dict[str, Tensor]:
         """Make seeded weights under their published keys.
 
         Args:
             entry: Which list of the fixture: 'checkpoint', or 'audio_checkpoint' where the audio
                 encoder's weights are a file of their own.
+            prefix: Make only those whose keys begin so.
         """
-        entries = self.content[entry]
+        entries = [item for item in self.content[entry] if item[0].startswith(prefix)]
         return {key: torch.from_numpy(value) for key, value in self._state(entries).items()}
 
     def _state(self, entries: list) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.stream import Discard, Disposition, Stream
+from av.stream import Disposition, Stream
 
 from avsbench.utils.errors import DataError
 
@@ -65,7 +65,7 @@ class StreamReader:
 
     Args:
         container: is closed by whoever opened it.
-        stream: of that container; all others are skipped.
+        stream: of that container.
 
     Attributes:
         damaged: packets and frames that could not be decoded so far.
@@ -77,9 +77,6 @@ class StreamReader:
         self.stream = stream
         self.damaged = 0
         self.broke_off: str | None = None
-        for other in container.streams:
-            if other.index != stream.index:
-                other.discard = Discard.all
 
     def packets(self) -> Iterator[av.Packet]:
         """Packets up to the end, or to where the file can't be read any further; flush last."""

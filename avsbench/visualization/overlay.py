@@ -32,11 +32,11 @@ class MaskPainter:
     def set_mask(self, mask: np.ndarray) -> None:
         """Take a mask (H, W) uint8 of 0 and 1 or class indices for the pictures that follow."""
         self._mask = mask
-        self._inside = mask > 0
-        self._colour = self.colours[mask[self._inside]].astype(np.float32) * self.alpha
+        self._inside = (mask > 0).astype(np.uint8)
+        self._colour = self.colours[mask]
         self._borders: list[np.ndarray] = []
         self._names: list[tuple[str, tuple[int, int]]] = []
-        for index in np.unique(mask[self._inside]):
+        for index in np.unique(mask[mask > 0]):
             found, _ = cv2.findContours(
                 (mask == index).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
             )
@@ -50,8 +50,8 @@ class MaskPainter:
         """The picture (H, W, 3) uint8, RGB, with the mask over it; the argument stays as it is."""
         if self._mask is None:
             raise ValueError('set_mask must come before paint')
-        painted = picture.copy()
-        painted[self._inside] = painted[self._inside] * (1 - self.alpha) + self._colour
+        blended = cv2.addWeighted(picture, 1 - self.alpha, self._colour, self.alpha, 0)
+        painted = cv2.copyTo(blended, self._inside, picture.copy())
         thickness = max(1, min(picture.shape[:2]) // 300)
         cv2.drawContours(painted, self._borders, -1, (0, 0, 0), thickness, cv2.LINE_AA)
         for name, corner in self._names:

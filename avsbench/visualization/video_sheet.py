@@ -32,7 +32,7 @@ def draw_sound(log_mel: np.ndarray, span: float, seconds: float, *, width: int =
     extent = (0, span, 0, 1)
     axes.imshow(spectrum, origin='lower', aspect='auto', extent=extent, **limits)
     axes.set(xlim=(0, max(seconds, 0.1)), xlabel='second')
-    axes.set_title('sound (log-mel)', fontsize=10)
+    axes.set_title('sound: the log-mel patch of each second', fontsize=10)
     axes.set_yticks([0, 1], [f'{MEL_RANGE[0]} Hz', f'{MEL_RANGE[1] / 1000:g} kHz'])
     return _picture(figure)
 

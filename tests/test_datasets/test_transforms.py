@@ -8,6 +8,7 @@ from PIL import Image
 
 from avsbench.datasets.transforms import (
     ClipPad,
+    ClipRandomAffine,
     ClipRandomChoiceResize,
     ClipRandomCrop,
     ClipRandomFlip,
@@ -99,6 +100,47 @@ def test_flip_takes_all_frames_or_none() -> None:
     assert 8 < sum(flips) < 32
     assert not any(ClipRandomFlip(0.0).transform(clip())['flip'] for _ in range(20))
     assert all(ClipRandomFlip(1.0).transform(clip())['flip'] for _ in range(20))
+
+
+def test_affine_turns_all_frames_alike() -> None:
+    np.random.seed(0)
+    before, pictures = clip(), set()
+    turn = ClipRandomAffine(degrees=20, scale=(0.5, 1.0), shear=10)
+    for _ in range(10):
+        results = clip()
+        results['frames'] = [results['frames'][0]] * 3
+        results['masks'] = results['masks'][[0, 0, 0]]
+        results['maskiges'] = [frame // 2 for frame in results['frames']]
+        after = turn.transform(results)
+        assert in_step(after)
+        assert all((frame == after['frames'][0]).all() for frame in after['frames'])
+        assert all((maskige == after['frames'][0] // 2).all() for maskige in after['maskiges'])
+        assert after['img_shape'] == before['img_shape']
+        pictures.add(after['frames'][0].tobytes())
+    assert len(pictures) == 10
+
+
+def test_affine_draws_within_its_ranges() -> None:
+    np.random.seed(0)
+    turn = ClipRandomAffine(degrees=20, scale=(0.5, 1.0), shear=10)
+    drawn = np.array([turn._draw() for _ in range(300)])
+    for column, (low, high) in zip(drawn.T, ((-20, 20), (0.5, 1.0), (-10, 10)), strict=True):
+        spread = high - low
+        assert low <= column.min() < low + 0.1 * spread
+        assert high >= column.max() > high - 0.1 * spread
+
+
+def test_affine_about_the_centre_fills_with_black() -> None:
+    same = ClipRandomAffine(degrees=0, scale=(1.0, 1.0), shear=0).transform(clip())
+    for old, new in zip(clip()['frames'], same['frames'], strict=True):
+        assert (old == new).all()
+    half = clip()
+    half['frames'] = [np.full_like(frame, 200) for frame in half['frames']]
+    half = ClipRandomAffine(degrees=0, scale=(0.5, 0.5), shear=0).transform(half)
+    wanted = np.zeros((20, 30, 3), np.uint8)
+    wanted[5:15, 7:23] = 200
+    # The edge of 15 columns lies on pixel centres: nearest takes either of them.
+    assert (half['frames'][0] != wanted).sum() <= 2 * 10 * 3
 
 
 def test_crop_takes_one_window_of_all_frames() -> None:
@@ -316,6 +358,7 @@ BAD_ARGUMENTS = [
     (ClipShortSideCrop, {'size': 2.5}, 'size=(2.5, 2.5)'),
     (ClipRandomCrop, {'size': (5, -1)}, 'size=(5, -1)'),
     (ClipRandomFlip, {'prob': 2}, 'prob=2'),
+    (ClipRandomAffine, {'degrees': 1, 'scale': (1.0, 0.5), 'shear': 0}, 'scale=(1.0, 0.5)'),
     (LoadLogMel, {'short': 'repeated'}, "'repeated', expected one of 'repeat', 'zero'; did you"),
     (LoadMasks, {'grey': 'eror'}, "did you mean 'error'?"),
     (LoadMasks, {'unknown_colour': 'ignore'}, "expected one of 'error', 'background'"),

@@ -10,7 +10,8 @@ from avsbench.models import (
     MaskSetCriterion,
     SiameseBackbone,
 )
-from avsbench.models.decode_heads.combo_head import ComboHead, frame_targets
+from avsbench.models.decode_heads.base import class_targets
+from avsbench.models.decode_heads.combo_head import ComboHead
 from avsbench.models.losses.point_sampling import sample_points, uncertain_points
 from avsbench.models.matchers import assign
 from avsbench.registry import MODELS
@@ -78,7 +79,7 @@ def test_criterion_by_hand_on_the_grid() -> None:
     cls_logits = torch.tensor([[[4.0, 0, 0], [0, 4.0, 0], [0, 0, 4.0]]])
     wanted = torch.tensor([[[0, 0], [1, 1]]])
     masks = torch.stack([5.0 - 10 * wanted[0], 10.0 * wanted[0] - 5, torch.zeros(2, 2)])[None]
-    classes, targets = frame_targets(wanted[0])
+    classes, targets = class_targets(wanted[0])
     losses, matches = criterion(cls_logits, masks, [(classes, targets)])
     assert matches[0][0].tolist() == [0, 1] and matches[0][1].tolist() == [0, 1]
     weight = torch.tensor([1.0, 1.0, 0.1])

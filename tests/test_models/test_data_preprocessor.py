@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
 from avsbench.models import AVSDataPreprocessor
 from avsbench.structures import AVSDataSample
@@ -80,3 +81,14 @@ def test_errors_say_what_to_do() -> None:
         AVSDataPreprocessor(clip_policy='cut')
     with pytest.raises(ConfigError, match='num_frames belongs to'):
         AVSDataPreprocessor(clip_policy='pack', num_frames=5)
+
+
+def test_frames_are_resized_after_normalisation_and_targets_are_not() -> None:
+    data = clip(2)
+    plain = AVSDataPreprocessor(clip_policy='pack')(batch(data))['inputs']
+    large = AVSDataPreprocessor(clip_policy='pack', frame_size=(6, 10))(batch(data))
+    wanted = F.interpolate(plain['frames'], (6, 10), mode='bilinear', align_corners=False)
+    assert torch.equal(large['inputs']['frames'], wanted)
+    assert large['inputs']['img_shape'] == (4, 4)
+    assert 'img_shape' not in plain
+    assert large['data_samples'][0].gt_masks.shape == (2, 4, 4)

@@ -2,6 +2,7 @@
 
 from avsbench.datasets.transforms.clip_transforms import (
     ClipPad,
+    ClipRandomAffine,
     ClipRandomChoiceResize,
     ClipRandomCrop,
     ClipRandomFlip,
@@ -18,6 +19,7 @@ from avsbench.datasets.transforms.log_mel_cache import LogMelCache
 __all__ = [
     'ClipPad',
     'ClipPhotoMetricDistortion',
+    'ClipRandomAffine',
     'ClipRandomChoiceResize',
     'ClipRandomCrop',
     'ClipRandomFlip',

@@ -13,6 +13,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from PIL import Image
+from torchvision.transforms.functional import affine
 
 from avsbench.registry import TRANSFORMS
 from avsbench.utils.errors import ConfigError, DataError
@@ -151,6 +152,47 @@ class ClipRandomFlip(BaseTransform):
     @cache_randomness
     def _draw(self) -> bool:
         return bool(np.random.rand() < self.prob)
+
+
+@TRANSFORMS.register_module()
+class ClipRandomAffine(BaseTransform):
+    """Turn, scale and shear all frames and masks about their centre, as torchvision does.
+
+    Nearest pixels for pictures and masks alike; what comes from outside is black, class 0.
+
+    Args:
+        degrees: Largest angle of the turn, in both directions.
+        scale: Smallest and largest factor of the size.
+        shear: Largest angle of the shear along x in degrees, in both directions.
+    """
+
+    def __init__(self, *, degrees: float, scale: tuple[float, float], shear: float) -> None:
+        low, high = scale
+        if not 0 < low <= high or degrees < 0 or shear < 0:
+            raise ConfigError(
+                f'ClipRandomAffine: degrees={degrees}, scale={scale}, shear={shear}: expected '
+                'angles of 0 or more, and two factors above 0, the smaller first'
+            )
+        self.degrees, self.scale, self.shear = degrees, (low, high), shear
+
+    def transform(self, results: dict) -> dict:
+        """Change `frames` and `masks`."""
+        angle, scale, shear = self._draw()
+
+        def turn(picture: np.ndarray) -> np.ndarray:
+            picture = Image.fromarray(np.ascontiguousarray(picture))
+            return np.asarray(affine(picture, angle, [0, 0], scale, [shear, 0.0], fill=0))
+
+        _apply(results, turn, turn)
+        return results
+
+    @cache_randomness
+    def _draw(self) -> tuple[float, float, float]:
+        return (
+            np.random.uniform(-self.degrees, self.degrees),
+            np.random.uniform(*self.scale),
+            np.random.uniform(-self.shear, self.shear),
+        )
 
 
 @TRANSFORMS.register_module()

@@ -23,6 +23,8 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             normalisation, their log-mel patches zero, their target class 0. 'pack': the frames
             of all clips one after the other, whatever their number.
         num_frames: T of the policy 'pad'.
+        frame_size: (H, W) in pixels that normalised frames are resized to, bilinearly, while the
+            targets, and what is predicted, keep the size they had; None leaves them.
         mute_audio: Replace the audio by zeros, in training and test alike: the control that shows
             what a network reaches without listening.
         non_blocking: Whether the copy to the device may overlap with computation.
@@ -35,6 +37,7 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
         *,
         clip_policy: str = 'pad',
         num_frames: int | None = None,
+        frame_size: tuple[int, int] | None = None,
         mute_audio: bool = False,
         non_blocking: bool = False,
     ) -> None:
@@ -48,6 +51,7 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
                 "AVSDataPreprocessor: num_frames belongs to clip_policy='pad' and is needed there"
             )
         self.num_frames = num_frames
+        self.frame_size = None if frame_size is None else tuple(frame_size)
         self.mute_audio = mute_audio
         self.register_buffer('mean', torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(3, 1, 1), persistent=False)
@@ -63,7 +67,8 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
 
         Returns:
             `inputs` with `frames` (N, 3, H, W) float, `audio` (N, 1, 96, 64), `clip_lengths`
-            (ints) and, where frames were padded, `frame_valid` (N,) bool; `data_samples` with
+            (ints), where frames were padded `frame_valid` (N,) bool, and where they were resized
+            `img_shape`, (H, W) as they came; `data_samples` with
             targets padded likewise and as int64, or None.
         """
         data = self.cast_data(data)
@@ -94,6 +99,11 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             ),
             'clip_lengths': tuple(padded),
         }
+        if self.frame_size is not None:
+            inputs['img_shape'] = tuple(inputs['frames'].shape[-2:])
+            inputs['frames'] = F.interpolate(
+                inputs['frames'], self.frame_size, mode='bilinear', align_corners=False
+            )
         if self.mute_audio:
             inputs['audio'] = torch.zeros_like(inputs['audio'])
         if padded != lengths:

@@ -2,6 +2,7 @@
 
 from avsbench.models.decode_heads.avsegformer_head import AVSegFormerHead
 from avsbench.models.decode_heads.base import AVSDecodeHead, AVSHeadOutput, DenseAVSHead
+from avsbench.models.decode_heads.catr_head import CATRHead
 from avsbench.models.decode_heads.combo_head import ComboHead
 from avsbench.models.decode_heads.medvt_head import MEDVTHead
 from avsbench.models.decode_heads.medvt_predictors import PropagatingPredictor, UpsamplingPredictor
@@ -11,6 +12,7 @@ __all__ = [
     'AVSDecodeHead',
     'AVSHeadOutput',
     'AVSegFormerHead',
+    'CATRHead',
     'ComboHead',
     'DenseAVSHead',
     'MEDVTHead',

@@ -11,6 +11,8 @@ from torch import Tensor
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
 
+IGNORE = 255  # target of padded pixels: no class has them
+
 
 @dataclass
 class AVSHeadOutput:
@@ -130,6 +132,32 @@ class DenseAVSHead(AVSDecodeHead):
     def predict(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
         """Logits (N, K, H, W) at `img_shape` (H, W)."""
         return _resize(output.logits, img_shape)
+
+
+def class_targets(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Classes (G,) that occur in label maps, and their masks (G, *labels.shape) as float.
+
+    The background is one of them; padded pixels belong to none.
+    """
+    classes = labels.unique()
+    classes = classes[classes != IGNORE]
+    return classes, (labels == classes.view(-1, *[1] * labels.dim())).float()
+
+
+def class_score_maps(cls_logits: Tensor, mask_logits: Tensor, img_shape: tuple[int, int]) -> Tensor:
+    """Sum over the queries of class probability times mask.
+
+    Args:
+        cls_logits: (N, Q, C + 1), "no object" last.
+        mask_logits: (N, Q, h, w).
+        img_shape: (H, W) of the result.
+
+    Returns:
+        (N, C, H, W).
+    """
+    masks = _resize(mask_logits, img_shape)
+    classes = cls_logits.softmax(-1)[..., :-1]  # (N, Q, C)
+    return torch.einsum('nqc,nqhw->nchw', classes, masks.sigmoid())
 
 
 def _resize(maps: Tensor, size: tuple[int, int]) -> Tensor:

@@ -9,14 +9,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from avsbench.models.decode_heads.base import AVSDecodeHead, AVSHeadOutput
+from avsbench.models.decode_heads.base import (
+    AVSDecodeHead,
+    AVSHeadOutput,
+    class_score_maps,
+    class_targets,
+)
 from avsbench.models.layers import MLP
 from avsbench.models.losses.mask_set_criterion import Draw, uniform_draw
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
 
-IGNORE = 255  # target of padded pixels: no class has them
 AUDIO_MIXES = ('batch', 'frame')
 
 
@@ -171,7 +175,7 @@ class ComboHead(AVSDecodeHead):
         """
         annotated = torch.cat([sample.gt_valid for sample in data_samples]).nonzero().flatten()
         maps = torch.cat([sample.gt_masks for sample in data_samples])[annotated]
-        targets = [frame_targets(frame) for frame in maps]
+        targets = [class_targets(frame) for frame in maps]
         losses = {}
         last = len(output.cls_logits) - 1
         for index in range(last + 1):
@@ -199,11 +203,7 @@ class ComboHead(AVSDecodeHead):
 
     def score_maps(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
         """Sum over the queries of class probability times mask: (N, C, H, W), background first."""
-        masks = F.interpolate(
-            output.mask_logits[-1], tuple(img_shape), mode='bilinear', align_corners=False
-        )
-        classes = output.cls_logits[-1].softmax(-1)[..., :-1]  # (N, Q, C)
-        return torch.einsum('nqc,nqhw->nchw', classes, masks.sigmoid())
+        return class_score_maps(output.cls_logits[-1], output.mask_logits[-1], img_shape)
 
     def init_weights(self) -> None:
         """Published start: Xavier in the decoder's layers; the parts have their own."""
@@ -211,13 +211,3 @@ class ComboHead(AVSDecodeHead):
         for parameter in self.transformer_decoder.parameters():
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
-
-
-def frame_targets(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Classes (G,) that occur in a label map (H, W), and their masks (G, H, W) as float.
-
-    The background is one of them; padded pixels belong to none.
-    """
-    classes = labels.unique()
-    classes = classes[classes != IGNORE]
-    return classes, (labels == classes[:, None, None]).float()

@@ -9,6 +9,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, einsum, nn
 
+from avsbench.models.layers import grouped_lengths
 from avsbench.registry import MODELS
 from avsbench.utils.errors import ConfigError, nearest
 
@@ -99,11 +100,7 @@ class TPAVI(BaseModule):
 
     def _shares(self, clip_lengths: tuple[int, ...]) -> Tensor:
         """(N, N): the share of frame m in the mean of the group of frame n."""
-        groups = []
-        for length in clip_lengths:
-            size = self.group_frames or length
-            whole, rest = divmod(length, size)
-            groups += [size] * whole + [rest] * (rest > 0)
+        groups = grouped_lengths(clip_lengths, self.group_frames)
         return torch.block_diag(*(torch.full((size, size), 1 / size) for size in groups))
 
     def _heard(self, video: Tensor, audio: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from avsbench.models.layers.attention import MultiheadAttention
 from avsbench.models.layers.bidirectional_attention import BidirectionalAttention
+from avsbench.models.layers.clips import grouped_lengths
 from avsbench.models.layers.deform_attn import (
     MultiScaleDeformableAttention,
     multi_scale_deformable_attention,
@@ -38,6 +39,7 @@ __all__ = [
     'TransformerDecoder',
     'TransformerDecoderLayer',
     'TransformerEncoderLayer',
+    'grouped_lengths',
     'multi_scale_deformable_attention',
     'reference_points_of',
     'sine_position_encoding',

@@ -1,6 +1,7 @@
 """Losses."""
 
 from avsbench.models.losses.av_matching_loss import AudioVisualMatchingLoss
+from avsbench.models.losses.clip_set_criterion import ClipSetCriterion, ClipTargets
 from avsbench.models.losses.mask_set_criterion import (
     InterFrameConsistencyLoss,
     MaskSetCriterion,
@@ -10,6 +11,8 @@ from avsbench.models.losses.pixel_losses import BinaryCrossEntropyLoss, CrossEnt
 __all__ = [
     'AudioVisualMatchingLoss',
     'BinaryCrossEntropyLoss',
+    'ClipSetCriterion',
+    'ClipTargets',
     'CrossEntropyLoss',
     'DiceLoss',
     'InterFrameConsistencyLoss',

@@ -13,6 +13,8 @@ from mmengine.dist import all_reduce, get_world_size
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from avsbench.models.layers import grouped_lengths
+from avsbench.models.losses.pixel_losses import full_precision
 from avsbench.models.losses.point_sampling import sample_points, uncertain_points
 from avsbench.models.matchers import assign
 from avsbench.registry import MODELS
@@ -82,10 +84,7 @@ class MaskSetCriterion(BaseModule):
         Returns:
             `loss_ce`, `loss_mask`, `loss_dice`, weighted; and the match of each frame.
         """
-        cls_logits, mask_logits = (
-            part if part.dtype == torch.float64 else part.float()
-            for part in (cls_logits, mask_logits)
-        )
+        cls_logits, mask_logits = full_precision(cls_logits), full_precision(mask_logits)
         if not targets:  # the other processes may have some: the count is asked for all the same
             self._count(mask_logits)
             zero = 0.0 * (cls_logits.sum() + mask_logits.sum())
@@ -224,9 +223,7 @@ class InterFrameConsistencyLoss(BaseModule):
             The mean over all groups of more than one frame of the mean over its pairs; 0 without
             such groups.
         """
-        groups = []
-        for clip in mask_logits.flatten(1).split(clip_lengths):
-            groups += clip.split(self.group_frames or len(clip))
+        groups = mask_logits.flatten(1).split(grouped_lengths(clip_lengths, self.group_frames))
         terms = [self._group(group) for group in groups if len(group) > 1]
         if not terms:
             return 0.0 * mask_logits.sum()

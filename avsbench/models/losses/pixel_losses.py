@@ -8,6 +8,11 @@ from torch import Tensor
 from avsbench.registry import MODELS
 
 
+def full_precision(values: Tensor) -> Tensor:
+    """Values in float32, or float64 if they are: half types are too coarse for sums over pixels."""
+    return values if values.dtype == torch.float64 else values.float()
+
+
 @MODELS.register_module()
 class DiceLoss(BaseModule):
     """Dice loss with squared denominators on logits, a picture at a time.

@@ -8,6 +8,7 @@ from avsbench.models.pixel_decoders.deform_pixel_decoder import (
     PixelDecoderOutput,
 )
 from avsbench.models.pixel_decoders.refine_fpn import RefineFPN
+from avsbench.models.pixel_decoders.skip_decoder import SkipDecoder
 
 __all__ = [
     'DeformConvFPN',
@@ -15,5 +16,6 @@ __all__ = [
     'DeformablePixelDecoder',
     'PixelDecoderOutput',
     'RefineFPN',
+    'SkipDecoder',
     'SpatioTemporalEncoder',
 ]

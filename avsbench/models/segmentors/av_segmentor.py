@@ -45,8 +45,9 @@ class AVSegmentor(BaseModel):
         """Run the network on what the data preprocessor made.
 
         Args:
-            inputs: `frames` (N, 3, H, W), `audio` (N, 1, 96, 64), `clip_lengths`, and
-                `frame_valid` (N,) where frames were padded.
+            inputs: `frames` (N, 3, H, W), `audio` (N, 1, 96, 64), `clip_lengths`, where frames
+                were padded `frame_valid` (N,), and where the data preprocessor resized them
+                `img_shape`, (H, W) of the prediction.
             data_samples: One a clip; needed by the modes 'loss' and 'predict'.
             mode: 'loss' for loss terms, 'predict' for data samples with `seg_logits` and
                 `pred_masks`, 'tensor' for the head's output.
@@ -64,7 +65,8 @@ class AVSegmentor(BaseModel):
         if mode == 'loss':
             return self.decode_head.loss(output, data_samples)
         if mode == 'predict':
-            logits = self.decode_head.predict(output, tuple(inputs['frames'].shape[-2:]))
+            shape = inputs.get('img_shape', tuple(inputs['frames'].shape[-2:]))
+            logits = self.decode_head.predict(output, shape)
             return self.postprocess(logits, inputs['clip_lengths'], data_samples)
         raise ValueError(f"mode={mode!r}, expected 'tensor', 'loss' or 'predict'")
 

@@ -1,0 +1,8 @@
+# CATR, PVTv2-B5, 448 px; published: mIoU 59.0, F-score 70.0. The training was not published; this
+# one supervises all five frames, with one query a clip, and else is that of S4.
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/datasets/ms3_catr.py',
+    '../_base_/models/catr.py',
+    '../_base_/schedules/catr.py',
+]
