@@ -212,7 +212,7 @@ def task_of(
         _start(row, video) if trim else 0,
         rule,
         LAYOUTS[subset].short,
-        overwrite,
+        overwrite=overwrite,
     )
 
 
