@@ -28,16 +28,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rich.console import Console
 from rich.progress import track
 
-from avsbench.preparation import Outcome, prepare
-from avsbench.preparation.layouts import (
+from avsbench.datasets.preparation import Outcome, prepare
+from avsbench.datasets.preparation.layouts import (
     LAYOUTS,
     index_text,
     rows_of_folders,
     rows_of_index,
     task_of,
 )
-from avsbench.preparation.own import OwnTree
-from avsbench.preparation.settings import keep_settings
+from avsbench.datasets.preparation.own import OwnTree
+from avsbench.datasets.preparation.settings import keep_settings
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import ConfigError, DataError
 from avsbench.utils.files import write_text

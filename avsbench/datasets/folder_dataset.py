@@ -10,8 +10,13 @@ from rich.progress import track
 
 from avsbench.datasets.avss_classes import palette
 from avsbench.datasets.base_avs_dataset import MASKIGE_SUFFIX, BaseAVSDataset
-from avsbench.preparation.clip import ClipTask, prepare
-from avsbench.preparation.own import OwnTree, clip_starts, names_by_fractions, names_by_list
+from avsbench.datasets.preparation.clip import ClipTask, prepare
+from avsbench.datasets.preparation.own import (
+    OwnTree,
+    clip_starts,
+    names_by_fractions,
+    names_by_list,
+)
 from avsbench.registry import DATASETS
 from avsbench.utils.errors import ConfigError, DataError, examples
 

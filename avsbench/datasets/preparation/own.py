@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from avsbench.preparation.clip import ClipTask
-from avsbench.preparation.layouts import find_videos
+from avsbench.datasets.preparation.clip import ClipTask
+from avsbench.datasets.preparation.layouts import find_videos
 from avsbench.utils.errors import DataError, examples, nearest
 
 RULE = 'time'  # own videos may have a variable frame rate
