@@ -110,7 +110,8 @@ def names_by_fractions(
 ) -> list[str]:
     """The videos of a split, whole videos each, in an order drawn from their names.
 
-    The same names give the same splits on every machine.
+    The same names give the same splits on every machine. Each split with a share gets one video at
+    least; what rounding leaves over goes to the largest.
 
     Args:
         names: of all videos.
@@ -126,16 +127,18 @@ def names_by_fractions(
         )
     if any(share < 0 for share in fractions.values()) or abs(sum(fractions.values()) - 1) > 1e-6:
         raise DataError(f'fractions {dict(fractions)}: expected shares from 0 to 1 that sum to 1')
-    drawn = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
-    first = sum(share for other, share in _before(fractions, split))
-    start, stop = (round(edge * len(names)) for edge in (first, first + fractions[split]))
-    chosen = sorted(drawn[start:stop])
-    if not chosen:
+    shares = {key: share for key, share in fractions.items() if share > 0}
+    if split not in shares or len(names) < len(shares):
         raise DataError(
             f'split {split!r} gets none of {len(names)} videos with fractions {dict(fractions)}; '
-            'change them, or name the videos of each split in list files (split_list)'
+            'add videos, or name those of each split in list files (split_list)'
         )
-    return chosen
+    counts = {key: max(1, round(share * len(names))) for key, share in shares.items()}
+    counts[max(counts, key=counts.get)] += len(names) - sum(counts.values())
+    drawn = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+    order = list(counts)
+    first = sum(counts[key] for key in order[: order.index(split)])
+    return sorted(drawn[first : first + counts[split]])
 
 
 def names_by_list(names: Sequence[str], path: Path) -> list[str]:
@@ -165,11 +168,6 @@ def names_by_list(names: Sequence[str], path: Path) -> list[str]:
     if not chosen:
         raise DataError(f'{path}: names no video')
     return list(chosen)
-
-
-def _before(fractions: Mapping[str, float], split: str) -> list[tuple[str, float]]:
-    items = list(fractions.items())
-    return items[: list(fractions).index(split)]
 
 
 def _is_mask_name(path: Path) -> bool:
