@@ -85,13 +85,24 @@ def prepare(
     workers: int = 0,
     progress: Callable[[Iterator, int], Iterator] | None = None,
 ) -> list[Outcome]:
-    """Make the files of all clips; one that fails does not stop the others.
+    """Make the files of all clips; a video that can't be used does not stop the others.
 
     Args:
         tasks: the clips.
         workers: processes; 0 and 1 work in this one.
         progress: called with what the work yields and its length; yields the same.
+
+    Raises:
+        DataError: two clips would have a file in common, or one can't be written.
     """
+    owners: dict[str, ClipTask] = {}
+    for task in tasks:
+        for path in task.frame_paths:
+            other = owners.setdefault(path, task)
+            if other is not task:
+                raise DataError(
+                    f'{other.video} and {task.video} would both become {path}; rename one of them'
+                )
     todo = [task for task in tasks if task.missing()]
     outcomes = map_in_processes(prepare_clip, todo, workers)
     done = list(outcomes if progress is None else progress(outcomes, len(todo)))
