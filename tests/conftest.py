@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tool_fixtures import tool  # noqa: F401  a fixture
 
 ROOT = Path(__file__).resolve().parents[1]
 TOY_FOLDER = ROOT / 'tests' / 'test_engine'

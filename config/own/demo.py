@@ -1,19 +1,13 @@
-# A small AVSegFormer at 64 px for the synthetic videos of docs/own_data.md: minutes on a CPU.
+# A small AVSegFormer on the synthetic videos of docs/own_data.md: minutes on a CPU.
 _base_ = [
     '../_base_/default_runtime.py',
-    '../_base_/datasets/own.py',
+    '../_base_/datasets/own_demo.py',
     '../_base_/models/avsegformer_demo.py',
     '../_base_/schedules/demo.py',
 ]
-train_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='LoadLogMel', short='repeat'),
-    dict(type='LoadMasks'),
-    dict(type='ClipResize', size=(64, 64)),
-    dict(type='ClipRandomFlip', prob=0.5),
-    dict(type='PackAVSInputs'),
+# Down to zero at the end, however many videos there are.
+decay = dict(type='PolyLR', power=1.0, eta_min=0.0, begin=0, end=15)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
+    dict(**decay, by_epoch=True, convert_to_iter_based=True),
 ]
-test_pipeline = [*train_pipeline[:4], train_pipeline[5]]
-train_dataloader = dict(batch_size=4, num_workers=1, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(num_workers=1, dataset=dict(pipeline=test_pipeline))
-test_dataloader = dict(num_workers=1, dataset=dict(pipeline=test_pipeline))

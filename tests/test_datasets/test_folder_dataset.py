@@ -240,3 +240,15 @@ def test_frames_to_draw_on(root):
     task = tree.frames_task('cat', root / 'videos/cat.mp4')
     assert [os.path.basename(path) for path in task.frame_paths] == ['1.jpg', '2.jpg', '3.jpg']
     assert task.wav_path is None
+
+
+def test_maskiges(tool, own_data, tmp_path):
+    root = own_data(tmp_path)
+    with_maskiges = [PIPELINE[0], dict(type='LoadMaskiges'), *PIPELINE[1:]]
+    with pytest.raises(DataError, match=r'prepare_maskiges\.py own --data-root'):
+        FolderAVSDataset(str(root), 'train', pipeline=with_maskiges)
+    call = ['prepare_maskiges', 'own', '--data-root', root, '--source', 'superpixels']
+    done = tool(*call, '--workers', 0)
+    assert done.code == 0, done.err
+    dataset = FolderAVSDataset(str(root), 'train', pipeline=with_maskiges)
+    assert dataset[0]['inputs']['frames'].shape == (5, 6, *SIZE)
