@@ -49,6 +49,7 @@ class AVSSDataset(BaseAVSDataset):
     name_columns = ('label', 'uid')
     short_audio = 'zero'
     folder_lengths = {'v1s': 5, 'v1m': 5, 'v2': 10}
+    num_frames = max(folder_lengths.values())
 
     def __init__(
         self,

@@ -63,6 +63,7 @@ class BaseAVSDataset(BaseDataset):
     default_ann_file: str
     name_columns: tuple[str, ...]  # what makes up the name of a clip
     short_audio: str  # what the published code does with too little sound, see LoadLogMel
+    num_frames: int  # seconds and frames of its longest clips
 
     def __init__(
         self,

@@ -60,7 +60,7 @@ def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
         BrokenFileError: The file is unreadable, cut off, empty, or holds NaN or infinity.
     """
     with _open_wav(path) as file:
-        return _to_mono(_read_pcm(path, file)), file.samplerate
+        return to_mono(_read_pcm(path, file)), file.samplerate
 
 
 def probe_wav(path: str | Path) -> tuple[int, int]:
@@ -131,7 +131,8 @@ def _missing_bytes(path: str | Path) -> int:
     return 0
 
 
-def _to_mono(pcm: np.ndarray) -> np.ndarray:
+def to_mono(pcm: np.ndarray) -> np.ndarray:
+    """Mean over the channels of 16-bit samples (n, channels): (n,) float64 in [-1, 1)."""
     if pcm.shape[1] == 1:
         return pcm[:, 0] / FULL_SCALE
     if (

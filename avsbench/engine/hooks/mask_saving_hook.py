@@ -11,12 +11,11 @@ from mmengine.dist import barrier, get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from PIL import Image
-from torch import Tensor
-from torch.nn.functional import interpolate
 
 from avsbench.registry import HOOKS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError, DataError, examples
+from avsbench.utils.maps import enlarge
 
 
 @HOOKS.register_module()
@@ -120,18 +119,11 @@ def full_size_masks(sample: AVSDataSample) -> np.ndarray:
     """
     size = tuple(sample.ori_shape)
     if sample.seg_logits.shape[1] == 1:
-        logits = _resize(sample.seg_logits.float(), size, 'bilinear')
+        logits = enlarge(sample.seg_logits.float(), size, 'bilinear')
         masks = (logits[:, 0].sigmoid() > 0.5).to(torch.uint8)
     else:
-        masks = _resize(sample.pred_masks[:, None], size, 'nearest')[:, 0]
+        masks = enlarge(sample.pred_masks[:, None], size, 'nearest')[:, 0]
     return masks.cpu().numpy()
-
-
-def _resize(maps: Tensor, size: tuple[int, int], mode: str) -> Tensor:
-    if tuple(maps.shape[2:]) == size:
-        return maps
-    corners = False if mode == 'bilinear' else None
-    return interpolate(maps, size=size, mode=mode, align_corners=corners)
 
 
 def _palette(metainfo: dict) -> bytes:

@@ -1,0 +1,126 @@
+"""Result files that appear all together or not at all, and never replace another by accident."""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from avsbench.utils.errors import DataError, examples
+
+MASK_NAME = re.compile(r'\d{6}\.png')
+
+
+class Outputs:
+    """Where the results of one video go; they are written beside their place, and renamed.
+
+    Args:
+        video: the overlay video.
+        masks: folder for the masks, or None.
+        overwrite: whether files that are there may be replaced; of the masks' folder, those that
+            have the names of masks.
+        source: the file that is read, which is never replaced.
+
+    Attributes:
+        container: of the overlay video, by its name.
+
+    Raises:
+        ConfigError: the name of the video is none of a container that is written.
+        DataError: a result is there already, a place can't be written, or is the source.
+    """
+
+    def __init__(
+        self,
+        video: str | Path,
+        masks: str | Path | None = None,
+        *,
+        overwrite: bool = False,
+        source: str | Path | None = None,
+    ) -> None:
+        from avsbench.video import container_of  # PyAV is an extra
+
+        self.video = Path(video)
+        self.container = container_of(video)
+        self.table = self.video.with_suffix('.csv')
+        self.sheet = self.video.with_suffix('.png')
+        self.masks = None if masks is None else Path(masks)
+        if source is not None and _same_file(self.video, Path(source)):
+            raise DataError(f'{video}: is the video that is read; write to another name')
+        self._check_free(overwrite)
+        self._scratch = _scratch_folder(self.video.parent, self.video.name)
+        self._mask_scratch = None
+        if self.masks is not None:
+            try:
+                self._mask_scratch = _scratch_folder(self.masks.parent, self.masks.name)
+            except DataError:
+                self.discard()
+                raise
+
+    def temporary(self, path: Path) -> Path:
+        """Where to write `video`, `table` or `sheet` for now."""
+        return Path(self._scratch.name, path.name)
+
+    def mask(self, number: int) -> Path:
+        """Where to write a mask for now."""
+        return Path(self._mask_scratch.name, f'{number:06d}.png')
+
+    def commit(self) -> None:
+        """Move everything to its place."""
+        try:
+            if self.masks is not None:
+                self.masks.mkdir(exist_ok=True)
+                for old in self._old_masks():
+                    old.unlink()
+                for new in Path(self._mask_scratch.name).iterdir():
+                    os.replace(new, self.masks / new.name)
+            for path in (self.table, self.sheet, self.video):
+                os.replace(self.temporary(path), path)
+        except OSError as error:
+            raise DataError(
+                f'{error.filename2 or error.filename}: cannot be written ({error.strerror})'
+            ) from error
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove what was written for now."""
+        for folder in (self._scratch, getattr(self, '_mask_scratch', None)):
+            if folder is not None:
+                folder.cleanup()
+
+    def _check_free(self, overwrite: bool) -> None:
+        for path in (self.video, self.table, self.sheet):
+            if path.is_dir():
+                raise DataError(f'{path}: is a folder, expected the name of a file')
+        if self.masks is not None and self.masks.exists() and not self.masks.is_dir():
+            raise DataError(f'{self.masks}: is a file, expected a folder for the masks')
+        if overwrite:
+            return
+        found = [str(p) for p in (self.video, self.table, self.sheet) if p.exists()]
+        if found:
+            raise DataError(
+                f'{examples(found)}: there already; choose another name, or --overwrite'
+            )
+        masks = self._old_masks()
+        if masks:
+            raise DataError(
+                f'{self.masks}: holds {len(masks)} masks ({examples(p.name for p in masks)}); '
+                'choose another folder, or pass --overwrite'
+            )
+
+    def _old_masks(self) -> list[Path]:
+        if self.masks is None or not self.masks.is_dir():
+            return []
+        return sorted(p for p in self.masks.iterdir() if MASK_NAME.fullmatch(p.name))
+
+
+def _scratch_folder(parent: Path, name: str) -> tempfile.TemporaryDirectory:
+    if not parent.is_dir():
+        raise DataError(f'{parent}: no such folder; make it first')
+    try:
+        return tempfile.TemporaryDirectory(prefix=f'.{name}.', suffix='.tmp', dir=parent)
+    except OSError as error:
+        raise DataError(f'{parent}: cannot be written to ({error.strerror})') from error
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and os.path.samefile(one, other)

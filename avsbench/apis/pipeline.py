@@ -1,0 +1,138 @@
+"""A config's test pipeline for frames and sound in memory instead of files."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from mmengine.config import Config
+
+from avsbench.datasets.transforms import (
+    LoadFrames,
+    LoadLogMel,
+    LoadMaskiges,
+    LoadMasks,
+    PackAVSInputs,
+)
+from avsbench.maskiges import PALETTE, rank_map, superpixels
+from avsbench.registry import DATASETS, TRANSFORMS
+from avsbench.utils.errors import ConfigError
+
+PLAIN_COMBO = 'config/s4/combo_pvt2_plain.py'
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A frame as the network sees it.
+
+    Attributes:
+        frame: (h, w, 3) uint8, RGB.
+        maskige: the same, of its Maskige, or None.
+        size: (H, W) of the frame before.
+    """
+
+    frame: np.ndarray
+    maskige: np.ndarray | None
+    size: tuple[int, int]
+
+
+class ClipPipeline:
+    """The transforms of `test_dataloader` but for those that read files.
+
+    Maskiges, which a network may want beside the frames, are made of superpixels of the frame as it
+    is cut for the network (`avsbench.maskiges`); those of the published results come from another
+    segmentation model.
+
+    Args:
+        cfg: a config of this toolbox.
+
+    Attributes:
+        seconds: T, seconds and frames of a clip.
+        fill: whether the network only knows clips of T frames.
+        maskiges: whether it reads Maskiges.
+        subset: of the config.
+        size: (h, w) of the frames that the network gets, for a video of 16:9.
+
+    Raises:
+        ConfigError: the config has no such pipeline, or what it needs is not installed.
+    """
+
+    def __init__(self, cfg: Config) -> None:
+        where = f'{cfg.filename}: test_dataloader.dataset'
+        try:
+            dataset = cfg.test_dataloader.dataset
+            steps = [TRANSFORMS.build(step) for step in dataset.pipeline]
+        except (AttributeError, KeyError) as error:
+            raise ConfigError(f'{where}: the pipeline of the test is needed ({error})') from error
+        self.subset = cfg.get('subset', '')
+        self.seconds = _clip_seconds(cfg, where)
+        sound = next((step for step in steps if isinstance(step, LoadLogMel)), None)
+        if sound is None or not isinstance(steps[-1], PackAVSInputs):
+            raise ConfigError(f'{where}.pipeline: expected LoadLogMel, and PackAVSInputs last')
+        self.fill = sound.short == 'repeat'
+        self.maskiges = any(isinstance(step, LoadMaskiges) for step in steps)
+        readers = (LoadFrames, LoadLogMel, LoadMasks, LoadMaskiges)
+        self._steps = [step for step in steps[:-1] if not isinstance(step, readers)]
+        self._pack = steps[-1]
+        if self.maskiges:
+            _check_superpixels(cfg)
+        self.size = self._cut(np.zeros((360, 640, 3), np.uint8)).shape[:2]
+
+    def prepare(self, frame: np.ndarray) -> Prepared:
+        """Cut one frame (H, W, 3) uint8, RGB, for the network."""
+        cut = self._cut(frame)
+        maskige = PALETTE[rank_map(superpixels(cut))[0]] if self.maskiges else None
+        return Prepared(cut, maskige, frame.shape[:2])
+
+    def _cut(self, frame: np.ndarray) -> np.ndarray:
+        size = frame.shape[:2]
+        results = {'frames': [frame], 'ori_shape': size, 'img_shape': size, 'clip_id': 'the video'}
+        for step in self._steps:
+            results = step(results)
+        (cut,) = results['frames']
+        return cut
+
+    def pack(self, frames: list[Prepared], log_mel: np.ndarray, name: str) -> dict:
+        """A clip as the data preprocessor takes it.
+
+        Args:
+            frames: n of them.
+            log_mel: (n, 1, 96, 64) float32.
+            name: of the clip, for messages.
+        """
+        results = {
+            'frames': [frame.frame for frame in frames],
+            'log_mel': log_mel,
+            'clip_id': name,
+            'subset': self.subset,
+            'sample_idx': 0,
+            'ori_shape': frames[0].size,
+            'img_shape': frames[0].frame.shape[:2],
+            'frame_paths': [f'{name}, frame {index}' for index in range(len(frames))],
+        }
+        if self.maskiges:
+            results['maskiges'] = [frame.maskige for frame in frames]
+        return self._pack(results)
+
+
+def _clip_seconds(cfg: Config, where: str) -> int:
+    """T: what the data preprocessor pads to, else what the clips of the data set have."""
+    padded = cfg.model.get('data_preprocessor', {}).get('num_frames')
+    kind = DATASETS.get(cfg.test_dataloader.dataset.get('type', ''))
+    seconds = padded or getattr(kind, 'num_frames', None)
+    if not seconds:
+        raise ConfigError(
+            f'{where}.type={cfg.test_dataloader.dataset.get("type")!r}: a data set of this toolbox '
+            'is expected, which tells how long its clips are; or set '
+            'model.data_preprocessor.num_frames'
+        )
+    return seconds
+
+
+def _check_superpixels(cfg: Config) -> None:
+    try:
+        import skimage.segmentation  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            f'{cfg.filename}: this network reads Maskiges beside the frames, and making them needs '
+            f"scikit-image: pip install -e '.[maskiges]'; or take {PLAIN_COMBO} with a checkpoint "
+            'of it, which reads none'
+        ) from error

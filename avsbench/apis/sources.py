@@ -1,0 +1,226 @@
+"""Where pictures and sound come from: a video file, a folder of frames with a wav, or arrays."""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from avsbench.datasets.images import read_frame
+from avsbench.datasets.transforms.log_mel import FULL_SCALE, read_wav
+from avsbench.utils.errors import DataError, nearest
+
+PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
+KEYS = ('frames', 'audio', 'sample_rate', 'frame_rate')
+
+Timed = tuple[Fraction, Callable[[], np.ndarray]]
+"""Seconds since the first frame, and a function that gives the frame (H, W, 3) uint8, RGB."""
+
+
+class Sound(Protocol):
+    """Samples of stretches that follow each other."""
+
+    rate: int
+
+    def between(self, start: Fraction | int, stop: Fraction | int) -> np.ndarray:
+        """Samples (n,) float64 of [start, stop) in seconds; silence where there are none."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
+class Source(Protocol):
+    """A video to look at from its start to its end, as often as needed.
+
+    Attributes:
+        name: for messages.
+        duration: in seconds, None where it is not known in advance.
+    """
+
+    name: str
+    duration: float | None
+
+    def timed_frames(self) -> Iterator[Timed]:
+        """Frames in the order of their times, the first at 0."""
+
+    def sound(self) -> Sound:
+        """The sound, from the time of the first frame on."""
+
+
+def open_source(item: Any) -> Source:
+    """The source of what a user has given.
+
+    Args:
+        item: path of a video file; or a mapping with
+
+            * `frames`: folder of pictures, or array (n, H, W, 3) uint8, RGB;
+            * `audio`: path of a wav, or samples (m,) or (m, channels), int16 or float in [-1, 1];
+            * `sample_rate`: of samples, in Hz;
+            * `frame_rate`: frames a second, 1 if left out.
+
+    Raises:
+        DataError: something else, or a file that can't be used.
+    """
+    if isinstance(item, str | os.PathLike):
+        if Path(item).is_dir():
+            raise DataError(
+                f"{item}: is a folder; give dict(frames={str(item)!r}, audio='its.wav') for a "
+                'folder of frames with its sound'
+            )
+        return FileSource(item)
+    if not isinstance(item, Mapping):
+        raise DataError(
+            f'cannot read a video from {type(item).__name__}: expected the path of a video, or a '
+            f'dict with {", ".join(KEYS)}'
+        )
+    for key in item:
+        if key not in KEYS:
+            raise DataError(f'unknown key {key!r} of an input{nearest(key, KEYS)}')
+    for key in ('frames', 'audio'):
+        if item.get(key) is None:
+            raise DataError(f'an input without {key!r}: a dict needs frames and audio')
+    return ArraySource(
+        _frames(item['frames']),
+        *_samples(item['audio'], item.get('sample_rate')),
+        frame_rate=item.get('frame_rate', 1),
+    )
+
+
+class FileSource:
+    """A video file, see `avsbench.video.VideoFile`.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        from avsbench.video import VideoFile  # PyAV is an extra
+
+        self.file = VideoFile(path)
+        self.name = str(path)
+        self.duration = self.file.duration
+        self._sound = None
+
+    def timed_frames(self) -> Iterator[Timed]:
+        """See `Source`."""
+        for picture in self.file.pictures():
+            yield picture.time, picture.rgb
+
+    def sound(self) -> Sound:
+        """See `Source`."""
+        from avsbench.video import SoundTrack
+
+        self._sound = SoundTrack(self.file.path, self.file.origin)
+        return self._sound
+
+    def complaints(self) -> list[str]:
+        """What was wrong with the file when it was last read, one sentence each."""
+        found = [self.file.complaint(), self._sound.complaint if self._sound else None]
+        return [text for text in found if text]
+
+
+@dataclass
+class ArraySound:
+    """Samples in memory.
+
+    Attributes:
+        samples: (n,) float64 in [-1, 1].
+        rate: in Hz.
+    """
+
+    samples: np.ndarray
+    rate: int
+
+    def between(self, start: Fraction | int, stop: Fraction | int) -> np.ndarray:
+        """See `Sound`."""
+        first, last = int(start * self.rate), int(stop * self.rate)
+        part = self.samples[first:last]
+        return np.pad(part, (0, last - first - len(part)))
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+class ArraySource:
+    """Frames and samples in memory, or frames that are read one by one.
+
+    Args:
+        frames: functions that each give a frame.
+        samples: (n,) float64 in [-1, 1].
+        rate: of the samples, in Hz.
+        frame_rate: frames a second.
+    """
+
+    name = 'frames'
+
+    def __init__(
+        self,
+        frames: list[Callable[[], np.ndarray]],
+        samples: np.ndarray,
+        rate: int,
+        frame_rate: float | Fraction,
+    ) -> None:
+        if not frame_rate > 0:
+            raise DataError(f'frame_rate={frame_rate!r}, expected frames a second, above 0')
+        self._frames = frames
+        self._rate = Fraction(frame_rate).limit_denominator(100_000)
+        self._samples = ArraySound(samples, rate)
+        self.duration = float(len(frames) / self._rate)
+
+    def timed_frames(self) -> Iterator[Timed]:
+        """See `Source`."""
+        for index, read in enumerate(self._frames):
+            yield index / self._rate, read
+
+    def sound(self) -> Sound:
+        """See `Source`."""
+        return self._samples
+
+
+def _frames(given: Any) -> list[Callable[[], np.ndarray]]:
+    if isinstance(given, str | os.PathLike):
+        folder = Path(given)
+        if not folder.is_dir():
+            raise DataError(f'{folder}: no such folder of frames')
+        paths = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES]
+        if not paths:
+            raise DataError(f'{folder}: no pictures ({", ".join(PICTURE_SUFFIXES)}) in it')
+        return [lambda path=path: read_frame(path) for path in sorted(paths, key=_natural)]
+    frames = np.asarray(given)
+    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not frames.size:
+        raise DataError(
+            f'frames: {frames.dtype} of shape {frames.shape}, expected uint8 (n, H, W, 3), RGB'
+        )
+    return [lambda frame=frame: frame for frame in frames]
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Key that sorts 2.png before 10.png."""
+    parts = re.split(r'(\d+)', path.name)
+    return [(int(part), '') if part.isdigit() else (-1, part) for part in parts]
+
+
+def _samples(given: Any, rate: Any) -> tuple[np.ndarray, int]:
+    if isinstance(given, str | os.PathLike):
+        if rate is not None:
+            raise DataError(f'sample_rate={rate!r} is for samples; {given} has its own')
+        return read_wav(given)
+    if not isinstance(rate, int) or rate <= 0:
+        raise DataError(f'sample_rate={rate!r}, expected whole Hz of the samples in `audio`')
+    samples = np.asarray(given)
+    if samples.ndim not in (1, 2) or samples.dtype.kind not in 'if' or not samples.size:
+        raise DataError(
+            f'audio: {samples.dtype} of shape {samples.shape}, expected int16 or float samples '
+            '(n,) or (n, channels)'
+        )
+    if samples.dtype.kind == 'i':
+        if samples.dtype != np.int16:
+            raise DataError(f'audio: {samples.dtype} samples, expected int16, or float in [-1, 1]')
+        samples = samples / FULL_SCALE
+    if samples.ndim == 2:
+        samples = samples.mean(axis=1)
+    return samples.astype(np.float64), rate

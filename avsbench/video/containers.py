@@ -1,0 +1,111 @@
+"""Opening a container and walking through one of its streams, whatever state the file is in."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+
+from avsbench.utils.errors import DataError
+
+# Containers of pictures and sound. Playlists, which name further files or addresses, are not among
+# them: opening a video never reads anything but that file.
+FORMATS = 'mov,mp4,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,gif'
+
+
+class VideoError(DataError):
+    """A video can't be used: names the file, what is wrong and the way out."""
+
+
+def open_container(path: str | Path) -> InputContainer:
+    """Open a video file.
+
+    Args:
+        path: the file; any characters may be in its name.
+
+    Raises:
+        VideoError: missing, no file, empty, or no container of pictures and sound.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise VideoError(f'{path}: is a folder, expected a video file')
+    if not path.exists():
+        raise VideoError(f'{path}: no such video file')
+    if path.stat().st_size == 0:
+        raise VideoError(f'{path}: the file is empty; record or download it again')
+    try:
+        # An absolute path can't be taken for an address, whatever colons and dashes are in it.
+        return av.open(str(path.absolute()), options={'format_whitelist': FORMATS})
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise VideoError(
+            f'{path}: not readable as a video ({reason(error)}). It is cut off before its index, '
+            f'or no container of the formats {FORMATS}'
+        ) from error
+
+
+def picture_stream(container: InputContainer) -> Stream | None:
+    """The first video stream that is no cover picture."""
+    still = Disposition.attached_pic | Disposition.timed_thumbnails
+    for stream in container.streams.video:
+        if not stream.disposition & still and stream.codec_context is not None:
+            return stream
+    return None
+
+
+def sound_stream(container: InputContainer) -> Stream | None:
+    """The sound track that players take: the one marked as default, else the first."""
+    tracks = [s for s in container.streams.audio if s.codec_context is not None]
+    marked = [s for s in tracks if s.disposition & Disposition.default]
+    return next(iter(marked or tracks), None)
+
+
+class StreamReader:
+    """Packets and frames of one stream, with a count of what could not be read.
+
+    Args:
+        container: is closed by whoever opened it.
+        stream: of that container.
+
+    Attributes:
+        damaged: packets and frames that could not be decoded so far.
+        broke_off: why the file could not be read to its end, or None.
+    """
+
+    def __init__(self, container: InputContainer, stream: Stream) -> None:
+        self.container = container
+        self.stream = stream
+        self.damaged = 0
+        self.broke_off: str | None = None
+
+    def packets(self) -> Iterator[av.Packet]:
+        """Packets up to the end, or to where the file can't be read any further; flush last."""
+        iterator = self.container.demux(self.stream)
+        while True:
+            try:
+                yield next(iterator)
+            except StopIteration:
+                return
+            except (av.FFmpegError, OSError) as error:
+                self.broke_off = reason(error)
+                yield av.Packet()  # what the decoder still holds
+                return
+
+    def frames(self) -> Iterator[av.VideoFrame | av.AudioFrame]:
+        """Decoded frames; a packet that can't be decoded is counted and left out."""
+        for packet in self.packets():
+            try:
+                frames = self.stream.codec_context.decode(packet if packet.size else None)
+            except (av.FFmpegError, OSError):
+                self.damaged += 1
+                continue
+            for frame in frames:
+                self.damaged += bool(frame.is_corrupt)
+                if frame.time_base is None:
+                    frame.time_base = self.stream.time_base
+                yield frame
+
+
+def reason(error: Exception) -> str:
+    """FFmpeg's words alone."""
+    return getattr(error, 'strerror', None) or str(error) or type(error).__name__

@@ -1,0 +1,219 @@
+"""Writes a video: pictures encoded anew, the sound track of another file beside them."""
+
+import contextlib
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer, OutputContainer
+from av.video.reformatter import ColorRange, Colorspace
+
+from avsbench.utils.errors import ConfigError
+from avsbench.video.containers import (
+    StreamReader,
+    VideoError,
+    open_container,
+    reason,
+    sound_stream,
+)
+from avsbench.video.reading import Picture, VideoFile
+
+SUFFIXES = {'.mp4': 'mp4', '.m4v': 'mp4', '.mov': 'mov', '.mkv': 'matroska'}
+"""File name suffix -> container that holds H.264."""
+
+ENCODER = 'libx264'
+OPTIONS = {'preset': 'veryfast', 'crf': '20'}
+SOUND_ENCODER = 'aac'
+AHEAD = Fraction(1, 2)  # seconds by which the sound is written before the pictures
+HD_LINES = 720  # pictures from this height on have the colours of HD television
+
+
+def container_of(path: str | Path) -> str:
+    """Name of the container for a file name.
+
+    Raises:
+        ConfigError: another suffix than those of `SUFFIXES`.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ConfigError(
+            f'{path}: the video is written as H.264, so its name must end in '
+            f'{", ".join(SUFFIXES)}, not {suffix or "nothing"!r}'
+        )
+    return SUFFIXES[suffix]
+
+
+class VideoWriter:
+    """Writes pictures with the times of a source, and the source's sound track.
+
+    The sound track is copied packet by packet where the container can hold its codec, else it is
+    encoded as AAC. Pictures of odd sides get one more line or column, as H.264 asks for.
+
+    Args:
+        path: file to write, replaced if there.
+        source: whose times, rate and sound the result has.
+        container: name of the container, as `container_of` gives it.
+
+    Attributes:
+        sound: 'copied' or 'encoded as aac'.
+
+    Raises:
+        VideoError: the file can't be written.
+    """
+
+    def __init__(self, path: str | Path, source: VideoFile, container: str) -> None:
+        self.path = Path(path)
+        self._shift = source.clock_start
+        self._time_base = source.time_base
+        self._input = open_container(source.path)
+        try:
+            self._output = av.open(
+                str(self.path.absolute()),
+                'w',
+                format=container,
+                options={'movflags': 'faststart'} if container != 'matroska' else {},
+            )
+        except (av.FFmpegError, OSError) as error:
+            self._input.close()
+            raise VideoError(f'{path}: cannot be written ({reason(error)})') from error
+        self._pictures = self._add_pictures(source)
+        self._sound = _sound_of(self._input, self._output, self._shift)
+        self.sound = self._sound.kind
+        self._waiting = self._sound.packets()
+        self._next = None
+        try:
+            with self._explained():
+                self._output.start_encoding()  # opens the file
+        except VideoError:
+            self.abort()
+            raise
+        self._next = next(self._waiting, None)
+
+    def _add_pictures(self, source: VideoFile) -> av.VideoStream:
+        height, width = (side + side % 2 for side in source.size)
+        stream = self._output.add_stream(ENCODER, rate=source.rate, options=OPTIONS)
+        context = stream.codec_context
+        context.width, context.height, context.pix_fmt = width, height, 'yuv420p'
+        context.time_base = self._time_base
+        context.sample_aspect_ratio = source.pixel_aspect
+        hd = height >= HD_LINES
+        self._colours = Colorspace.ITU709 if hd else Colorspace.ITU601
+        # By the numbers of ITU-T H.273: 1 is BT.709, 6 is BT.601 with 525 lines.
+        context.colorspace = context.color_primaries = context.color_trc = 1 if hd else 6
+        context.color_range = ColorRange.MPEG
+        return stream
+
+    def write(self, picture: Picture, rgb: np.ndarray) -> None:
+        """Add a picture.
+
+        Args:
+            picture: of the source, in its order; gives the time.
+            rgb: (H, W, 3) uint8 to show at that time.
+
+        Raises:
+            VideoError: the file can't be written any further.
+        """
+        missing = [(0, side % 2) for side in rgb.shape[:2]]
+        if any(more for _, more in missing):
+            rgb = np.pad(rgb, (*missing, (0, 0)), mode='edge')
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format='rgb24')
+        frame = frame.reformat(format='yuv420p', dst_colorspace=self._colours)
+        frame.time_base = self._time_base
+        frame.pts = picture.pts - round(self._shift / self._time_base)
+        frame.duration = picture.duration
+        with self._explained():
+            self._write_sound(frame.pts * self._time_base + AHEAD)
+            self._output.mux(self._pictures.encode(frame))
+
+    def finish(self) -> None:
+        """Write what is left of the sound and of the encoder's memory, and close the file."""
+        with self._explained():
+            self._output.mux(self._pictures.encode(None))
+            self._write_sound(None)
+            self._output.close()
+        self._input.close()
+
+    def abort(self) -> None:
+        """Close the file, whatever it holds; it is of no use."""
+        with contextlib.suppress(av.FFmpegError, OSError):
+            self._output.close()
+        self._input.close()
+
+    def _write_sound(self, until: Fraction | None) -> None:
+        while self._next is not None:
+            if until is not None and self._next.dts * self._next.time_base > until:
+                return
+            self._output.mux(self._next)
+            self._next = next(self._waiting, None)
+
+    def _explained(self) -> '_Explained':
+        return _Explained(self.path)
+
+
+class _Explained:
+    """Turns an error of writing into one that names the file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type | None, error: BaseException | None, *_: object) -> None:
+        if isinstance(error, av.FFmpegError | OSError):
+            raise VideoError(f'{self.path}: cannot be written ({reason(error)})') from error
+
+
+def _sound_of(
+    source: InputContainer, target: OutputContainer, shift: Fraction
+) -> '_CopiedSound | _EncodedSound':
+    stream = sound_stream(source)
+    if stream.codec_context.name in target.supported_codecs:
+        try:
+            return _CopiedSound(StreamReader(source, stream), target, shift)
+        except (av.FFmpegError, ValueError):
+            pass  # a codec that the container knows by name only
+    return _EncodedSound(StreamReader(source, stream), target, shift)
+
+
+class _CopiedSound:
+    kind = 'copied'
+
+    def __init__(self, reader: StreamReader, target: OutputContainer, shift: Fraction) -> None:
+        self.reader, self.shift = reader, shift
+        self.stream = target.add_stream_from_template(reader.stream)
+
+    def packets(self) -> Iterator[av.Packet]:
+        """The source's packets on the target's clock; those without a time are left out."""
+        last = None
+        for packet in self.reader.packets():
+            if packet.dts is None or not packet.size or (last is not None and packet.dts <= last):
+                continue
+            last = packet.dts
+            shift = round(self.shift / packet.time_base)
+            packet.dts -= shift
+            packet.pts = packet.dts if packet.pts is None else packet.pts - shift
+            packet.stream = self.stream
+            yield packet
+
+
+class _EncodedSound:
+    kind = f'encoded as {SOUND_ENCODER}'
+
+    def __init__(self, reader: StreamReader, target: OutputContainer, shift: Fraction) -> None:
+        self.reader, self.shift = reader, shift
+        source = reader.stream.codec_context
+        rates = av.Codec(SOUND_ENCODER, 'w').audio_rates or [source.sample_rate]
+        rate = source.sample_rate if source.sample_rate in rates else 48000
+        # By the number of channels: some files do not say which ones they are.
+        layout = 'mono' if source.layout.nb_channels == 1 else 'stereo'
+        self.stream = target.add_stream(SOUND_ENCODER, rate=rate, layout=layout)
+
+    def packets(self) -> Iterator[av.Packet]:
+        """The decoded track, encoded anew."""
+        for frame in self.reader.frames():
+            if frame.pts is not None:
+                frame.pts -= round(self.shift / frame.time_base)
+            yield from self.stream.encode(frame)
+        yield from self.stream.encode(None)

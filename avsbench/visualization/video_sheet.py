@@ -1,0 +1,88 @@
+"""One picture of a whole video: some frames with their masks, the sound, the area of the masks."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from avsbench.visualization.local_visualizer import MEL_RANGE, PREDICTION_COLOUR, SILENCE
+
+DPI = 100
+MAX_CLASSES = 6
+"""Curves of the largest classes are drawn; those of the others are left out."""
+
+
+def draw_sound(log_mel: np.ndarray, span: float, seconds: float, *, width: int = 800) -> np.ndarray:
+    """Log-mel of a video over its time.
+
+    Args:
+        log_mel: (n, columns, 64): patches that follow each other, in any number of columns each.
+        span: seconds that all patches take together.
+        seconds: at the end of the picture.
+        width: of the picture in pixels.
+
+    Returns:
+        (h, w, 3) uint8, RGB.
+    """
+    figure, axes = _figure(width, 1.8)
+    spectrum = log_mel.reshape(-1, log_mel.shape[-1]).T
+    limits = dict(cmap='magma', vmin=SILENCE, vmax=max(float(spectrum.max()), SILENCE + 1))
+    extent = (0, span, 0, 1)
+    axes.imshow(spectrum, origin='lower', aspect='auto', extent=extent, **limits)
+    axes.set(xlim=(0, max(seconds, 0.1)), xlabel='second')
+    axes.set_title('sound: the log-mel patch of each second', fontsize=10)
+    axes.set_yticks([0, 1], [f'{MEL_RANGE[0]} Hz', f'{MEL_RANGE[1] / 1000:g} kHz'])
+    return _picture(figure)
+
+
+def draw_areas(
+    starts: Sequence[float],
+    areas: Mapping[str, Sequence[float]],
+    seconds: float,
+    *,
+    colours: Mapping[str, Sequence[int]],
+    width: int = 800,
+) -> np.ndarray:
+    """Area of each class over the time of a video.
+
+    Args:
+        starts: seconds at which the masks begin.
+        areas: class -> share of the picture in each mask, 0 to 1.
+        seconds: at the end of the last mask.
+        colours: class -> RGB, 0 to 255; others get that of binary predictions.
+        width: of the picture in pixels.
+
+    Returns:
+        (h, w, 3) uint8, RGB.
+    """
+    figure, axes = _figure(width, 2.0)
+    largest = sorted(areas, key=lambda name: -float(np.sum(areas[name])))[:MAX_CLASSES]
+    edges = [*starts, max(seconds, starts[-1] + 1e-3)]
+    for name in largest:
+        colour = np.asarray(colours.get(name, PREDICTION_COLOUR)) / 255
+        axes.stairs(
+            100 * np.asarray(areas[name]), edges, color=colour, lw=2, label=name, fill=False
+        )
+    axes.set(xlim=(0, max(seconds, 0.1)), xlabel='second')
+    axes.set_title('area of the masks', fontsize=10)
+    axes.set(ylim=(0, None), ylabel='% of the picture')
+    if any(name in colours for name in largest):
+        axes.legend(fontsize=8, loc='lower left', bbox_to_anchor=(0, 1), ncols=3, frameon=False)
+    axes.spines[['top', 'right']].set_visible(False)
+    return _picture(figure)
+
+
+def _figure(width: int, height: float) -> tuple[Figure, Axes]:
+    """Axes with the same room at both sides in every picture, so that their times align."""
+    inches = width / DPI
+    figure = Figure(figsize=(inches, height), dpi=DPI)
+    box = (0.7 / inches, 0.45 / height, 1 - 0.95 / inches, 1 - 0.75 / height)
+    return figure, figure.add_axes(box)
+
+
+def _picture(figure: Figure) -> np.ndarray:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -1,0 +1,193 @@
+"""A page on this machine: a video in, the same video with what sounds marked out.
+
+    python demo/gradio_app.py --config config/s4/pvt2.py --checkpoint FILE
+
+Open the address that is printed. Only this machine reaches it unless --host says otherwise.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'  # read when gradio is imported
+
+import numpy as np
+import torch
+
+from avsbench.apis import AVSInferencer
+from avsbench.apis.outputs import Outputs
+from avsbench.apis.render import Report, draw_plots, render_video
+from avsbench.utils.cli import OverrideAction, run_command
+from avsbench.utils.errors import AVSBenchError, ConfigError
+
+MAX_UPLOAD = '2gb'
+KEEP = 3600  # seconds that videos of the page stay on disk
+
+Shown = tuple[str | None, np.ndarray | None, np.ndarray | None, str]
+"""Overlay video, picture of the sound, picture of the areas, status."""
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--config', type=Path, required=True, help='e.g. config/s4/pvt2.py')
+    parser.add_argument('--checkpoint', required=True, help='of that config')
+    parser.add_argument('--host', default='127.0.0.1', help='to listen at (default: %(default)s)')
+    parser.add_argument('--port', type=int, help='default: the first free one from 7860 on')
+    parser.add_argument(
+        '--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='%(default)s'
+    )
+    parser.add_argument('--trust-checkpoint', action='store_true', help='see `bash test.sh --help`')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE'
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    gradio = import_gradio()
+    inferencer = AVSInferencer(
+        args.config,
+        args.checkpoint,
+        device=args.device,
+        trust_checkpoint=args.trust_checkpoint,
+        cfg_options=args.cfg_options,
+        show_progress=False,
+    )
+    try:
+        build_page(gradio, inferencer).launch(
+            server_name=args.host,
+            server_port=args.port,
+            share=False,
+            ssr_mode=False,
+            max_file_size=MAX_UPLOAD,
+            theme=gradio.themes.Default(font=['sans-serif'], font_mono=['monospace']),
+        )
+    except OSError as error:
+        raise ConfigError(f'{args.host}, port {args.port or "7860 to 7959"}: {error}') from error
+
+
+def import_gradio() -> Any:
+    try:
+        import gradio
+
+        import avsbench.video  # noqa: F401  says itself what is missing
+    except ImportError as error:
+        raise ConfigError(
+            "the page needs gradio: pip install -e '.[demo]', which installs it with PyAV"
+        ) from error
+    return gradio
+
+
+def build_page(gradio: Any, inferencer: AVSInferencer) -> Any:
+    with gradio.Blocks(
+        title='What sounds?', analytics_enabled=False, delete_cache=(KEEP, KEEP)
+    ) as page:
+        picture = dict(interactive=False, show_label=False, buttons=['download', 'fullscreen'])
+        gradio.Markdown(f'# What sounds?\n\n{describe(inferencer)}')
+        with gradio.Row():
+            with gradio.Column():
+                video = gradio.Video(label='video with sound', sources=['upload'], elem_id='given')
+                threshold = gradio.Slider(
+                    0,
+                    0.95,
+                    value=0.5 if inferencer.palette is None else 0,
+                    step=0.05,
+                    label='threshold',
+                    info='mark where the probability exceeds it'
+                    + ('' if inferencer.palette is None else '; 0: always the most probable class'),
+                )
+                fps = gradio.Slider(1, 10, value=1, step=1, label='masks a second')
+                button = gradio.Button('Mark what sounds', variant='primary', elem_id='run')
+                status = gradio.Textbox(
+                    label='status', interactive=False, lines=3, elem_id='status'
+                )
+            with gradio.Column():
+                overlay = gradio.Video(label='overlay', interactive=False, elem_id='overlay')
+                sound = gradio.Image(elem_id='sound', **picture)
+                areas = gradio.Image(elem_id='areas', **picture)
+        button.click(
+            answer(gradio, inferencer),
+            inputs=[video, threshold, fps],
+            outputs=[overlay, sound, areas, status],
+        )
+    return page
+
+
+def describe(inferencer: AVSInferencer) -> str:
+    """The network's name and what it is given, as text for the page."""
+    cfg, pipeline = inferencer.cfg, inferencer.pipeline
+    model = cfg.model
+    height, width = pipeline.size
+    classes = len(inferencer.classes) - 1
+    parts = [
+        model.get('decode_head', {}).get('type'),
+        model.get('backbone', {}).get('model_name') or model.get('backbone', {}).get('type'),
+    ]
+    name = ' on '.join(part for part in parts if part) or model.type
+    return (
+        f'**{name}**, `{cfg.filename}`, checkpoint `{inferencer.checkpoint}`\n\n'
+        f'Protocol of {pipeline.subset.upper() or "its data set"}: clips of {pipeline.seconds} '
+        f'seconds, one frame a second at {width} x {height} pixels with the log-mel of that second '
+        f'(0.96 s), {f"{classes} classes" if classes > 1 else "one class, sounding"}. '
+        'Several masks a second share its sound.'
+    )
+
+
+def answer(
+    gradio: Any, inferencer: AVSInferencer
+) -> Callable[[str | None, float, float, Any], Iterator[Shown]]:
+    """The function behind the button."""
+    bar = gradio.Progress()
+
+    def run(
+        video: str | None, threshold: float, fps: float, progress: Any = bar
+    ) -> Iterator[Shown]:
+        if video is None:
+            yield None, None, None, 'error: choose a video first'
+            return
+
+        def tell(done: float, total: float | None) -> None:
+            progress(min(1.0, done / total) if total else None, desc=f'{done:.0f} s')
+
+        several = inferencer.palette is not None
+        with tempfile.TemporaryDirectory() as folder:
+            outputs = Outputs(Path(folder, f'{Path(video).stem}_marked.mp4'), source=video)
+            try:
+                report = render_video(
+                    inferencer,
+                    video,
+                    outputs,
+                    fps=int(fps),
+                    threshold=None if several and threshold == 0 else threshold,
+                    progress=tell,
+                )
+            except AVSBenchError as error:
+                # The page knows the file by its name, not by where it was put.
+                yield None, None, None, f'error: {error}'.replace(video, Path(video).name)
+                return
+            plots = draw_plots(inferencer, report.summary)
+            # The page takes its copy of the video before the folder goes.
+            yield str(outputs.video), *plots, summarise(report).replace(video, Path(video).name)
+
+    return run
+
+
+def summarise(report: Report) -> str:
+    """One line a fact, for the status."""
+    lines = [
+        f'{report.frames} frames, {report.masks} masks of {report.seconds:g} s in '
+        f'{report.wall:.1f} s; sound {report.sound}'
+    ]
+    return '\n'.join(lines + [f'warning: {warning}' for warning in report.warnings])
+
+
+if __name__ == '__main__':
+    run_command(main)

@@ -1,0 +1,187 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from soundfile import write as write_wav
+from video_clips import CLASSES_HEARD, HIGH, LOW, RATE, SIZE, tone, toy_listener, write_video
+
+from avsbench.apis import AVSInferencer
+from avsbench.structures import AVSDataSample
+from avsbench.utils.errors import CheckpointError, ConfigError, DataError
+
+SILENT = 0.0
+SEQUENCE = [LOW, HIGH, LOW, SILENT, HIGH, HIGH, LOW]
+
+
+@pytest.fixture(scope='module')
+def inferencer(tmp_path_factory):
+    files = toy_listener(tmp_path_factory.mktemp('listener'))
+    return AVSInferencer(*files, device='cpu', show_progress=False)
+
+
+@pytest.fixture(scope='module')
+def semantic(tmp_path_factory):
+    files = toy_listener(tmp_path_factory.mktemp('listener'), 'avss')
+    return AVSInferencer(*files, device='cpu', show_progress=False)
+
+
+@pytest.fixture
+def video(tmp_path):
+    return write_video(tmp_path / 'in.mp4', 7 * 10, tone(SEQUENCE), rate=10)
+
+
+def sides(masks):
+    """'L', 'R' or '-' for each mask: the half that is marked, all of it and nothing else."""
+    found = ''
+    for mask in masks:
+        left, right = mask[:, : mask.shape[1] // 2], mask[:, mask.shape[1] // 2 :]
+        assert left.min() == left.max() and right.min() == right.max()
+        found += {(1, 0): 'L', (0, 1): 'R', (0, 0): '-'}[int(left.any()), int(right.any())]
+    return found
+
+
+def test_masks_follow_the_sound_second_by_second(inferencer, video):
+    (result,) = inferencer(str(video))['predictions']
+    assert result['masks'].shape == (7, *SIZE) and result['masks'].dtype == np.uint8
+    assert sides(result['masks']) == 'LRL-RRL'
+    assert result['seconds'] == [0, 1, 2, 3, 4, 5, 6]
+    rows = result['rows']
+    assert [row['class'] for row in rows] == ['sounding'] * 3 + ['none'] + ['sounding'] * 3
+    assert rows[0]['area'] == 0.5 and rows[3]['area'] == 0
+    assert rows[0]['mean_probability'] == pytest.approx(1 / (1 + np.exp(-4)), abs=0.01)
+    assert rows[3]['mean_probability'] is None
+
+
+def test_clips_have_the_length_of_the_training(inferencer, semantic, video):
+    inferencer.model.lengths.clear()
+    inferencer(str(video))
+    assert inferencer.model.lengths == [(5,), (5,)]  # the second one is filled up
+    semantic.model.lengths.clear()
+    semantic(str(video))
+    assert semantic.model.lengths == [(10,)]  # by the data preprocessor
+
+
+def test_denser_masks_have_the_sound_of_their_second(inferencer, video):
+    (result,) = inferencer([video], fps=3, batch_size=2)['predictions']
+    assert sides(result['masks']) == ''.join(3 * side for side in 'LRL-RRL')
+    assert result['seconds'][:4] == pytest.approx([0, 1 / 3, 2 / 3, 1])
+    one_by_one = inferencer([video], fps=3)['predictions'][0]
+    assert (one_by_one['masks'] == result['masks']).all()
+
+
+@pytest.mark.parametrize(('frames', 'expected'), [(26, 'LRL'), (1, 'L'), (60, 'LRL-RR')])
+def test_lengths_that_are_no_whole_clips(inferencer, tmp_path, frames, expected):
+    samples = tone(SEQUENCE)[: int(frames / 10 * RATE)]
+    path = write_video(tmp_path / 'in.mp4', frames, samples, rate=10)
+    assert (
+        sides(inferencer(path)['predictions'][0]['masks'])[: frames // 10]
+        == expected[: frames // 10]
+    )
+    assert len(inferencer(path)['predictions'][0]['masks']) == len(expected)
+
+
+def test_sound_shorter_than_the_picture_goes_on_as_silence(inferencer, tmp_path):
+    path = write_video(tmp_path / 'in.mp4', 60, tone([LOW, HIGH]), rate=10)
+    assert sides(inferencer(path)['predictions'][0]['masks']) == 'LR----'
+
+
+def test_frame_of_a_second_is_the_one_at_15_16(inferencer, tmp_path):
+    """At 30 frames a second the published preprocessing takes frames 28, 58, 88 ..."""
+    frames = [np.full((*SIZE, 3), 2 * number, np.uint8) for number in range(90)]
+    path = write_video(tmp_path / 'in.mp4', frames, tone([LOW] * 3), rate=30)
+    seen = [p.frame.mean() / 2 for p in inferencer.stream(path)]
+    assert seen == pytest.approx([28, 58, 88], abs=0.7)
+
+
+def test_classes_areas_and_logits_of_a_semantic_network(semantic, video):
+    out = semantic(video, with_logits=True, draw=True)
+    (result,) = out['predictions']
+    assert set(np.unique(result['masks'])) == {0, *CLASSES_HEARD}
+    names = [row['class'] for row in result['rows']]
+    assert names == ['bird', 'cello', 'bird', 'none', 'cello', 'cello', 'bird']
+    assert len(result['classes']) == 71 and result['logits'].shape == (7, 71, 32, 32)
+    (pictures,) = out['visualization']
+    assert len(pictures) == 1 and pictures[0].dtype == np.uint8
+
+
+def test_data_samples(inferencer, video):
+    (sample,) = inferencer(video, return_datasamples=True, with_logits=True)['predictions']
+    assert isinstance(sample, AVSDataSample)
+    assert sample.pred_masks.shape == (7, *SIZE) and sample.seg_logits.shape == (7, 1, 32, 32)
+    assert sample.seconds == [0, 1, 2, 3, 4, 5, 6] and len(sample.rows) == 7
+
+
+def test_threshold(inferencer, semantic, video):
+    assert sides(inferencer(video, threshold=0.99)['predictions'][0]['masks']) == '-' * 7
+    assert inferencer(video, threshold=0.001)['predictions'][0]['masks'].all()
+    assert not semantic(video, threshold=0.9999)['predictions'][0]['masks'].any()
+    with pytest.raises(ConfigError, match='threshold=1.5: expected a probability'):
+        inferencer(video, threshold=1.5)
+
+
+def test_frame_folder_and_arrays_give_what_the_video_gives(inferencer, tmp_path):
+    folder = tmp_path / 'frames'
+    folder.mkdir()
+    frames = np.random.default_rng(0).integers(0, 255, (12, *SIZE, 3), dtype=np.uint8)
+    for number, frame in enumerate(frames):
+        Image.fromarray(frame).save(folder / f'clip_{number + 1}.png')
+    samples = np.repeat(tone((SEQUENCE * 2)[:12])[:, None], 2, axis=1)
+    write_wav(tmp_path / 'a.wav', samples, RATE)
+    from_files = dict(frames=folder, audio=tmp_path / 'a.wav')
+    from_arrays = dict(frames=frames, audio=samples, sample_rate=RATE, frame_rate=1)
+    results = inferencer([from_files, from_arrays])['predictions']
+    for result in results:
+        assert sides(result['masks']) == 'LRL-RRLLRL-R'
+    seen = [p.frame for p in inferencer.stream(from_files)]
+    for number in (1, 9, 10):  # in the order of their numbers
+        small = np.asarray(Image.fromarray(frames[number]).resize((32, 32), Image.BILINEAR))
+        assert (seen[number] == small).all()
+
+
+@pytest.mark.parametrize(
+    ('given', 'message'),
+    [
+        ('none.mp4', 'none.mp4: no such video file'),
+        (dict(frames=np.zeros((2, 4, 4, 3), np.uint8)), "an input without 'audio'"),
+        (dict(frame=1, audio=2), "unknown key 'frame' of an input; did you mean 'frames'"),
+        (dict(frames='nowhere', audio='a.wav'), 'nowhere: no such folder of frames'),
+        (
+            dict(frames=np.zeros((2, 4, 4), np.uint8), audio=np.zeros(9), sample_rate=9),
+            r'uint8 of shape \(2, 4, 4\), expected uint8 \(n, H, W, 3\)',
+        ),
+        (
+            dict(frames=np.zeros((2, 4, 4, 3), np.uint8), audio=np.zeros(9)),
+            'sample_rate=None, expected whole Hz',
+        ),
+        (3, 'cannot read a video from int'),
+    ],
+)
+def test_inputs_that_can_not_be_used(inferencer, given, message):
+    with pytest.raises(DataError, match=message):
+        inferencer(given)
+
+
+def test_other_arguments_that_are_wrong(inferencer, video, tmp_path):
+    with pytest.raises(ConfigError, match='fps=0: expected a whole number'):
+        inferencer(video, fps=0)
+    with pytest.raises(ConfigError, match='batch_size=0'):
+        next(inferencer.stream(video, batch_size=0))
+    config, checkpoint = toy_listener(tmp_path)
+    with pytest.raises(CheckpointError, match='no such checkpoint file'):
+        AVSInferencer(config, tmp_path / 'none.pth', device='cpu')
+    torch.save({'state_dict': {'other': torch.zeros(1)}}, checkpoint)
+    with pytest.raises(CheckpointError, match='does not fit the model'):
+        AVSInferencer(config, checkpoint, device='cpu')
+
+
+def test_stream_holds_one_stretch_at_a_time(inferencer):
+    """Frames of a folder are read when they are needed, not before."""
+    from avsbench.apis.sources import ArraySource
+
+    read = []
+    frames = [lambda n=n: (read.append(n), np.zeros((*SIZE, 3), np.uint8))[1] for n in range(40)]
+    source = ArraySource(frames, tone([LOW] * 40), RATE, 1)
+    stream = inferencer.stream(source)
+    next(stream)
+    assert len(read) <= 6
+    assert len(list(stream)) == 39

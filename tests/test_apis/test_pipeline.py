@@ -1,0 +1,120 @@
+"""The inferencer's clips against those of the data sets, for every config."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DefaultScope
+from video_clips import LOW, RATE, tone
+
+from avsbench.apis import AVSInferencer
+from avsbench.apis.pipeline import ClipPipeline
+from avsbench.apis.sources import open_source
+from avsbench.registry import DATASETS, MODELS
+from avsbench.synthetic import generate
+from avsbench.utils.config import load_config
+from avsbench.utils.errors import ConfigError
+from avsbench.utils.paths import CONFIG_ROOT
+
+LEAVES = sorted(path for path in CONFIG_ROOT.glob('*/*.py') if path.parent.name != '_base_')
+DEMOS = [path for path in LEAVES if path.stem.endswith('demo')]
+FRAMES = np.random.default_rng(0).integers(0, 255, (2, 40, 60, 3), dtype=np.uint8)
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(CONFIG_ROOT))
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    with DefaultScope.overwrite_default_scope('avsbench'):
+        yield
+
+
+@pytest.mark.parametrize('path', LEAVES, ids=name)
+def test_clips_of_every_config(path):
+    """T is that of the subset, the size that of the test."""
+    cfg = load_config(path)
+    pipeline = ClipPipeline(cfg)
+    assert pipeline.seconds == (10 if cfg.subset == 'avss' else 5)
+    assert pipeline.fill == (cfg.subset != 'avss')
+    prepared = [pipeline.prepare(frame) for frame in FRAMES]
+    packed = pipeline.pack(prepared, np.zeros((2, 1, 96, 64), np.float32), 'clip')
+    (size,) = [step.size for step in cfg.test_pipeline if step.type == 'ClipResize']
+    channels = 6 if pipeline.maskiges else 3
+    assert packed['inputs']['frames'].shape == (2, channels, *size)
+    assert pipeline.maskiges == any(step.type == 'LoadMaskiges' for step in cfg.test_pipeline)
+
+
+@pytest.mark.parametrize('path', DEMOS, ids=name)
+def test_networks_of_every_system(path, tmp_path):
+    """Random weights of each small network, on a stretch that is no whole clip."""
+    cfg = load_config(path)
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    torch.save({'state_dict': model.state_dict()}, tmp_path / 'random.pth')
+    inferencer = AVSInferencer(cfg, tmp_path / 'random.pth', device='cpu', show_progress=False)
+    given = dict(frames=FRAMES, audio=tone([LOW] * 2), sample_rate=RATE)
+    (result,) = inferencer(given, with_logits=True)['predictions']
+    assert result['masks'].shape == (2, 40, 60)
+    assert result['logits'].shape[:2] == (2, cfg.num_classes)
+    assert np.isfinite(result['logits']).all()
+
+
+@pytest.mark.parametrize(('subset', 'clip'), [('s4', 's4_data'), ('avss', '/v1'), ('avss', '/v2')])
+def test_a_clip_of_the_data_set_gives_what_the_test_gives(subset, clip, tmp_path):
+    """Same frames, same sound: the logits of the test, of whole clips and of padded ones."""
+    root = generate(subset, tmp_path)
+    cfg = load_config(CONFIG_ROOT / subset / 'demo.py')
+    cfg.test_dataloader.dataset.data_root = str(root)
+    for step in cfg.test_pipeline:
+        if step.get('cache_dir'):
+            step.cache_dir = None
+    cfg.test_dataloader.dataset.pipeline = cfg.test_pipeline
+    if subset == 'avss':
+        cfg.model.data_preprocessor = dict(type='AVSDataPreprocessor', num_frames=10)
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    infos = list(dataset.infos())
+    index = next(i for i, info in enumerate(infos) if clip in info['audio_path'])
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model).eval()
+    torch.save({'state_dict': model.state_dict()}, tmp_path / 'random.pth')
+    with torch.no_grad():
+        (expected,) = model.test_step(pseudo_collate([dataset[index]]))
+    paths = infos[index]['frame_paths']
+    folder = str(Path(paths[0]).parent)
+    inferencer = AVSInferencer(cfg, tmp_path / 'random.pth', device='cpu', show_progress=False)
+    given = dict(frames=folder, audio=infos[index]['audio_path'])
+    (result,) = inferencer(given, with_logits=True)['predictions']
+    assert len(result['masks']) == len(paths) == (10 if clip == '/v2' else 5)
+    wanted = expected.seg_logits[: len(paths)].numpy()
+    assert result['logits'] == pytest.approx(wanted, abs=1e-5)
+
+
+def test_maskiges_are_those_of_the_frame_as_it_is_cut():
+    from avsbench.maskiges import PALETTE, rank_map, superpixels
+
+    pipeline = ClipPipeline(load_config(CONFIG_ROOT / 's4' / 'combo_demo.py'))
+    prepared = pipeline.prepare(FRAMES[0])
+    assert (prepared.maskige == PALETTE[rank_map(superpixels(prepared.frame))[0]]).all()
+
+
+def test_without_scikit_image_the_error_names_the_plain_config(monkeypatch):
+    monkeypatch.setitem(__import__('sys').modules, 'skimage.segmentation', None)
+    with pytest.raises(ConfigError, match=r'scikit-image.*config/s4/combo_pvt2_plain.py'):
+        ClipPipeline(load_config(CONFIG_ROOT / 's4' / 'combo_demo.py'))
+    assert (CONFIG_ROOT / 's4' / 'combo_pvt2_plain.py').is_file()
+
+
+def test_a_data_set_that_does_not_tell_its_length_is_an_error():
+    cfg = load_config(CONFIG_ROOT / 's4' / 'demo.py')
+    cfg.test_dataloader.dataset.type = 'Nothing'
+    with pytest.raises(ConfigError, match="type='Nothing': a data set of this toolbox is expected"):
+        ClipPipeline(cfg)
+
+
+def test_a_folder_alone_says_what_is_missing(tmp_path):
+    with pytest.raises(Exception, match=r'give dict\(frames='):
+        open_source(tmp_path)

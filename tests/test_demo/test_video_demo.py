@@ -1,0 +1,187 @@
+"""demo/video_demo.py: what it writes, and what it says and leaves behind on mistakes."""
+
+import csv
+import os
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from video_clips import HIGH, LOW, RATE, SIZE, tone, toy_listener, write_video
+
+from avsbench.video import SoundTrack, VideoFile
+from avsbench.visualization.local_visualizer import PREDICTION_COLOUR
+
+ROOT = Path(__file__).resolve().parents[2]
+ALL = ['in.mp4', 'listener_s4.pth', 'listener_s4.py']
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """Run the command on words in `tmp_path`: exit code, stdout, stderr."""
+    toy_listener(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words, kind='s4'):
+        model = ('--config', f'listener_{kind}.py', '--checkpoint', f'listener_{kind}.pth')
+        command = ['video_demo.py', *model, '--device', 'cpu', *map(str, words)]
+        monkeypatch.setattr(sys, 'argv', command)
+        monkeypatch.setattr(sys, 'path', list(sys.path))
+        with pytest.raises(SystemExit) as caught:
+            runpy.run_path(str(ROOT / 'demo' / 'video_demo.py'), run_name='__main__')
+        out, err = capsys.readouterr()
+        return caught.value.code, out, err
+
+    return run
+
+
+@pytest.fixture
+def video(tmp_path):
+    """2.6 s of 25 frames a second: a low tone, a high one, silence."""
+    samples = tone([LOW, HIGH, 0])[: int(2.6 * RATE)]
+    grey = [np.full((*SIZE, 3), 90, np.uint8)] * 65
+    return write_video(tmp_path / 'in.mp4', grey, samples)
+
+
+def coloured(frame):
+    """'L', 'R' or '-': the half of a grey picture that has the colour of masks."""
+    inner = frame[8:-8].astype(int)
+    halves = (inner[:, 8 : SIZE[1] // 2 - 4], inner[:, SIZE[1] // 2 + 4 : -8])
+    left, right = ((half[..., 0] - half[..., 2]).mean() > 30 for half in halves)
+    return {(True, False): 'L', (False, True): 'R', (False, False): '-'}[bool(left), bool(right)]
+
+
+def test_overlay_masks_table_and_sheet(call, video, tmp_path):
+    code, out, err = call(video.name, '--out', 'out.mp4', '--masks', 'masks')
+    assert code == 0, err
+    assert '65 frames, 3 masks of 3 s' in out and 'sound copied' in out
+    overlay = VideoFile('out.mp4')
+    pictures = [picture.rgb() for picture in overlay.pictures()]
+    assert len(pictures) == 65 and overlay.duration == pytest.approx(2.6, abs=0.01)
+    assert ''.join(coloured(picture) for picture in pictures) == 25 * 'L' + 25 * 'R' + 15 * '-'
+    assert PREDICTION_COLOUR[0] > PREDICTION_COLOUR[2]  # what `coloured` looks for
+    before, after = (SoundTrack(p, 0).between(0, 3) for p in ('in.mp4', 'out.mp4'))
+    assert np.abs(before - after).max() < 1e-3
+
+    masks = [np.asarray(Image.open(tmp_path / 'masks' / f'{n:06d}.png')) for n in range(3)]
+    assert sorted(os.listdir('masks')) == ['000000.png', '000001.png', '000002.png']
+    assert masks[0].shape == SIZE and set(np.unique(masks[0])) == {0, 255}
+    assert [int(mask.mean() / 255 * 100) for mask in masks] == [50, 50, 0]
+    rows = list(csv.reader(open('out.csv')))
+    assert rows[0] == ['second', 'class', 'area', 'mean_probability']
+    assert [row[:3] for row in rows[1:]] == [
+        ['0', 'sounding', '0.500000'],
+        ['1', 'sounding', '0.500000'],
+        ['2', 'none', '0.000000'],
+    ]
+    assert [row[3] for row in rows[1:]] == [rows[1][3], rows[1][3], ''] and float(rows[1][3]) > 0.9
+    assert Image.open('out.png').width >= 480
+    assert sorted(os.listdir()) == [*ALL[:1], *ALL[1:], 'masks', 'out.csv', 'out.mp4', 'out.png']
+
+
+def test_several_classes_and_denser_masks(call, video, tmp_path):
+    toy_listener(tmp_path, 'avss')
+    words = (video.name, '--out', 'out.mkv', '--masks', 'masks', '--fps', '5')
+    code, _, err = call(*words, kind='avss')
+    assert code == 0, err
+    rows = list(csv.DictReader(open('out.csv')))
+    assert [row['class'] for row in rows] == ['bird'] * 5 + ['cello'] * 5 + ['none'] * 3
+    assert [row['second'] for row in rows][:3] == ['0', '0.2', '0.4']
+    mask = Image.open('masks/000000.png')
+    assert mask.mode == 'P' and set(np.unique(np.asarray(mask))) == {0, 7}
+    assert mask.convert('RGB').getpixel((0, 0)) == (128, 128, 128)  # of class 7
+
+
+@pytest.mark.parametrize(
+    ('name', 'words'),
+    [
+        ('it\'s a "clip" $(x);.mp4', ['it\'s a "clip" $(x);.mp4']),
+        ('-dash.mp4', ['./-dash.mp4']),
+        ('-dash.mp4', ['--', '-dash.mp4']),
+    ],
+)
+def test_names(call, video, name, words):
+    video.rename(name)
+    code, _, err = call(f'--out=out of {name}', *words)
+    assert code == 0, err
+    assert len(list(VideoFile(f'out of {name}').pictures())) == 65
+
+
+def test_nothing_is_written_over(call, video):
+    for word, message in (
+        ('out.mp4', 'out.mp4: there already'),
+        ('out.csv', 'out.csv: there already'),
+        ('out.png', 'out.png: there already'),
+        ('masks/000007.png', 'masks: holds 1 masks'),
+    ):
+        path = Path(word)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text('precious')
+        code, _, err = call(video.name, '--out', 'out.mp4', '--masks', 'masks')
+        assert code == 2 and f'error: {message}' in err and '--overwrite' in err
+        assert path.read_text() == 'precious'
+        path.unlink()
+    Path('masks/000007.png').write_text('of an older, longer video')
+    Path('masks/notes.txt').write_text('precious')
+    Path('out.mp4').write_text('old')
+    code, _, err = call(video.name, '--out', 'out.mp4', '--masks', 'masks', '--overwrite')
+    assert code == 0, err
+    assert sorted(os.listdir('masks')) == ['000000.png', '000001.png', '000002.png', 'notes.txt']
+    assert VideoFile('out.mp4').size == SIZE
+    code, _, err = call(video.name, '--out', 'in.mp4', '--overwrite')
+    assert code == 2 and 'in.mp4: is the video that is read' in err
+    assert len(list(VideoFile('in.mp4').pictures())) == 65
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (['in.mp4', '--out', 'nowhere/out.mp4'], 'nowhere: no such folder'),
+        (['in.mp4', '--out', '/proc/out.mp4'], '/proc: cannot be written to'),
+        (
+            ['in.mp4', '--out', 'out.mp4', '--masks', 'in.mp4'],
+            'in.mp4: is a file, expected a folder',
+        ),
+        (['in.mp4', '--out', 'out.mp4', '--masks', '/proc/m'], '/proc: cannot be written to'),
+        (['in.mp4', '--out', 'out.gif'], 'its name must end in .mp4'),
+        (['none.mp4', '--out', 'out.mp4'], 'none.mp4: no such video file'),
+        (['in.mp4', '--out', 'out.mp4', '--fps', '0'], 'fps=0: expected'),
+        (['in.mp4', '--out', 'out.mp4', '--threshold', '2'], 'threshold=2.0: expected'),
+        (['in.mp4', '--out', 'out.mp4', '--batch-size', '0'], 'batch_size=0: expected'),
+        (['in.mp4', '--out', 'out.mp4', '--config', 'c.py'], 'c.py: no such config file'),
+        (['in.mp4', '--out', 'out.mp4', '--checkpoint', 'k.pth'], 'k.pth: no such checkpoint'),
+    ],
+)
+def test_mistakes_are_told_and_leave_nothing(call, video, words, message):
+    code, _, err = call(*words)
+    errors = [line for line in err.splitlines() if line.startswith(('error:', 'Traceback'))]
+    assert code == 2 and len(errors) == 1 and message in errors[0], err
+    assert sorted(os.listdir()) == ALL
+
+
+def test_damaged_file_gives_what_is_there_and_a_warning(call, tmp_path):
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 255, (75, *SIZE, 3), np.uint8)
+    options = {'movflags': 'faststart'}
+    path = write_video(tmp_path / 'in.mp4', list(frames), tone([LOW] * 3), options=options)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    code, out, err = call('in.mp4', '--out', 'out.mp4')
+    assert code == 0 and 'warning: in.mp4: the file is damaged' in err
+    written = int(out.split(' frames')[0].split()[-1])
+    assert 10 < written == len(list(VideoFile('out.mp4').pictures())) < 70
+
+
+@pytest.mark.parametrize(
+    'place',
+    ['avsbench.apis.render.save_mask', 'avsbench.video.writing.VideoWriter._write_sound'],
+)
+def test_a_full_disk_in_the_middle_leaves_nothing(call, video, monkeypatch, place):
+    def full(*_):
+        raise OSError(28, 'No space left on device', 'a file')
+
+    monkeypatch.setattr(place, full)
+    code, _, err = call(video.name, '--out', 'out.mp4', '--masks', 'masks')
+    assert code == 2 and 'cannot be written (No space left on device)' in err
+    assert sorted(os.listdir()) == ALL

@@ -1,0 +1,207 @@
+"""Every kind of file that people have: a defined result, or one error that says what is wrong."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from video_clips import (
+    HIGH,
+    LOW,
+    RATE,
+    SIZE,
+    frame_number,
+    numbered_frames,
+    rotate_by_metadata,
+    tone,
+    write_video,
+)
+
+from avsbench.video import SoundTrack, VideoFile
+from avsbench.video.containers import VideoError
+
+
+def clip(path, frames=25, seconds=1, **options):
+    return write_video(path, frames, tone([LOW] * seconds), **options)
+
+
+def numbers(path):
+    return [frame_number(picture.rgb()) for picture in VideoFile(path).pictures()]
+
+
+def test_frames_in_order_with_their_times(tmp_path):
+    video = VideoFile(clip(tmp_path / 'in.mp4', 50, 2))
+    pictures = list(video.pictures())
+    assert [frame_number(picture.rgb()) for picture in pictures] == [n % 32 for n in range(50)]
+    assert [picture.time for picture in pictures] == [Fraction(n, 25) for n in range(50)]
+    assert (video.size, video.rate, video.duration) == (SIZE, 25, 2)
+    assert video.complaint() is None
+
+
+@pytest.mark.parametrize(
+    'name', ['it\'s a "clip".mp4', '-dash.mp4', 'http:a;b $(x).mp4', 'ä\n.mp4']
+)
+def test_any_name(tmp_path, name, monkeypatch):
+    clip(tmp_path / 'plain.mp4', 3).rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert numbers(name) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ('suffix', 'options'),
+    [
+        ('mkv', dict(codec='ffv1', sound_codec='flac', pix_fmt='bgr0')),
+        ('avi', dict(codec='ffv1', sound_codec='pcm_s16le', pix_fmt='bgr0')),
+        ('mov', dict(sound_codec='alac')),
+        ('ts', {}),
+        ('mp4', dict(pix_fmt='yuv420p10le')),
+        ('mp4', dict(pix_fmt='yuv444p')),
+    ],
+)
+def test_containers_and_pixel_formats(tmp_path, suffix, options):
+    path = clip(tmp_path / f'in.{suffix}', 30, 1, **options)
+    assert numbers(path) == list(range(30))
+    sound = SoundTrack(path, VideoFile(path).origin).between(0, 1)
+    assert np.corrcoef(sound, tone([LOW]))[0, 1] > 0.99
+
+
+def test_variable_frame_rate(tmp_path):
+    times = [0, 0.04, 0.5, 0.52, 2.0, 2.9]
+    path = clip(tmp_path / 'in.mp4', 6, 3, times=times)
+    found = [float(picture.time) for picture in VideoFile(path).pictures()]
+    assert found == pytest.approx(times, abs=1e-4)
+
+
+def test_rotation_by_metadata(tmp_path):
+    path = clip(tmp_path / 'in.mp4', 3)
+    rotate_by_metadata(path)
+    video = VideoFile(path)
+    assert video.size == SIZE[::-1]
+    frame = next(video.pictures()).rgb()
+    assert frame.shape == (*SIZE[::-1], 3)
+    corners = {
+        'upper left': frame[2, 2],
+        'upper right': frame[2, -3],
+        'lower left': frame[-3, 2],
+        'lower right': frame[-3, -3],
+    }
+    assert [name for name, colour in corners.items() if colour[0] > 150] == ['upper right']
+
+
+def test_ten_bits_have_the_colours_of_eight(tmp_path):
+    eight, ten = (
+        next(VideoFile(clip(tmp_path / f'{form}.mp4', 1, pix_fmt=form)).pictures()).rgb()
+        for form in ('yuv420p', 'yuv420p10le')
+    )
+    assert ten.dtype == np.uint8 and ten.shape == eight.shape
+    for place in ((4, 4), (40, 40)):
+        assert np.abs(ten[place].astype(int) - eight[place]).max() <= 4
+
+
+def test_no_sound_no_picture_no_frames(tmp_path):
+    silent = write_video(tmp_path / 'silent.mp4', 3, None)
+    with pytest.raises(VideoError, match=r'silent.mp4: has no sound track, and the masks follow'):
+        VideoFile(silent)
+    with av.open(str(tmp_path / 'sound.mp4'), 'w') as output:
+        stream = output.add_stream('aac', rate=RATE, layout='mono')
+        block = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.int16), 's16', 'mono')
+        block.sample_rate, block.pts = RATE, 0
+        output.mux([*stream.encode(block), *stream.encode(None)])
+    with pytest.raises(VideoError, match='sound.mp4: has no pictures'):
+        VideoFile(tmp_path / 'sound.mp4')
+    empty = write_video(tmp_path / 'empty.mkv', 0, tone([LOW]))
+    with pytest.raises(VideoError, match=r'empty.mkv: (no picture can be decoded|has no pictures)'):
+        VideoFile(empty)
+
+
+def test_one_frame(tmp_path):
+    assert numbers(clip(tmp_path / 'in.mp4', 1)) == [0]
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (None, 'no such video file'),
+        (b'', 'the file is empty'),
+        (b'<html>quota</html>' * 50, 'not readable as a video'),
+        (b'#EXTM3U\n#EXTINF:1,\n/etc/hostname\n', 'not readable as a video'),
+    ],
+)
+def test_no_video_at_all(tmp_path, content, message):
+    path = tmp_path / 'in.mp4'
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(VideoError, match=f'in.mp4: {message}'):
+        VideoFile(path)
+    with pytest.raises(VideoError, match='is a folder'):
+        VideoFile(tmp_path)
+
+
+def noisy_clip(path, **options):
+    """Pictures and sound that take some bytes each, so that a cut hits both."""
+    rng = np.random.default_rng(0)
+    frames = [
+        frame // 2 + rng.integers(0, 90, frame.shape, np.uint8) for frame in numbered_frames(75)
+    ]
+    return write_video(path, frames, tone([LOW] * 3) + rng.normal(0, 0.1, 3 * RATE), **options)
+
+
+def test_cut_off_in_the_middle(tmp_path):
+    """With the index in front, what is there can be read, and the rest is told."""
+    path = noisy_clip(tmp_path / 'in.mp4', options={'movflags': 'faststart'})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    video = VideoFile(path)
+    count = len([picture.rgb() for picture in video.pictures()])
+    assert 10 < count < 65
+    complaint = video.complaint()
+    assert f'{count} of 75 frames could be read' in complaint and 'damaged' in complaint
+    track = SoundTrack(path, video.origin)
+    assert np.isfinite(track.between(0, 3)).all() and track.end < 2.9
+
+
+def test_cut_off_before_the_index(tmp_path):
+    path = noisy_clip(tmp_path / 'in.mp4')
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(VideoError, match='cut off before its index'):
+        VideoFile(path)
+
+
+def test_garbage_inside(tmp_path):
+    path = noisy_clip(tmp_path / 'in.mp4', options={'movflags': 'faststart'})
+    content = bytearray(path.read_bytes())
+    middle = int(0.7 * len(content))
+    content[middle : middle + 3000] = bytes(3000)
+    path.write_bytes(content)
+    video = VideoFile(path)
+    assert len(list(video.pictures())) > 30
+    assert 'damaged' in (video.complaint() or '')
+
+
+def test_sound_of_stretches_equals_the_whole(tmp_path):
+    samples = np.stack([tone([LOW, HIGH, LOW]), tone([HIGH, 0, LOW])], axis=1)
+    path = write_video(tmp_path / 'in.mkv', 75, samples, sound_codec='pcm_s16le')
+    origin = VideoFile(path).origin
+    whole = SoundTrack(path, origin).between(0, 4)
+    assert len(whole) == 4 * RATE and not whole[3 * RATE :].any()
+    assert whole[: 3 * RATE] == pytest.approx(samples.mean(1), abs=1e-4)
+    track = SoundTrack(path, origin)
+    parts = [track.between(start, start + 1) for start in range(4)]
+    assert (np.concatenate(parts) == whole).all()
+
+
+def test_sound_that_begins_late_is_silent_before(tmp_path):
+    """The track starts half a second after the first picture."""
+    path = tmp_path / 'in.mkv'
+    source = clip(tmp_path / 'in.mp4', 50, 1, container='mp4', sound_codec='aac')
+    with av.open(str(source)) as given, av.open(str(path), 'w') as output:
+        streams = {s.index: output.add_stream_from_template(s) for s in given.streams}
+        for packet in given.demux():
+            if packet.dts is not None:
+                if packet.stream.type == 'audio':
+                    packet.pts += RATE // 2
+                    packet.dts += RATE // 2
+                packet.stream = streams[packet.stream.index]
+                output.mux(packet)
+    sound = SoundTrack(path, VideoFile(path).origin).between(0, 2)
+    assert np.abs(sound[: int(0.4 * RATE)]).max() < 0.01
+    assert np.abs(sound[int(0.6 * RATE) : int(1.4 * RATE)]).max() > 0.4

@@ -1,0 +1,200 @@
+"""Small video files of every kind, and a network whose masks can be told from their sound alone."""
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from mmengine.model import BaseModel
+
+from avsbench.registry import MODELS
+
+SIZE = (48, 64)  # (H, W)
+RATE = 16000  # Hz
+LOW, HIGH = 300.0, 3000.0  # Hz: the left half of the picture sounds, the right half
+MEL_MIDDLE = 27  # band at about 1.2 kHz, between the two
+
+CONFIG = """
+custom_imports = dict(imports=['video_clips'])
+default_scope = 'avsbench'
+subset = '{subset}'
+num_classes = {classes}
+model = dict(
+    type='ToyListener',
+    data_preprocessor=dict(type='AVSDataPreprocessor', {policy}),
+    num_classes=num_classes,
+)
+test_dataloader = dict(
+    dataset=dict(
+        type='{dataset}',
+        data_root='data/none',
+        split='test',
+        pipeline=[
+            dict(type='LoadFrames'),
+            dict(type='LoadLogMel', short='{short}'),
+            dict(type='LoadMasks'),
+            dict(type='ClipResize', size=(32, 32)),
+            dict(type='PackAVSInputs'),
+        ],
+    )
+)
+"""
+KINDS = {
+    's4': dict(
+        subset='s4',
+        classes=1,
+        policy="clip_policy='pad', num_frames=5",
+        dataset='S4Dataset',
+        short='repeat',
+    ),
+    'avss': dict(
+        subset='avss',
+        classes=71,
+        policy="clip_policy='pad', num_frames=10",
+        dataset='AVSSDataset',
+        short='zero',
+    ),
+}
+CLASSES_HEARD = (7, 13)  # of the network with several classes: low, high
+
+
+@MODELS.register_module()
+class ToyListener(BaseModel):
+    """Marks the left half under low tones, the right half under high ones, nothing in silence.
+
+    Args:
+        data_preprocessor: Config.
+        num_classes: 1, or more for a class at each side.
+    """
+
+    def __init__(self, data_preprocessor: dict, num_classes: int = 1) -> None:
+        super().__init__(data_preprocessor=data_preprocessor)
+        self.bias = torch.nn.Parameter(torch.zeros(1))
+        self.num_classes = num_classes
+        self.lengths: list[tuple[int, ...]] = []
+
+    def forward(self, inputs: dict, data_samples: list, mode: str = 'tensor') -> list:
+        assert mode == 'predict' and not self.training
+        self.lengths.append(inputs['clip_lengths'])
+        # Patch k is of 0.96 k s and so begins in the second before: the middle of it counts.
+        energy = inputs['audio'][:, 0].exp().median(1).values  # (N, 64)
+        low, high = energy[:, :MEL_MIDDLE].mean(1), energy[:, MEL_MIDDLE:].mean(1)
+        loud = torch.maximum(low, high) > 0.02
+        count, _, height, width = inputs['frames'].shape
+        left = torch.arange(width) < width // 2
+        wanted = torch.where((low > high)[:, None], left, ~left) & loud[:, None]  # (N, w)
+        where = wanted[:, None].expand(count, height, width)
+        logits = torch.full((count, self.num_classes, height, width), -4.0)
+        if self.num_classes == 1:
+            logits[:, 0] = torch.where(where, 4.0, -4.0)
+        else:
+            logits[:, 0] = torch.where(where, -4.0, 4.0)
+            for name, chosen in zip(CLASSES_HEARD, (low > high, low <= high), strict=True):
+                logits[:, name] = torch.where(where & chosen[:, None, None], 6.0, -4.0)
+        start = 0
+        for sample, length in zip(data_samples, inputs['clip_lengths'], strict=True):
+            sample.seg_logits = logits[start : start + length] + self.bias
+            several = self.num_classes > 1
+            part = sample.seg_logits
+            sample.pred_masks = (part.argmax(1) if several else part[:, 0] > 0).byte()
+            start += length
+        return data_samples
+
+
+def toy_listener(folder: Path, kind: str = 's4') -> tuple[Path, Path]:
+    """Config and checkpoint of a `ToyListener`."""
+    config, checkpoint = folder / f'listener_{kind}.py', folder / f'listener_{kind}.pth'
+    config.write_text(CONFIG.format(**KINDS[kind]))
+    torch.save({'state_dict': {'bias': torch.zeros(1)}}, checkpoint)
+    return config, checkpoint
+
+
+def tone(pitches: Sequence[float], rate: int = RATE, seconds: float = 1.0) -> np.ndarray:
+    """(n,) float: one tone after the other, `seconds` each; 0 Hz is silence."""
+    t = np.arange(round(rate * seconds)) / rate
+    return np.concatenate([0.5 * np.sin(2 * np.pi * pitch * t) for pitch in pitches])
+
+
+def numbered_frames(count: int, size: tuple[int, int] = SIZE) -> Iterable[np.ndarray]:
+    """Frames whose number can be read from their brightness: `frame_number` undoes it."""
+    for number in range(count):
+        frame = np.full((*size, 3), 20 + 7 * (number % 32), np.uint8)
+        frame[: size[0] // 4, : size[1] // 4] = (220, 40, 40)  # tells which corner is up
+        yield frame
+
+
+def frame_number(frame: np.ndarray) -> int:
+    """Number of a frame, modulo 32."""
+    height, width = frame.shape[:2]
+    return round((float(np.median(frame[height // 2 :, width // 2 :])) - 20) / 7)
+
+
+def write_video(
+    path: Path,
+    frames: Iterable[np.ndarray] | int,
+    samples: np.ndarray | None,
+    *,
+    rate: int | Fraction = 25,
+    sample_rate: int = RATE,
+    codec: str = 'libx264',
+    pix_fmt: str = 'yuv420p',
+    sound_codec: str = 'aac',
+    times: Sequence[float] | None = None,
+    container: str | None = None,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Write a video file.
+
+    Args:
+        path: the file.
+        frames: (H, W, 3) uint8, or how many numbered ones.
+        samples: (n,) or (n, 2) float in [-1, 1]; None for no sound track.
+        rate: frames a second.
+        sample_rate: in Hz.
+        codec: of the pictures.
+        pix_fmt: of the pictures.
+        sound_codec: of the sound.
+        times: seconds of each frame, for a variable rate.
+        container: its name; None to go by the suffix.
+        options: of the container.
+    """
+    if isinstance(frames, int):
+        frames = numbered_frames(frames)
+    with av.open(str(path), 'w', format=container, options=options or {}) as output:
+        frames = list(frames)
+        pictures = output.add_stream(codec, rate=rate)
+        shape = frames[0].shape if frames else (*SIZE, 3)
+        pictures.height, pictures.width, pictures.pix_fmt = shape[0], shape[1], pix_fmt
+        if times is not None:
+            pictures.codec_context.time_base = Fraction(1, 90000)
+        sound = None
+        if samples is not None:
+            layout = 'stereo' if samples.ndim == 2 else 'mono'
+            sound = output.add_stream(sound_codec, rate=sample_rate, layout=layout)
+        for number, pixels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(pixels, format='rgb24')
+            if times is not None:
+                frame.time_base = Fraction(1, 90000)
+                frame.pts = round(times[number] * 90000)
+            output.mux(pictures.encode(frame))
+        output.mux(pictures.encode(None))
+        if sound is not None:
+            pcm = (np.clip(samples, -1, 1) * 32767).astype(np.int16)
+            block = av.AudioFrame.from_ndarray(pcm.reshape(1, -1), format='s16', layout=layout)
+            block.sample_rate, block.pts = sample_rate, 0
+            output.mux(sound.encode(block))
+            output.mux(sound.encode(None))
+    return path
+
+
+def rotate_by_metadata(path: Path) -> None:
+    """Mark the pictures of an mp4 as to be turned a quarter clockwise by the player."""
+    content = bytearray(path.read_bytes())
+    header = content.find(b'tkhd')  # of the first track, the pictures
+    matrix = header + 4 + 40
+    width = int.from_bytes(content[matrix + 36 + 4 : matrix + 36 + 8], 'big')
+    turned = (0, 1 << 16, 0, -(1 << 16) & 0xFFFFFFFF, 0, 0, width, 0, 1 << 30)
+    content[matrix : matrix + 36] = b''.join(value.to_bytes(4, 'big') for value in turned)
+    path.write_bytes(content)

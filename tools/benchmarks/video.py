@@ -1,0 +1,112 @@
+"""Own videos from end to end: seconds of video a second, and what they are spent on.
+
+A video is made (a moving picture, gliding tones at 44.1 kHz) and given to what
+`demo/video_demo.py` runs: decoding, the sound's log-mel, the network, the masks at full size with
+the encoded overlay, and the contact sheet. The network has random weights unless a checkpoint is
+given; its time does not depend on them. There is no published counterpart to take a ratio against.
+"""
+
+import argparse
+import statistics
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.registry import init_default_scope
+from threadpoolctl import threadpool_limits
+
+from avsbench.apis import AVSInferencer
+from avsbench.apis.outputs import Outputs
+from avsbench.apis.render import Report, render_video
+from avsbench.registry import MODELS
+from avsbench.utils.config import load_config
+from avsbench.utils.errors import ConfigError
+from avsbench.utils.paths import config_file
+from avsbench.video import make_video
+from benchmarks.harness import header, quartiles
+
+SOUND_RATE = 44100
+STAGES = ('decode', 'audio', 'network', 'encode', 'sheet', 'rest')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--config', nargs='+', default=['s4/demo.py'])
+    parser.add_argument('--checkpoint', help='of the one config; default: random weights')
+    parser.add_argument('--seconds', type=int, default=20, help='of the video')
+    parser.add_argument('--size', type=int, nargs=2, default=(360, 640), metavar=('H', 'W'))
+    parser.add_argument('--rate', type=int, default=25, help='frames a second of the video')
+    parser.add_argument('--fps', type=int, default=1, help='masks a second')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--rounds', type=int, default=5)
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.checkpoint and len(args.config) > 1:
+        raise ConfigError('--checkpoint belongs to one --config')
+    header(args.threads)
+    init_default_scope('avsbench')
+    with tempfile.TemporaryDirectory() as folder, threadpool_limits(args.threads):
+        video = Path(folder, 'in.mp4')
+        make_video(video, moving_picture(args), args.rate, tones(args.seconds), SOUND_RATE, crf=23)
+        for config in args.config:
+            measure(video, config, args)
+    return 0
+
+
+def measure(video: Path, config: str, args: argparse.Namespace) -> None:
+    """Segment the video some times, after one untimed time, and print what came out."""
+    cfg = load_config(config_file(config))
+    checkpoint = args.checkpoint
+    if checkpoint is None:
+        checkpoint = video.with_name('random.pth')
+        torch.manual_seed(0)
+        torch.save({'state_dict': MODELS.build(cfg.model).state_dict()}, checkpoint)
+    inferencer = AVSInferencer(cfg, checkpoint, device=args.device, show_progress=False)
+    reports = []
+    for number in range(args.rounds + 1):
+        outputs = Outputs(video.with_name('out.mp4'), video.with_name('masks'), overwrite=True)
+        report = render_video(inferencer, video, outputs, fps=args.fps)
+        if number:
+            reports.append(report)
+    print(line(config, reports, args), flush=True)
+
+
+def line(config: str, reports: list[Report], args: argparse.Namespace) -> str:
+    """The figures of one config."""
+    low, middle, high = quartiles(args.seconds / report.wall for report in reports)
+    shares = [report.clock.shares(report.wall) for report in reports]
+    spent = ', '.join(
+        f'{stage} {statistics.median(share.get(stage, 0.0) for share in shares):.1%}'
+        for stage in STAGES
+    )
+    height, width = args.size
+    return (
+        f'\n{config}, {args.seconds} s of {width} x {height} at {args.rate} frames a second, '
+        f'{args.fps} masks a second, {args.device}, {args.threads} thread(s)\n'
+        f'  {middle:.2f} s of video a second ({low:.2f} to {high:.2f}, {len(reports)} rounds), '
+        f'{reports[0].frames} frames, {reports[0].masks} masks\n  {spent}'
+    )
+
+
+def moving_picture(args: argparse.Namespace) -> Iterator[np.ndarray]:
+    """Smooth waves that move, with a little noise: no easier to encode than a camera's picture."""
+    height, width = args.size
+    rng = np.random.default_rng(0)
+    y, x = np.meshgrid(np.linspace(0, 6, height), np.linspace(0, 9, width + 256), indexing='ij')
+    waves = [np.sin(a * x + b * y) for a, b in rng.uniform(1, 6, (3, 2))]
+    picture = 128 + 80 * np.stack(waves, axis=-1) + rng.normal(0, 6, (height, width + 256, 3))
+    picture = np.clip(picture, 0, 255).astype(np.uint8)
+    for number in range(args.seconds * args.rate):
+        start = abs(256 - number % 512)
+        yield picture[:, start : start + width]
+
+
+def tones(seconds: int) -> np.ndarray:
+    """(n,) float: three gliding tones and noise."""
+    rng = np.random.default_rng(0)
+    t = np.arange(seconds * SOUND_RATE) / SOUND_RATE
+    glides = sum(np.sin(2 * np.pi * (f + 50 * (t % 5)) * t) for f in rng.uniform(80, 3000, 3))
+    return 0.2 * glides + 0.05 * rng.standard_normal(len(t))

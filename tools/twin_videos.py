@@ -1,0 +1,121 @@
+"""Shows on videos that the masks follow the sound: one picture, several sounds, several objects.
+
+    python tools/twin_videos.py config/s4/demo.py work_dir/s4/demo/best_mIoU.pth --out DIR
+
+Scenes of the synthetic test split come in twins, with one picture and different sounds. An mp4 is
+made of each twin and segmented as `demo/video_demo.py` does. J (mean IoU) is taken against the
+true masks of the twin itself and of the other ones; exit code 0 only if its own is the largest for
+most of the twins. DIR keeps the videos and their overlays.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import torch
+from mmengine.dataset import BaseDataset
+from mmengine.registry import init_default_scope
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from avsbench.apis import AVSInferencer
+from avsbench.apis.outputs import Outputs
+from avsbench.apis.render import render_video
+from avsbench.datasets.images import read_binary_mask, read_frame
+from avsbench.datasets.transforms import read_wav
+from avsbench.evaluation.functional import binary_counts, frame_iou
+from avsbench.registry import DATASETS
+from avsbench.utils.cli import OverrideAction, run_command
+from avsbench.utils.config import apply_overrides, load_config
+from avsbench.utils.errors import DataError
+from avsbench.visualization.gallery import scenes, spread
+
+RATE = 10  # frames a second; each frame of the data stays for a second
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', type=Path, help='of S4 or MS3, on synthetic data')
+    parser.add_argument('checkpoint')
+    parser.add_argument('--out', type=Path, required=True, metavar='DIR')
+    parser.add_argument('--num', type=int, default=10, help='scenes (default: %(default)s)')
+    parser.add_argument('--overwrite', action='store_true', help='replace videos in DIR')
+    parser.add_argument(
+        '--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='%(default)s'
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE'
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    cfg = load_config(args.config)
+    apply_overrides(cfg, args.cfg_options)
+    if cfg.num_classes != 1:
+        raise DataError(f'{args.config}: has {cfg.num_classes} classes, expected S4 or MS3')
+    init_default_scope('avsbench')
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    groups = [group for group in scenes(dataset) if len(group) > 1]
+    if not groups:
+        raise DataError(
+            f'{cfg.data_root}: its test split has no twins; make synthetic data with '
+            '`python tools/make_synthetic.py`'
+        )
+    inferencer = AVSInferencer(cfg, args.checkpoint, device=args.device, show_progress=False)
+    args.out.mkdir(parents=True, exist_ok=True)
+    table = Table('scene', 'twin', 'J with its own truth', 'J with the truth of others, at most')
+    right = total = 0
+    for group in spread(groups, args.num):
+        infos = [dataset.get_data_info(index) for index in group]
+        truths = [np.stack([read_binary_mask(p) for p in info['mask_paths']]) for info in infos]
+        for place, info in enumerate(infos):
+            masks = masks_of_video(inferencer, dataset, info, args)
+            scores = [score(masks, truth) for truth in truths]
+            others = max(value for i, value in enumerate(scores) if i != place)
+            right, total = right + (scores[place] > others), total + 1
+            words = (info['clip_id'], 'abcdefghi'[place], f'{scores[place]:.3f}', f'{others:.3f}')
+            table.add_row(*words)
+    Console().print(table)
+    print(f'{right} of {total} twins are nearest to their own truth')
+    return 0 if 2 * right > total else 1
+
+
+def masks_of_video(
+    inferencer: AVSInferencer, dataset: BaseDataset, info: dict, args: argparse.Namespace
+) -> np.ndarray:
+    """(T, H, W) uint8 masks that the video command writes for a clip."""
+    from avsbench.video import make_video
+
+    name = info['clip_id'].replace('/', '_')
+    source, masks = args.out / f'{name}.mp4', args.out / f'{name}_masks'
+    outputs = Outputs(
+        args.out / f'{name}_overlay.mp4', masks, overwrite=args.overwrite, source=source
+    )
+    if source.exists() and not args.overwrite:
+        outputs.discard()
+        raise DataError(f'{source}: there already; choose another folder, or pass --overwrite')
+    frames = [read_frame(path) for path in info['frame_paths']]
+    make_video(
+        source, (f for f in frames for _ in range(RATE)), RATE, *read_wav(info['audio_path'])
+    )
+    render_video(inferencer, source, outputs)
+    paths = sorted(masks.glob('*.png'))
+    return np.stack([np.asarray(Image.open(path)) // 255 for path in paths])
+
+
+def score(masks: np.ndarray, truth: np.ndarray) -> float:
+    """Mean over the frames of the IoU."""
+    counts = binary_counts(torch.from_numpy(masks).float(), torch.from_numpy(truth))
+    return frame_iou(counts).mean().item()
+
+
+if __name__ == '__main__':
+    run_command(main)
