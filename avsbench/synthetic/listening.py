@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from avsbench.synthetic.ceilings import load_ceilings
+from avsbench.synthetic import load_ceilings
 from avsbench.utils.config import load_config
 from avsbench.utils.errors import AVSBenchError
 from avsbench.utils.paths import config_file
