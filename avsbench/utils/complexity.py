@@ -142,13 +142,16 @@ def clip_shape(cfg: Config) -> tuple[int, tuple[int, int]]:
     """T and (H, W) of the clips that a config tests on.
 
     T is the data preprocessor's `num_frames`; without one, 10 for AVSS and 5 for other subsets. The
-    size is that of the last transform in the test pipeline that has one.
+    size is the data preprocessor's `frame_size`; without one, that of the last transform in the
+    test pipeline that has one.
 
     Raises:
         ConfigError: no transform of the test pipeline has a size.
     """
     preprocessor = cfg.model.get('data_preprocessor', {})
     frames = preprocessor.get('num_frames') or _DEFAULT_FRAMES.get(cfg.get('subset'), 5)
+    if preprocessor.get('frame_size') is not None:
+        return frames, tuple(preprocessor.frame_size)
     sizes = [step.size for step in _test_pipeline(cfg) if step.get('size') is not None]
     if not sizes:
         raise ConfigError(

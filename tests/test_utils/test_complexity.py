@@ -152,6 +152,8 @@ def test_attention_of_a_known_network():
 def test_clip_of_the_config():
     assert clip_shape(load_config(CONFIG / 's4/avsegformer_pvt2_512.py')) == (5, (512, 512))
     assert clip_shape(load_config(CONFIG / 'avss/combo_pvt2.py')) == (10, (224, 224))
+    # CATR's frames are enlarged by the data preprocessor.
+    assert clip_shape(load_config(CONFIG / 's4/catr_pvt2.py')) == (5, (448, 448))
     cfg = load_config(CONFIG / 's4/demo.py')
     cfg.test_dataloader.dataset.pipeline = [ConfigDict(type='LoadFrames')]
     with pytest.raises(ConfigError, match='demo.py: no transform of test_dataloader.*ClipResize'):
