@@ -11,10 +11,8 @@ every muted run stays at or below it.
 import argparse
 import json
 import statistics
-import subprocess
 import sys
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,29 +21,11 @@ sys.path.insert(0, str(ROOT))
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from avsbench.synthetic import load_ceilings  # noqa: E402
+from avsbench.synthetic.listening import Run, listen  # noqa: E402
 from avsbench.utils.cli import run_command  # noqa: E402
-from avsbench.utils.config import load_config  # noqa: E402
-from avsbench.utils.errors import AVSBenchError  # noqa: E402
-from avsbench.utils.paths import config_file  # noqa: E402
 
 MARGINS = {'s4': 0.20, 'ms3': 0.10}  # above the ceiling of a model that does not listen
-MUTE = 'model.data_preprocessor.mute_audio=True'
 NUMERICAL = 1e-6  # the bound itself may be met
-
-
-@dataclass
-class Run:
-    """One training and its test."""
-
-    subset: str
-    config: str
-    seed: int
-    muted: bool
-    minutes: float
-    score: float
-    score_when_muted: float
-    ceiling: float
 
 
 def parse_args() -> argparse.Namespace:
@@ -64,7 +44,8 @@ def main() -> int:
     for subset in args.subset:
         for muted, seeds in ((False, args.seeds), (True, args.muted_seeds)):
             for seed in seeds:
-                runs.append(_run(subset, args.config, seed, muted, args.out))
+                work_dir = args.out / subset / f'{"muted" if muted else "heard"}_seed{seed}'
+                runs.append(listen(subset, args.config, seed, work_dir, muted=muted))
                 print(runs[-1], flush=True)
     _print_table(runs)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -72,37 +53,6 @@ def main() -> int:
     report.write_text(json.dumps([asdict(run) for run in runs], indent=2) + '\n')
     print(f'written to {report}')
     return 0 if all(_verdicts(runs, subset) for subset in args.subset) else 1
-
-
-def _run(subset: str, name: str, seed: int, muted: bool, out: Path) -> Run:
-    config = config_file(f'{subset}/{name}')
-    ceiling = load_ceilings(load_config(config).data_root)['test']['audio_blind']['bound_J']
-    work_dir = out / subset / f'{"muted" if muted else "heard"}_seed{seed}'
-    common = [subset, str(config), '--work-dir', str(work_dir)]
-    mute = [MUTE] if muted else []
-    start = time.monotonic()
-    options = ['--cfg-options', f'randomness.seed={seed}', *mute]
-    _command('train.py', *common, *options, log=work_dir / 'train.log')
-    minutes = (time.monotonic() - start) / 60
-    checkpoint = str(work_dir / 'best_mIoU.pth')
-    scores = []
-    for option in (mute, [MUTE]):
-        test = [*common[:2], checkpoint, *common[2:]]
-        options = ['--cfg-options', *option] if option else []
-        _command('test.py', *test, *options, log=work_dir / 'test.log')
-        result = json.loads((work_dir / 'results' / 'test.json').read_text())
-        scores.append(result['metrics']['mIoU'])
-    return Run(subset, name, seed, muted, minutes, *scores, ceiling)
-
-
-def _command(script: str, *words: str, log: Path) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open('w') as file:
-        command = [sys.executable, str(ROOT / script), *words]
-        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
-    if done.returncode:
-        tail = '\n'.join(log.read_text().splitlines()[-5:])
-        raise AVSBenchError(f'{script} {" ".join(words)} failed, see {log}:\n{tail}')
 
 
 def _verdicts(runs: list[Run], subset: str) -> bool:

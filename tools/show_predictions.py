@@ -11,12 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np
 import torch
 from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
-from PIL import Image
 
 from avsbench.checkpoint.loading import check_file, load_weights
 from avsbench.registry import DATASETS, MODELS
@@ -26,9 +24,13 @@ from avsbench.utils.config import apply_overrides, load_config
 from avsbench.utils.errors import DataError
 from avsbench.utils.schema import check_arguments
 from avsbench.visualization import AVSLocalVisualizer
-from avsbench.visualization.gallery import contact_sheet, predict_view, scenes, spread
-
-SHEET = 'contact_sheet.png'
+from avsbench.visualization.gallery import (
+    check_folder,
+    predict_view,
+    save_gallery,
+    scenes,
+    spread,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -56,23 +58,15 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     check_file(args.checkpoint)
-    found = sorted(args.out.glob('*.png'))
-    if found and not args.overwrite:
-        raise DataError(
-            f'{args.out}: holds {len(found)} pictures; choose another folder, or pass --overwrite'
-        )
+    check_folder(args.out, overwrite=args.overwrite)
     dataset, model = build(args)
     visualizer = AVSLocalVisualizer()
     visualizer.dataset_meta = dataset.metainfo
-    args.out.mkdir(parents=True, exist_ok=True)
-    pictures = []
+    pictures = {}
     for group in spread(scenes(dataset), args.num):
-        picture = visualizer.draw([predict_view(model, dataset[index]) for index in group])
-        name = dataset.get_data_info(group[0])['clip_id'].replace('/', '_')
-        save(picture, args.out / f'{name}.png')
-        pictures.append(picture)
-    save(contact_sheet(pictures), args.out / SHEET)
-    print(f'{len(pictures)} pictures in {args.out}, all of them in {args.out / SHEET}')
+        name = dataset.get_data_info(group[0])['clip_id']
+        pictures[name] = visualizer.draw([predict_view(model, dataset[index]) for index in group])
+    print(save_gallery(pictures, args.out))
 
 
 def build(args: argparse.Namespace) -> tuple[BaseDataset, BaseModel]:
@@ -89,10 +83,6 @@ def build(args: argparse.Namespace) -> tuple[BaseDataset, BaseModel]:
     expected = {'num_classes': cfg.model.get('decode_head', {}).get('num_classes')}
     load_weights(model, args.checkpoint, trust=args.trust_checkpoint, expected=expected)
     return dataset, model.to(args.device).eval()
-
-
-def save(picture: np.ndarray, path: Path) -> None:
-    Image.fromarray(picture).save(path)
 
 
 if __name__ == '__main__':

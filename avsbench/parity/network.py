@@ -45,16 +45,19 @@ def load_strictly(model: AVSegmentor, fixture: Fixture) -> Callable[[str], str]:
     return lambda key: adapter.rename(key, to_own=True)
 
 
-def use_explicit_attention(model: nn.Module) -> None:
-    """Let timm's backbones compute softmax(q k^T) v step by step, as the published code does.
+def use_explicit_attention(model: nn.Module, explicit: bool = True) -> None:
+    """Let all attentions compute softmax(q k^T) v step by step, as the published code does.
 
-    The results are then equal bit by bit, where the fused kernel differs by rounding. That matters
-    for gradients: an input of a ReLU that vanishes to rounding would pass the gradient in one run
-    and stop it in the other.
+    The fused kernel differs by rounding. That matters for gradients: an input of a ReLU that
+    vanishes to rounding would pass the gradient in one run and stop it in the other.
+
+    Args:
+        model: Its attentions are timm's and ours.
+        explicit: Whether to; False for the fused kernel.
     """
     for module in model.modules():
         if hasattr(module, 'fused_attn'):
-            module.fused_attn = False
+            module.fused_attn = not explicit
 
 
 @contextmanager

@@ -115,18 +115,22 @@ def default_work_dir(cfg: Config) -> str:
     return str(Path('work_dir', cfg.subset, Path(cfg.filename).stem))
 
 
-def resolved_text(cfg: Config) -> str:
-    """The config as one file without bases, that `load_config` reads again.
+def resolved(cfg: Config) -> dict[str, Any]:
+    """What the config says in the end, as one dict.
 
     Helper variables and what belongs to one run (its directory, launcher, checkpoint) are left
     out.
     """
-    kept = {
+    return {
         key: copy.deepcopy(value)
         for key, value in cfg.items()
         if key in KNOWN_KEYS and key not in _RUN_KEYS
     }
-    return Config(kept).pretty_text
+
+
+def resolved_text(cfg: Config) -> str:
+    """`resolved` as the text of a file without bases, that `load_config` reads again."""
+    return Config(resolved(cfg)).pretty_text
 
 
 def _nearest_file(path: Path) -> str:

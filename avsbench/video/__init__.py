@@ -15,14 +15,17 @@ except ImportError as error:
 
 from avsbench.video.making import make_video
 from avsbench.video.reading import Picture, VideoFile
+from avsbench.video.sampling import VideoClip, read_clip
 from avsbench.video.sound import SoundTrack
 from avsbench.video.writing import VideoWriter, container_of
 
 __all__ = [
     'Picture',
     'SoundTrack',
+    'VideoClip',
     'VideoFile',
     'VideoWriter',
     'container_of',
     'make_video',
+    'read_clip',
 ]

@@ -146,6 +146,7 @@ class VideoFile:
                 last = pts
                 time = (pts - self.start) * self.time_base
                 self._decoded += 1
+                self.damaged, self.broke_off = reader.damaged, reader.broke_off
                 yield Picture(time, pts, frame.duration or 0, frame, self.size)
             self.damaged, self.broke_off = reader.damaged, reader.broke_off
 

@@ -1,7 +1,10 @@
 """Which clips of a data set to show together, what a model makes of them, and an overview."""
 
+import itertools
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from PIL import Image
 from avsbench.utils.errors import DataError
 from avsbench.visualization.local_visualizer import ClipView
 
+SHEET = 'contact_sheet.png'
 TRUTH_FILE = 'truth.json'  # written beside the csv by the generator of synthetic data
 
 
@@ -47,6 +51,24 @@ def spread(items: Sequence[Any], count: int) -> list[Any]:
     return [items[index * len(items) // count] for index in range(count)]
 
 
+def view_of(item: dict, title: str | None = None) -> ClipView:
+    """What a pipeline makes of one clip: frames, Maskiges, masks and sound.
+
+    Frames are labelled by the number in their file's name where the pipeline left some out.
+
+    Args:
+        item: one entry of a data set, as packed by its pipeline.
+        title: line above it; None for the clip id.
+    """
+    frames = item['inputs']['frames'].permute(0, 2, 3, 1).cpu().numpy()  # (T, H, W, 3 or 6)
+    maskiges = frames[..., 3:] if frames.shape[-1] > 3 else None
+    sample = item['data_samples']
+    numbers = [_number(path) for path in sample.get('frame_paths', ())]
+    gap = None not in numbers and any(b - a != 1 for a, b in itertools.pairwise(numbers))
+    labels = [f'frame {number}' for number in numbers] if gap or len(numbers) == 1 else None
+    return ClipView(frames[..., :3], sample, item['inputs']['audio'], title, labels, maskiges)
+
+
 @torch.no_grad()
 def predict_view(model: BaseModel, item: dict) -> ClipView:
     """What a model makes of one clip.
@@ -56,8 +78,38 @@ def predict_view(model: BaseModel, item: dict) -> ClipView:
         item: one entry of a data set, as packed by its pipeline.
     """
     (sample,) = model.test_step(pseudo_collate([item]))
-    frames = item['inputs']['frames'].permute(0, 2, 3, 1).numpy()  # (T, H, W, 3)
-    return ClipView(frames, sample.cpu(), item['inputs']['audio'])
+    return replace(view_of(item), sample=sample.cpu())
+
+
+def check_folder(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that holds pictures, before anything is drawn.
+
+    Raises:
+        DataError: it does, and they are not to be overwritten.
+    """
+    found = len(list(folder.glob('*.png')))
+    if found and not overwrite:
+        raise DataError(
+            f'{folder}: holds {found} pictures; choose another folder, or pass --overwrite'
+        )
+
+
+def save_gallery(pictures: Mapping[str, np.ndarray], folder: Path) -> str:
+    """Write pictures, and all of them as a contact sheet.
+
+    Args:
+        pictures: {clip id: picture (h, w, 3) uint8}.
+        folder: is made if needed.
+
+    Returns:
+        What is where, for people.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, picture in pictures.items():
+        Image.fromarray(picture).save(folder / f'{name.replace("/", "_")}.png')
+    sheet = folder / SHEET
+    Image.fromarray(contact_sheet(list(pictures.values()))).save(sheet)
+    return f'{len(pictures)} pictures in {folder}, all of them in {sheet}'
 
 
 def contact_sheet(pictures: Sequence[np.ndarray], width: int = 1600) -> np.ndarray:
@@ -74,6 +126,12 @@ def contact_sheet(pictures: Sequence[np.ndarray], width: int = 1600) -> np.ndarr
         sheet.paste(thumb, (0, top))
         top += thumb.height
     return np.asarray(sheet)
+
+
+def _number(path: str) -> int | None:
+    """The number at the end of a frame's file name."""
+    digits = re.search(r'(\d+)$', Path(path).stem)
+    return int(digits.group()) if digits else None
 
 
 def _twin_groups(truth: Path) -> dict[str, str]:

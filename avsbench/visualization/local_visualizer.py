@@ -1,5 +1,6 @@
 """Pictures of clips: frames, true and predicted masks and the sound, one column a second."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,13 @@ from avsbench.structures import AVSDataSample
 
 TRUTH_COLOUR = (86, 180, 233)  # two colours that are told apart with any colour vision
 PREDICTION_COLOUR = (230, 159, 0)
+IGNORED_COLOUR = (0.3, 0.3, 0.3, 1)  # of pixels that belong to no class
 SILENCE = -4.6  # log(0.01), what the log-mel of silence is
 MEL_RANGE = (125, 7500)  # Hz, of VGGish
 # inches: above the frames, left of them, below each row
 _TOP, _LEFT, _GAP = 0.45, 0.4, 0.16
+_LINE = 0.17  # inches, of a further line of the title
+_LETTERS = 12  # of a title in an inch
 _LEGEND_COLUMNS = 6
 
 
@@ -37,6 +41,7 @@ class ClipView:
         log_mel: (T, 1, 96, 64) float, or None to leave the sound out.
         title: line above it; None for the clip id.
         labels: above each frame; None for its second, counted from 1.
+        maskiges: (T, H, W, 3) uint8 RGB, a row of its own; None without.
     """
 
     frames: np.ndarray
@@ -44,6 +49,7 @@ class ClipView:
     log_mel: np.ndarray | Tensor | None = None
     title: str | None = None
     labels: Sequence[str] | None = None
+    maskiges: np.ndarray | None = None
 
 
 @VISUALIZERS.register_module()
@@ -135,15 +141,18 @@ class AVSLocalVisualizer(Visualizer):
         classes = self._classes_seen(clips, [field for field, _ in rows])
 
         frame_height = self.cell * clips[0].frames.shape[1] / clips[0].frames.shape[2]
-        heights = [frame_height] * (1 + len(rows)) + [0.6 * self.cell] * bool(sounds)
+        pictures = ['frames'] + ['maskiges'] * any(clip.maskiges is not None for clip in clips)
+        heights = [frame_height] * (len(pictures) + len(rows)) + [0.6 * self.cell] * bool(sounds)
         legend = 0.19 * -(-len(classes) // _LEGEND_COLUMNS)
-        height = _TOP + sum(heights) + _GAP * len(heights) + legend
+        titles = [_title(clip, self.cell) for clip in clips]
+        head = _TOP + _LINE * max(title.count('\n') for title in titles)
+        height = head + sum(heights) + _GAP * len(heights) + legend
         widths = [_LEFT + self.cell * len(clip.frames) + _GAP for clip in clips]
         figure = Figure(figsize=(sum(widths), height), dpi=self.resolution)
         canvas = FigureCanvasAgg(figure)
         for index, clip in enumerate(clips):
             left = sum(widths[:index]) + _LEFT
-            top = height - _TOP
+            top = height - head
             axes = []
             for row_height in heights:
                 top -= row_height
@@ -151,27 +160,33 @@ class AVSLocalVisualizer(Visualizer):
                 box += (self.cell * len(clip.frames) / sum(widths), row_height / height)
                 axes.append(figure.add_axes(box))
                 top -= _GAP
-            self._draw_clip(axes, clip, rows, loudest)
+            axes[0].set_title(titles[index], fontsize=10, pad=18)
+            self._draw_clip(axes, clip, pictures, rows, loudest)
         if classes:
             self._draw_legend(figure, classes)
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
     def _draw_clip(
-        self, axes: list[Axes], clip: ClipView, rows: list[tuple[str, str]], loudest: float
+        self,
+        axes: list[Axes],
+        clip: ClipView,
+        pictures: list[str],
+        rows: list[tuple[str, str]],
+        loudest: float,
     ) -> None:
         """Fill one axes for each row; x counts frames, y runs down from 0 to 1."""
         seconds = range(len(clip.frames))
-        title = clip.title or clip.sample.get('clip_id', '')
-        axes[0].set_title(title, fontsize=10, pad=18)
         for ax in axes:
             _prepare(ax, len(clip.frames))
-        axes[0].set_ylabel('frames', fontsize=8)
         labels = clip.labels or [f'{second + 1} s' for second in seconds]
         _label_frames(axes[0], labels, 'top')
-        for second, frame in enumerate(clip.frames):
-            _place(axes[0], second, frame)
-        for ax, (field, label) in zip(axes[1:], rows, strict=False):
+        for ax, name in zip(axes, pictures, strict=False):
+            ax.set_ylabel(name, fontsize=8)
+            shown = getattr(clip, name)
+            for second, picture in enumerate(() if shown is None else shown):
+                _place(ax, second, picture)
+        for ax, (field, label) in zip(axes[len(pictures) :], rows, strict=False):
             ax.set_ylabel(label, fontsize=8)
             for second, frame in enumerate(clip.frames):
                 _place(ax, second, _faded(frame))
@@ -190,9 +205,12 @@ class AVSLocalVisualizer(Visualizer):
             return
         mask = sample.get(field)[second].cpu().numpy()
         colours = self._colours(TRUTH_COLOUR if truth else PREDICTION_COLOUR)
+        ignored = mask >= len(colours)  # padding, or pixels without a class
+        mask = np.where(ignored, 0, mask)
         overlay = np.empty((*mask.shape, 4))
         overlay[..., :3] = colours[mask] / 255
         overlay[..., 3] = self.alpha * (mask > 0)
+        overlay[ignored] = IGNORED_COLOUR
         _place(axes, second, overlay)
         _outline(axes, second, mask)
 
@@ -218,7 +236,7 @@ class AVSLocalVisualizer(Visualizer):
             if field in clip.sample
         ]
         seen = {int(value) for mask in masks for value in np.unique(mask)}
-        return sorted(seen - {0})
+        return sorted(value for value in seen if 0 < value < len(self.dataset_meta['palette']))
 
     def _draw_legend(self, figure: Figure, classes: Sequence[int]) -> None:
         names = self.dataset_meta.get('classes') or [str(index) for index in range(256)]
@@ -231,6 +249,13 @@ class AVSLocalVisualizer(Visualizer):
             frameon=False,
             borderaxespad=0.1,
         )
+
+
+def _title(clip: ClipView, cell: float) -> str:
+    """The title in lines that are no wider than the clip's frames."""
+    lines = (clip.title or clip.sample.get('clip_id', '')).split('\n')
+    letters = int(_LETTERS * (_LEFT + cell * len(clip.frames)))
+    return '\n'.join(part for line in lines for part in textwrap.wrap(line, letters))
 
 
 def _prepare(axes: Axes, count: int) -> None:

@@ -15,6 +15,8 @@ default_hooks = dict(
     random_state=dict(type='RandomStateHook'),
     finite_loss=dict(type='FiniteLossHook'),
     report=dict(type='ReportHook'),
+    # pictures of these validation clips in vis_data/vis_image/; num_clips=0 draws none
+    visualization=dict(type='VisualizationHook', num_clips=3, interval=1),
 )
 
 env_cfg = dict(
@@ -24,7 +26,8 @@ env_cfg = dict(
 )
 log_processor = dict(type='LogProcessor', window_size=10, by_epoch=True)
 log_level = 'INFO'
-visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')])
+# add dict(type='TensorboardVisBackend') to vis_backends for curves and pictures in TensorBoard
+visualizer = dict(type='AVSLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
 randomness = dict(seed=123, deterministic=False)
 
 load_from = None

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import matplotlib.axes
 import numpy as np
 import pytest
@@ -8,7 +10,11 @@ from PIL import Image
 
 from avsbench.registry import VISUALIZERS
 from avsbench.visualization import AVSLocalVisualizer, ClipView
-from avsbench.visualization.local_visualizer import PREDICTION_COLOUR, TRUTH_COLOUR
+from avsbench.visualization.local_visualizer import (
+    IGNORED_COLOUR,
+    PREDICTION_COLOUR,
+    TRUTH_COLOUR,
+)
 
 PALETTE = [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0)]
 NAMES = ('background', 'bell', 'bird', 'boat')
@@ -181,3 +187,34 @@ def test_add_datasample_writes_a_file_or_to_the_backends(tmp_path):
 def test_alpha_is_checked():
     with pytest.raises(ValueError, match='alpha: got 2'):
         AVSLocalVisualizer(alpha=2)
+
+
+def test_pixels_without_a_class_are_dark_and_have_no_name(texts):
+    view = view_of(sound=False)
+    view.sample.gt_masks[:] = 255
+    dark = tuple(round(255 * value) for value in IGNORED_COLOUR[:3])
+    assert pixels_like(AVSLocalVisualizer().draw([view]), dark) > 30000
+    visualizer = AVSLocalVisualizer()
+    visualizer.dataset_meta = dict(palette=np.array(PALETTE), classes=NAMES)
+    assert pixels_like(visualizer.draw([view]), dark) > 30000
+    assert not set(NAMES) & set(texts)
+
+
+def test_maskiges_are_a_row():
+    view = view_of(sound=False)
+    colour = (12, 200, 99)
+    maskiges = np.full_like(view.frames, colour)
+    plain = AVSLocalVisualizer().draw([view])
+    picture = AVSLocalVisualizer().draw([replace(view, maskiges=maskiges)])
+    assert pixels_like(picture, colour, 0) > 30000 and pixels_like(plain, colour, 0) == 0
+    assert picture.shape[0] > plain.shape[0]
+
+
+def test_long_titles_are_broken_into_lines(texts):
+    view = replace(view_of(), title='a title of many words\nand two lines', frames=None)
+    one = replace(view, frames=view_of().frames[:1])
+    all_three = replace(view, frames=view_of().frames)
+    narrow, wide = (AVSLocalVisualizer().draw([v]) for v in (one, all_three))
+    assert 'a title of many words\nand two lines' in texts
+    assert 'a title of many\nwords\nand two lines' in texts
+    assert narrow.shape[0] > wide.shape[0]

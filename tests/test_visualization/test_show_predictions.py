@@ -7,12 +7,12 @@ import gallery_toys  # noqa: F401  registers the toys
 import numpy as np
 import pytest
 import torch
-from gallery_toys import ToyClips, ToySegmentor
+from gallery_toys import SIZE, ToyClips, ToySegmentor, make_clip
 from mmengine.registry import DefaultScope
 from PIL import Image
 
 from avsbench.utils.errors import CheckpointError, DataError
-from avsbench.visualization.gallery import contact_sheet, predict_view, scenes, spread
+from avsbench.visualization.gallery import contact_sheet, predict_view, scenes, spread, view_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """
@@ -121,3 +121,29 @@ def test_bad_checkpoint_and_empty_split_are_errors(show, tree):
     with pytest.raises(DataError, match='test split is empty'):
         show()
     assert not (tree / 'out').exists()
+
+
+def test_view_of_a_packed_clip():
+    item = make_clip(seconds=3)
+    view = view_of(item, 'title')
+    assert view.frames.shape == (3, *SIZE, 3) and view.maskiges is None and view.labels is None
+    assert (view.frames[0] == item['inputs']['frames'][0].permute(1, 2, 0).numpy()).all()
+    item['inputs']['frames'] = torch.cat([item['inputs']['frames'], torch.ones(3, 3, *SIZE)], 1)
+    view = view_of(item)
+    assert view.frames.shape[-1] == view.maskiges.shape[-1] == 3
+    assert (view.maskiges == 1).all() and not (view.frames == 1).any()
+
+
+@pytest.mark.parametrize(
+    'names, labels',
+    [
+        (['x_1.png', 'x_2.png'], None),
+        (['x_1.png', 'x_4.png'], ['frame 1', 'frame 4']),
+        (['x.mp4_3.png'], ['frame 3']),
+        (['a.png', 'b.png'], None),
+    ],
+)
+def test_labels_of_frames_where_some_are_left_out(names, labels):
+    item = make_clip(seconds=len(names))
+    item['data_samples'].set_metainfo(dict(frame_paths=[f'/data/{name}' for name in names]))
+    assert view_of(item).labels == labels

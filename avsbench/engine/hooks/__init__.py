@@ -8,6 +8,7 @@ from avsbench.engine.hooks.mask_saving_hook import MaskSavingHook
 from avsbench.engine.hooks.random_state_hook import RandomStateHook
 from avsbench.engine.hooks.report_hook import ReportHook
 from avsbench.engine.hooks.scheduler_hook import StepSchedulersFirstHook
+from avsbench.engine.hooks.visualization_hook import VisualizationHook
 
 __all__ = [
     'BroadcastBuffersHook',
@@ -19,4 +20,5 @@ __all__ = [
     'SafeCheckpointHook',
     'StepSchedulersFirstHook',
     'TrainingDivergedError',
+    'VisualizationHook',
 ]

@@ -14,12 +14,17 @@ from torch import Tensor, nn
 class MultiheadAttention(nn.Module):
     """Scaled dot-product attention with `num_heads` heads.
 
+    `fused_attn` set to False computes it step by step instead of in one kernel, as timm's
+    attentions do under the same name: the same up to rounding, with more memory.
+
     Args:
         embed_dims: Width C of query, key, value and output.
         num_heads: Number of heads; divides `embed_dims`.
         bias: Whether the projections have biases.
         dropout: Probability of dropping an attention weight in training.
     """
+
+    fused_attn = True
 
     def __init__(
         self, embed_dims: int, num_heads: int, *, bias: bool = True, dropout: float = 0.0
@@ -65,10 +70,11 @@ class MultiheadAttention(nn.Module):
                 self._split_heads(self._project(part, index))
                 for index, part in enumerate((query, key, value))
             )
-        attended = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=attn_mask, dropout_p=dropout
-        )  # (N, heads, Q, C / heads)
-        return self.out_proj(attended.transpose(1, 2).flatten(2))  # (N, Q, C)
+        if self.fused_attn:
+            attended = F.scaled_dot_product_attention(q, k, v, attn_mask, dropout)
+        else:
+            attended = _attend_step_by_step(q, k, v, attn_mask, dropout)
+        return self.out_proj(attended.transpose(1, 2).flatten(2))  # from (N, heads, Q, C / heads)
 
     def _project(self, tokens: Tensor, index: int) -> Tensor:
         rows = slice(index * self.embed_dims, (index + 1) * self.embed_dims)
@@ -77,3 +83,14 @@ class MultiheadAttention(nn.Module):
 
     def _split_heads(self, tokens: Tensor) -> Tensor:
         return tokens.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (N, heads, S, C/heads)
+
+
+def _attend_step_by_step(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float
+) -> Tensor:
+    logits = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+    if mask is not None:
+        logits = (
+            logits.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else logits + mask
+        )
+    return F.dropout(logits.softmax(-1), dropout) @ value

@@ -1,0 +1,170 @@
+"""Makes the files of one clip; what is there already stays."""
+
+import functools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+import soundfile
+from PIL import Image
+
+from avsbench.datasets.transforms.log_mel import (
+    FULL_SCALE,
+    MIN_SAMPLES,
+    PATCH_SHAPE,
+    SAMPLE_RATE,
+    log_mel_patches,
+    resample,
+)
+from avsbench.utils.errors import DataError
+from avsbench.utils.parallel import map_in_processes
+
+JPEG_QUALITY = 95
+
+
+@dataclass(frozen=True)
+class ClipTask:
+    """What to make of a video.
+
+    Attributes:
+        video: the file.
+        frame_paths: T pictures to write, one for each second, .png or .jpg.
+        wav_path: sound file to write.
+        log_mel_path: .npy to write, None for no log-mel.
+        size: (H, W) that frames are squashed to, None to keep theirs.
+        start: second of the video at which the clip begins.
+        rule: which frame stands for a second, see `avsbench.video.read_clip`.
+        short: what fills up log-mel up to T patches: 'repeat' the last one, or 'zero'.
+        overwrite: make files that are there already as well.
+    """
+
+    video: str
+    frame_paths: tuple[str, ...]
+    wav_path: str
+    log_mel_path: str | None = None
+    size: tuple[int, int] | None = None
+    start: int = 0
+    rule: str = 'index'
+    short: str = 'repeat'
+    overwrite: bool = False
+
+    def missing(self) -> list[str]:
+        """Files that are to be made."""
+        paths = [*self.frame_paths, self.wav_path, self.log_mel_path]
+        wanted = [path for path in paths if path is not None]
+        return [path for path in wanted if self.overwrite or not os.path.isfile(path)]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task.
+
+    Attributes:
+        task: the task.
+        made: files that were written.
+        fault: why the video can't be used, or None.
+        repeated: frames that are copies of the last one, because the video was over.
+    """
+
+    task: ClipTask
+    made: int = 0
+    fault: str | None = None
+    repeated: int = 0
+
+
+def prepare(
+    tasks: Sequence[ClipTask],
+    *,
+    workers: int = 0,
+    progress: Callable[[Iterator, int], Iterator] | None = None,
+) -> list[Outcome]:
+    """Make the files of all clips; one that fails does not stop the others.
+
+    Args:
+        tasks: the clips.
+        workers: processes; 0 and 1 work in this one.
+        progress: called with what the work yields and its length; yields the same.
+    """
+    todo = [task for task in tasks if task.missing()]
+    outcomes = map_in_processes(prepare_clip, todo, workers)
+    done = list(outcomes if progress is None else progress(outcomes, len(todo)))
+    found = {outcome.task: outcome for outcome in done}
+    return [found.get(task, Outcome(task)) for task in tasks]
+
+
+def prepare_clip(task: ClipTask) -> Outcome:
+    """Make what is missing of one clip; each file appears whole or not at all.
+
+    Raises:
+        DataError: a file can't be written.
+    """
+    from avsbench.video import read_clip  # PyAV is an extra
+
+    missing = task.missing()
+    try:
+        clip = read_clip(task.video, len(task.frame_paths), start=task.start, rule=task.rule)
+        samples = resample(clip.samples, clip.rate)
+        if len(samples) < MIN_SAMPLES:
+            raise DataError(
+                f'{task.video}: {len(samples) / SAMPLE_RATE:.3f} s of sound from second '
+                f'{task.start} on, at least {MIN_SAMPLES / SAMPLE_RATE} s are needed'
+            )
+    except DataError as error:
+        return Outcome(task, fault=str(error))
+    # As a reader of the wav will see them.
+    pcm = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    for path, frame in zip(task.frame_paths, clip.frames, strict=True):
+        if path in missing:
+            write_whole(path, functools.partial(_save_frame, frame, path, task.size))
+    if task.wav_path in missing:
+        write_whole(
+            task.wav_path,
+            lambda file: soundfile.write(file, pcm, SAMPLE_RATE, subtype='PCM_16', format='WAV'),
+        )
+    if task.log_mel_path in missing:
+        patches = _log_mel(pcm / FULL_SCALE, len(task.frame_paths), task.short)
+        write_whole(task.log_mel_path, lambda file: np.save(file, patches, allow_pickle=False))
+    return Outcome(task, made=len(missing), repeated=clip.repeated)
+
+
+def write_whole(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file under a temporary name, then rename it.
+
+    Raises:
+        DataError: it can't be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f'{path.name}.{os.getpid()}.tmp')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, 'wb') as file:
+                write(file)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(
+            f'{path}: cannot be written ({error.strerror}); choose a folder with free space that '
+            'you may write to'
+        ) from error
+
+
+def _save_frame(frame: np.ndarray, path: str, size: tuple[int, int] | None, file: BinaryIO) -> None:
+    if size is not None and frame.shape[:2] != tuple(size):
+        frame = cv2.resize(frame, size[::-1], interpolation=cv2.INTER_LINEAR)
+    if path.endswith('.jpg'):
+        Image.fromarray(frame).save(file, 'JPEG', quality=JPEG_QUALITY, subsampling=0)
+    else:
+        Image.fromarray(frame).save(file, 'PNG')
+
+
+def _log_mel(samples: np.ndarray, frames: int, short: str) -> np.ndarray:
+    """(T, 1, 96, 64) float32: whole patches, filled up or cut."""
+    patches = log_mel_patches(samples, SAMPLE_RATE)[:frames]
+    last = patches[-1:] if short == 'repeat' else np.zeros((1, *PATCH_SHAPE), np.float32)
+    return np.concatenate([patches, np.repeat(last, frames - len(patches), axis=0)])

@@ -1,0 +1,88 @@
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from avsbench.synthetic import listening
+from avsbench.synthetic.listening import Run
+from avsbench.utils.complexity import Complexity
+from avsbench.utils.errors import AVSBenchError
+from avsbench.utils.paths import CONFIG_ROOT
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def tool(monkeypatch, tmp_path):
+    """The tool, with trainings that take no time; `tool.trained` lists them."""
+    spec = importlib.util.spec_from_file_location('compare', ROOT / 'tools' / 'compare_systems.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.trained = []
+
+    def listen(subset: str, name: str, seed: int, work_dir: Path) -> Run:
+        module.trained.append((subset, name, seed))
+        return Run(subset, name, seed, False, 4.25, 0.5, 0.6, 0.125, 1 / 3)
+
+    def complexity(cfg) -> Complexity:
+        return Complexity(5, (64, 64), 12_340_000, 0, 2_500_000_000, {}, {}, 0, 0, 'reference')
+
+    ceilings = {
+        'test': {
+            kind: {'bound_J': value}
+            for kind, value in (('audio_blind', 0.3333), ('time_blind', 0.4))
+        }
+    }
+    monkeypatch.setattr(module, 'listen', listen)
+    monkeypatch.setattr(module, 'complexity', complexity)
+    monkeypatch.setattr(module, 'load_ceilings', lambda root: ceilings)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> int:
+        monkeypatch.setattr(sys, 'argv', ['compare_systems.py', *words])
+        return module.main()
+
+    module.run = run
+    return module
+
+
+def test_one_table_of_all_systems(tool, tmp_path, capsys) -> None:
+    assert tool.run('--subset', 'ms3', '--seed', '7') == 0
+    assert tool.trained == [('ms3', name, 7) for name in tool.SYSTEMS.values()]
+    table = (tmp_path / 'work_dir/comparison/ms3.md').read_text().splitlines()
+    assert 'ms3-like' in table[0] and '0.333 without sound, 0.400 without time' in table[0]
+    rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in table[4:]]
+    assert [row[0] for row in rows] == list(tool.SYSTEMS)
+    assert rows[0][1:] == ['12.3 M', '2.50', '0.500', '0.600', '0.125', '0.375', '4.2']
+    assert 'owed to sound' in capsys.readouterr().out
+
+
+def test_what_is_finished_is_kept(tool, tmp_path) -> None:
+    tool.run('--systems', 'CATR')
+    tool.run('--systems', 'CATR', 'TPAVI')
+    assert tool.trained == [('s4', 'catr_demo.py', 0), ('s4', 'tpavi_demo.py', 0)]
+    record = tmp_path / 'work_dir/comparison/s4/catr_demo_seed0/listening.json'
+    assert json.loads(record.read_text())['score'] == 0.5
+    tool.run('--systems', 'CATR', '--again')
+    assert len(tool.trained) == 3
+
+
+def test_every_system_has_its_small_configs(tool) -> None:
+    for subset in ('s4', 'ms3'):
+        assert {path.name for path in CONFIG_ROOT.glob(f'{subset}/*demo.py')} == set(
+            tool.SYSTEMS.values()
+        )
+
+
+def test_failed_training_shows_the_end_of_its_log(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(
+        listening, 'load_ceilings', lambda root: {'test': {'audio_blind': {'bound_J': 0.3}}}
+    )
+    (tmp_path / 'train.py').write_text('print("first")\nraise SystemExit("the reason")\n')
+    monkeypatch.setattr(listening, 'ROOT', tmp_path)
+    with pytest.raises(
+        AVSBenchError, match=r'train.py s4 .*failed, see .*train.log:\nfirst\nthe reason'
+    ):
+        listening.listen('s4', 'demo.py', 0, tmp_path / 'work')

@@ -1,0 +1,110 @@
+"""Compare all systems, made small, on the synthetic benchmark.
+
+    python tools/compare_systems.py --subset s4 ms3
+
+Trains the demo config of each system on the same clips and prints one table: parameters, operations
+for a clip, J and F on the twin test split, minutes of training, and how much of J is owed to the
+sound. A finished training is kept and not done again; the table is written as Markdown, too. None
+of the numbers is comparable with AVSBench's, nor do they rank the published systems.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
+
+from avsbench.synthetic import load_ceilings  # noqa: E402
+from avsbench.synthetic.listening import Run, listen  # noqa: E402
+from avsbench.utils.cli import run_command  # noqa: E402
+from avsbench.utils.complexity import complexity  # noqa: E402
+from avsbench.utils.config import load_config  # noqa: E402
+from avsbench.utils.files import write_json, write_text  # noqa: E402
+from avsbench.utils.paths import config_file  # noqa: E402
+
+SYSTEMS = {
+    'TPAVI': 'tpavi_demo.py',
+    'AVSegFormer': 'demo.py',
+    'CATR': 'catr_demo.py',
+    'COMBO': 'combo_demo.py',
+    'MED-VT++': 'medvt_demo.py',
+    'MoDAT': 'modat_demo.py',
+}
+COLUMNS = ('system', 'params', 'GFLOPs', 'J', 'F', 'J muted', 'owed to sound', 'minutes')
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
+    parser.add_argument('--subset', nargs='+', choices=('s4', 'ms3'), default=['s4'])
+    parser.add_argument('--systems', nargs='+', choices=list(SYSTEMS), default=list(SYSTEMS))
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--again', action='store_true', help='train again what is finished')
+    parser.add_argument('--out', type=Path, default=Path('work_dir/comparison'))
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    for subset in args.subset:
+        rows = []
+        for system in args.systems:
+            rows.append(_row(subset, system, args))
+            print(dict(zip(COLUMNS, rows[-1], strict=True)), flush=True)
+        _show(subset, rows, args)
+    return 0
+
+
+def _row(subset: str, system: str, args: argparse.Namespace) -> tuple[str, ...]:
+    """One line of the table; trains the system unless it is there."""
+    name = SYSTEMS[system]
+    cfg = load_config(config_file(f'{subset}/{name}'))
+    cost = complexity(cfg)
+    work_dir = args.out / subset / f'{Path(name).stem}_seed{args.seed}'
+    record = work_dir / 'listening.json'
+    if record.is_file() and not args.again:
+        run = Run(**json.loads(record.read_text()))
+    else:
+        run = listen(subset, name, args.seed, work_dir)
+        write_json(record, asdict(run))
+    return (
+        system,
+        f'{cost.params / 1e6:.1f} M',
+        f'{cost.flops / 1e9:.2f}',
+        f'{run.score:.3f}',
+        f'{run.f_score:.3f}',
+        f'{run.score_when_muted:.3f}',
+        f'{run.score - run.score_when_muted:.3f}',
+        f'{run.minutes:.1f}',
+    )
+
+
+def _show(subset: str, rows: list[tuple[str, ...]], args: argparse.Namespace) -> None:
+    ceiling = _ceilings(subset)
+    title = f'{subset}-like twin test split, seed {args.seed}; {ceiling}'
+    table = Table(*COLUMNS, title=title)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+    lines = [COLUMNS, ('---',) * len(COLUMNS), *rows]
+    text = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+    target = args.out / f'{subset}.md'
+    write_text(target, f'{title}\n\n{text}\n')
+    print(f'written to {target}')
+
+
+def _ceilings(subset: str) -> str:
+    """What a model reaches at most that does not listen, or does not know when a sound is heard."""
+    cfg = load_config(config_file(f'{subset}/demo.py'))
+    test = load_ceilings(cfg.data_root)['test']
+    deaf, timeless = (test[kind]['bound_J'] for kind in ('audio_blind', 'time_blind'))
+    return f'ceilings of J: {deaf:.3f} without sound, {timeless:.3f} without time'
+
+
+if __name__ == '__main__':
+    run_command(main)

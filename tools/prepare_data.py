@@ -1,0 +1,185 @@
+"""Make a tree in AVSBench's layout from video files: frames, wav, and log-mel if asked for.
+
+    python tools/prepare_data.py s4 --videos mine --out data/mine
+    python tools/prepare_data.py s4 --videos raw_videos --csv s4_meta_data.csv --out data/S4
+
+Without --csv the folders below --videos tell the split (S4: and the category):
+`<split>/<category>/<name>.mp4` for s4, `<split>/<name>.mp4` for ms3 and avss, the splits being
+train, val and test; the index is written. With --csv the videos lie in any folders, under the names
+of that index. Masks are yours to add; where they belong is printed at the end.
+
+A clip is the first seconds of a video. Files that are there already stay, so that an interrupted
+call goes on where it was. Exit code 1 if a video could not be used; these are named at the end.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from rich.console import Console
+from rich.progress import track
+
+from avsbench.preparation import Outcome, prepare
+from avsbench.preparation.layouts import (
+    LAYOUTS,
+    index_text,
+    rows_of_folders,
+    rows_of_index,
+    task_of,
+)
+from avsbench.preparation.settings import keep_settings
+from avsbench.utils.cli import run_command
+from avsbench.utils.errors import ConfigError, DataError
+from avsbench.utils.files import write_text
+
+MASKS = {
+    's4': 's4_data/gt_masks/<split>/<category>/<name>/<name>_<k>.png, k from 1; train: only 1',
+    'ms3': 'ms3_data/gt_masks/<split>/<name>/<name>_<k>.png, k from 1',
+    'avss': '<label>/<uid>/labels_semantic/<k>.png, k from 0, class indices',
+}
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('subset', choices=LAYOUTS, help='whose layout the tree has')
+    parser.add_argument('--videos', type=Path, required=True, metavar='DIR')
+    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='data_root to make')
+    parser.add_argument('--csv', type=Path, help='index with the published columns')
+    parser.add_argument(
+        '--trim',
+        action='store_true',
+        help="S4: the videos are the untrimmed ones, cut them at the index's `start`",
+    )
+    parser.add_argument(
+        '--seconds', type=int, help='frames of a clip (default: 5; avss: 10, or 5 with v1 labels)'
+    )
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs='+',
+        metavar='PIXELS',
+        help='of a side of the frames, or height and width; 0 keeps theirs (default: 224, the '
+        'published size; avss: 0)',
+    )
+    parser.add_argument(
+        '--frames-by',
+        choices=['index', 'time'],
+        default='index',
+        help='which frame stands for a second: by its number, as published, or the one on screen '
+        'after 15/16 s, for files with a variable frame rate (default: %(default)s)',
+    )
+    parser.add_argument('--log-mel', action='store_true', help='store log-mel beside the wav')
+    parser.add_argument('--overwrite', action='store_true', help='make all files anew')
+    parser.add_argument(
+        '--workers', type=int, default=os.cpu_count(), help='processes (default: %(default)s)'
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    layout = LAYOUTS[args.subset]
+    if args.trim and (args.subset != 's4' or args.csv is None):
+        raise ConfigError('--trim needs s4 and --csv: `start` is a column of its index')
+    seconds = layout.seconds if args.seconds is None else args.seconds
+    if seconds < 1 or args.workers < 0:
+        raise ConfigError('--seconds: expected 1 or more, --workers: 0 or more')
+    if args.subset == 'avss' and seconds not in (5, 10):
+        raise ConfigError(f'--seconds {seconds}: clips of avss have 5 or 10')
+    size = layout.size if args.size is None else read_size(args.size)
+    missing: list[str] = []
+    if args.csv is None:
+        rows = list(rows_of_folders(args.subset, args.videos, seconds))
+    else:
+        rows, missing = rows_of_index(args.subset, args.csv, args.videos)
+    settings = dict(subset=args.subset, seconds=seconds, size=size, frames_by=args.frames_by)
+    keep_settings(args.out, settings | {'trim': args.trim}, overwrite=args.overwrite)
+    present = args.out / layout.csv
+    if args.csv is not None:
+        copy_index(args.csv, present, overwrite=args.overwrite)
+    tasks = [
+        task_of(
+            args.subset,
+            row,
+            video,
+            args.out,
+            seconds=clip_seconds(args, row, seconds),
+            size=size,
+            rule=args.frames_by,
+            log_mel=args.log_mel,
+            trim=args.trim,
+            overwrite=args.overwrite,
+        )
+        for row, video in rows
+    ]
+    outcomes = prepare(tasks, workers=args.workers, progress=show_progress)
+    if args.csv is None:
+        good = [row for (row, _), done in zip(rows, outcomes, strict=True) if not done.fault]
+        if good:
+            write_text(present, index_text(args.subset, good, present))
+    return report(args, outcomes, missing)
+
+
+def read_size(given: list[int]) -> tuple[int, int] | None:
+    """(H, W), None for 0."""
+    if len(given) > 2 or min(given) < 0 or (0 in given and given != [0]):
+        raise ConfigError(f'--size {given}: expected 0, one number, or height and width')
+    return None if given == [0] else (given[0], given[-1])
+
+
+def clip_seconds(args: argparse.Namespace, row: dict, seconds: int) -> int:
+    """T of a clip: AVSS has two kinds, which the index tells apart."""
+    if args.subset == 'avss' and args.seconds is None:
+        return 10 if row['label'] == 'v2' else 5
+    return seconds
+
+
+def copy_index(csv: Path, present: Path, *, overwrite: bool) -> None:
+    """Put the index into the tree."""
+    content = csv.read_text(encoding='utf-8-sig')
+    if present.is_file() and not overwrite:
+        if present.read_text(encoding='utf-8-sig') != content:
+            raise DataError(
+                f'{present}: differs from {csv}; choose another --out, or pass --overwrite'
+            )
+        return
+    write_text(present, content)
+
+
+def report(args: argparse.Namespace, outcomes: list[Outcome], missing: list[str]) -> int:
+    """Say what was done and what to do next; the exit code."""
+    faults = [*missing, *(done.fault for done in outcomes if done.fault)]
+    kept = sum(not done.made and not done.fault for done in outcomes)
+    made = sum(done.made for done in outcomes)
+    print(
+        f'{args.out}: {len(outcomes) - kept - len(faults) + len(missing)} clips made '
+        f'({made} files), {kept} were there'
+    )
+    short = [done for done in outcomes if done.repeated]
+    if short:
+        print(
+            f'{len(short)} videos are shorter than their clip: their last frame is repeated, '
+            f'e.g. {short[0].task.video}, {short[0].repeated} times'
+        )
+    print(f'Masks belong to {args.out}/{MASKS[args.subset]}')
+    print(f'To check: python tools/check_dataset.py {args.subset} --data-root {args.out}')
+    if not faults:
+        return 0
+    print(f'{len(faults)} clips could not be made:', *faults, sep='\n  ', file=sys.stderr)
+    return 1
+
+
+def show_progress(results: Iterator, count: int) -> Iterable:
+    """A progress bar on a terminal; nothing elsewhere."""
+    console = Console(stderr=True)
+    return track(results, 'clips', count, console=console, disable=not console.is_terminal)
+
+
+if __name__ == '__main__':
+    run_command(main)
