@@ -66,7 +66,10 @@ class AVSInferencer(BaseInferencer):
     a second (1 if left out). `avsbench.apis.clips` states how frames, seconds and clips belong
     together.
 
-    A call keeps the masks of a whole video in memory; `stream` gives one slot after the other.
+    A call takes one input or a list of them, and by name `fps` (masks a second, 1), `threshold`
+    (see `SlotPrediction`), `batch_size` (clips, 1), `with_logits`, `draw` (pictures of the clips)
+    and `return_datasamples`; `postprocess` says what it returns. It keeps the masks of whole videos
+    in memory; `stream` gives one slot after the other.
 
     Args:
         config: path of a config, or one that `load_config` has read.

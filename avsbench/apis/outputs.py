@@ -45,7 +45,8 @@ class Outputs:
         self.masks = None if masks is None else Path(masks)
         if source is not None and _same_file(self.video, Path(source)):
             raise DataError(f'{video}: is the video that is read; write to another name')
-        self._check_free(overwrite)
+        self._overwrite = overwrite
+        self._check_free()
         self._scratch = _scratch_folder(self.video.parent, self.video.name)
         self._mask_scratch = None
         if self.masks is not None:
@@ -64,8 +65,13 @@ class Outputs:
         return Path(self._mask_scratch.name, f'{number:06d}.png')
 
     def commit(self) -> None:
-        """Move everything to its place."""
+        """Move everything to its place.
+
+        Raises:
+            DataError: a result is there by now, or can't be written.
+        """
         try:
+            self._check_free()  # something may have come in the meantime
             if self.masks is not None:
                 self.masks.mkdir(exist_ok=True)
                 for old in self._old_masks():
@@ -87,13 +93,13 @@ class Outputs:
             if folder is not None:
                 folder.cleanup()
 
-    def _check_free(self, overwrite: bool) -> None:
+    def _check_free(self) -> None:
         for path in (self.video, self.table, self.sheet):
             if path.is_dir():
                 raise DataError(f'{path}: is a folder, expected the name of a file')
         if self.masks is not None and self.masks.exists() and not self.masks.is_dir():
             raise DataError(f'{self.masks}: is a file, expected a folder for the masks')
-        if overwrite:
+        if self._overwrite:
             return
         found = [str(p) for p in (self.video, self.table, self.sheet) if p.exists()]
         if found:

@@ -176,7 +176,7 @@ def _write_overlay(
 
     painter = MaskPainter(inferencer.classes, inferencer.palette)
     video = source.file
-    writer = VideoWriter(outputs.temporary(outputs.video), video, outputs.container)
+    writer = VideoWriter(outputs.temporary(outputs.video), video, outputs.container, outputs.video)
     current = -1
     try:
         for picture in report.clock.over('decode', video.pictures()):

@@ -78,6 +78,11 @@ class StreamReader:
         self.damaged = 0
         self.broke_off: str | None = None
 
+    @property
+    def codec(self) -> str:
+        """Name of the stream's codec."""
+        return self.stream.codec_context.name
+
     def packets(self) -> Iterator[av.Packet]:
         """Packets up to the end, or to where the file can't be read any further; flush last."""
         iterator = self.container.demux(self.stream)

@@ -18,6 +18,7 @@ from avsbench.video.containers import (
 )
 
 DEFAULT_RATE = Fraction(25)  # of a file that does not tell
+MAX_GAP = 600  # seconds between two frames; more is a broken time stamp, not a still picture
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,9 @@ class VideoFile:
         A frame that can't be decoded is left out and counted in `damaged`. A frame without a time
         follows the one before it by 1 / `rate`; one that comes out before its predecessor's time
         is moved behind it by the smallest unit.
+
+        Raises:
+            VideoError: more than `MAX_GAP` seconds between two frames.
         """
         step = max(1, round(1 / (self.rate * self.time_base)))
         last: int | None = None
@@ -138,12 +142,21 @@ class VideoFile:
                     pts = self.start if last is None else last + step
                 elif last is not None and pts <= last:
                     pts = last + 1
+                self._check_gap(last, pts)
                 last = pts
                 time = (pts - self.start) * self.time_base
                 self._decoded += 1
                 self.damaged, self.broke_off = reader.damaged, reader.broke_off
                 yield Picture(time, pts, frame.duration or 0, frame, self.size)
             self.damaged, self.broke_off = reader.damaged, reader.broke_off
+
+    def _check_gap(self, last: int | None, pts: int) -> None:
+        if last is not None and (pts - last) * self.time_base > MAX_GAP:
+            times = [float((p - self.start) * self.time_base) for p in (last, pts)]
+            raise VideoError(
+                f'{self.path}: its time stamps jump from {times[0]:.1f} s to {times[1]:.1f} s '
+                f'(more than {MAX_GAP} s without a frame); encode it again, or cut it there'
+            )
 
     def complaint(self) -> str | None:
         """What was wrong with the pictures of the last whole walk, as one sentence; or None."""

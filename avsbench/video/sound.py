@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -95,21 +95,40 @@ class SoundTrack:
 
     def _decode(self) -> Iterator[tuple[int, np.ndarray]]:
         """(position of the first sample since the origin, mono samples) of one frame each."""
-        resampler, form, expected = None, None, None
-        for frame in self._reader.frames():
-            if form is None:
-                self.rate, self._layout = frame.sample_rate, frame.layout.name
-            if form != (frame.sample_rate, frame.layout.name, frame.format.name):
-                form = (frame.sample_rate, frame.layout.name, frame.format.name)
-                resampler = av.AudioResampler('s16', self._layout, self.rate)
-            for block in resampler.resample(frame):
-                if block.pts is None or block.time_base is None:
-                    position = expected or 0
-                else:
-                    position = round((block.pts * block.time_base - self.origin) * self.rate)
-                if expected is not None and abs(position - expected) <= JITTER * self.rate:
-                    position = expected
-                samples = block.to_ndarray().reshape(-1, block.layout.nb_channels)
-                expected = position + len(samples)
-                self.end = max(self.end, expected / self.rate)
-                yield position, to_mono(samples)
+        expected = None
+        for block in uniform(self._reader.frames(), 's16'):
+            self.rate = block.sample_rate
+            if block.pts is None or block.time_base is None:
+                position = expected or 0
+            else:
+                position = round((block.pts * block.time_base - self.origin) * self.rate)
+            if expected is not None and abs(position - expected) <= JITTER * self.rate:
+                position = expected
+            samples = block.to_ndarray().reshape(-1, block.layout.nb_channels)
+            expected = position + len(samples)
+            self.end = max(self.end, expected / self.rate)
+            yield position, to_mono(samples)
+
+
+def uniform(
+    frames: Iterable[av.AudioFrame], form: str, layout: str | None = None, rate: int | None = None
+) -> Iterator[av.AudioFrame]:
+    """Sound of one form, whatever changes in the middle of a track.
+
+    Args:
+        frames: as decoded.
+        form: name of the sample format.
+        layout: name of the channel layout; None for that of the first frame.
+        rate: samples a second; None for that of the first frame.
+    """
+    resampler, given = None, None
+    for frame in frames:
+        found = (frame.sample_rate, frame.layout.name, frame.format.name)
+        if found != given:
+            if resampler is not None:
+                yield from resampler.resample(None)
+            rate, layout = rate or frame.sample_rate, layout or frame.layout.name
+            resampler, given = av.AudioResampler(form, layout, rate), found
+        yield from resampler.resample(frame)
+    if resampler is not None:
+        yield from resampler.resample(None)

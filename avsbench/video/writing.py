@@ -7,7 +7,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.video.reformatter import ColorRange, Colorspace
 
 from avsbench.utils.errors import ConfigError
@@ -19,6 +19,7 @@ from avsbench.video.containers import (
     sound_stream,
 )
 from avsbench.video.reading import Picture, VideoFile
+from avsbench.video.sound import uniform
 
 SUFFIXES = {'.mp4': 'mp4', '.m4v': 'mp4', '.mov': 'mov', '.mkv': 'matroska'}
 """File name suffix -> container that holds H.264."""
@@ -55,6 +56,7 @@ class VideoWriter:
         path: file to write, replaced if there.
         source: whose times, rate and sound the result has.
         container: name of the container, as `container_of` gives it.
+        name: of the file in messages, where it is renamed later; None for `path`.
 
     Attributes:
         sound: 'copied' or 'encoded as aac'.
@@ -63,33 +65,49 @@ class VideoWriter:
         VideoError: the file can't be written.
     """
 
-    def __init__(self, path: str | Path, source: VideoFile, container: str) -> None:
+    def __init__(
+        self, path: str | Path, source: VideoFile, container: str, name: str | Path | None = None
+    ) -> None:
         self.path = Path(path)
+        self.name = name or path
         self._shift = source.clock_start
         self._time_base = source.time_base
         self._input = open_container(source.path)
         try:
-            self._output = av.open(
-                str(self.path.absolute()),
-                'w',
-                format=container,
-                options={'movflags': 'faststart'} if container != 'matroska' else {},
-            )
-        except (av.FFmpegError, OSError) as error:
+            if not self._open(source, container, _CopiedSound):
+                self._open(source, container, _EncodedSound)
+        except VideoError:
             self._input.close()
-            raise VideoError(f'{path}: cannot be written ({reason(error)})') from error
-        self._pictures = self._add_pictures(source)
-        self._sound = _sound_of(self._input, self._output, self._shift)
+            raise
         self.sound = self._sound.kind
         self._waiting = self._sound.packets()
-        self._next = None
-        try:
-            with self._explained():
-                self._output.start_encoding()  # opens the file
-        except VideoError:
-            self.abort()
-            raise
         self._next = next(self._waiting, None)
+
+    def _open(
+        self,
+        source: VideoFile,
+        container: str,
+        kind: 'type[_CopiedSound] | type[_EncodedSound]',
+    ) -> bool:
+        """Open the file with one kind of sound; False if it can't be copied into the container."""
+        track = StreamReader(self._input, sound_stream(self._input))
+        options = {'movflags': 'faststart'} if container != 'matroska' else {}
+        with self._explained():
+            self._output = av.open(
+                str(self.path.absolute()), 'w', format=container, options=options
+            )
+        try:
+            if kind is _CopiedSound and not _can_hold(self._output, track.codec):
+                raise ValueError(f'{container} does not hold {track.codec}')
+            self._pictures = self._add_pictures(source)
+            self._sound = kind(track, self._output, self._shift)
+            self._output.start_encoding()  # writes the header
+        except (av.FFmpegError, OSError, ValueError) as error:
+            self._close_quietly()
+            if kind is _CopiedSound:
+                return False
+            raise VideoError(f'{self.name}: cannot be written ({reason(error)})') from error
+        return True
 
     def _add_pictures(self, source: VideoFile) -> av.VideoStream:
         height, width = (side + side % 2 for side in source.size)
@@ -137,9 +155,12 @@ class VideoWriter:
 
     def abort(self) -> None:
         """Close the file, whatever it holds; it is of no use."""
+        self._close_quietly()
+        self._input.close()
+
+    def _close_quietly(self) -> None:
         with contextlib.suppress(av.FFmpegError, OSError):
             self._output.close()
-        self._input.close()
 
     def _write_sound(self, until: Fraction | None) -> None:
         while self._next is not None:
@@ -148,33 +169,23 @@ class VideoWriter:
             self._output.mux(self._next)
             self._next = next(self._waiting, None)
 
-    def _explained(self) -> '_Explained':
-        return _Explained(self.path)
-
-
-class _Explained:
-    """Turns an error of writing into one that names the file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type | None, error: BaseException | None, *_: object) -> None:
-        if isinstance(error, av.FFmpegError | OSError):
-            raise VideoError(f'{self.path}: cannot be written ({reason(error)})') from error
-
-
-def _sound_of(
-    source: InputContainer, target: OutputContainer, shift: Fraction
-) -> '_CopiedSound | _EncodedSound':
-    stream = sound_stream(source)
-    if stream.codec_context.name in target.supported_codecs:
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn an error of writing into one that names the file."""
         try:
-            return _CopiedSound(StreamReader(source, stream), target, shift)
-        except (av.FFmpegError, ValueError):
-            pass  # a codec that the container knows by name only
-    return _EncodedSound(StreamReader(source, stream), target, shift)
+            yield
+        except (av.FFmpegError, OSError) as error:
+            raise VideoError(f'{self.name}: cannot be written ({reason(error)})') from error
+
+
+def _can_hold(output: OutputContainer, codec: str) -> bool:
+    """Whether a container can hold a sound codec such that players know it too.
+
+    Few players know samples without compression in mp4, and some tracks do not tell what mp4 wants
+    to know of them (which channels they are).
+    """
+    plain = codec.startswith('pcm_') and output.format.name != 'matroska'
+    return codec in output.supported_codecs and not plain
 
 
 class _CopiedSound:
@@ -207,12 +218,13 @@ class _EncodedSound:
         rates = av.Codec(SOUND_ENCODER, 'w').audio_rates or [source.sample_rate]
         rate = source.sample_rate if source.sample_rate in rates else 48000
         # By the number of channels: some files do not say which ones they are.
-        layout = 'mono' if source.layout.nb_channels == 1 else 'stereo'
-        self.stream = target.add_stream(SOUND_ENCODER, rate=rate, layout=layout)
+        self.layout = 'mono' if source.layout.nb_channels == 1 else 'stereo'
+        self.stream = target.add_stream(SOUND_ENCODER, rate=rate, layout=self.layout)
 
     def packets(self) -> Iterator[av.Packet]:
         """The decoded track, encoded anew."""
-        for frame in self.reader.frames():
+        context = self.stream.codec_context
+        for frame in uniform(self.reader.frames(), 'fltp', self.layout, context.sample_rate):
             if frame.pts is not None:
                 frame.pts -= round(self.shift / frame.time_base)
             yield from self.stream.encode(frame)

@@ -66,10 +66,13 @@ def draw_areas(
             100 * np.asarray(areas[name]), edges, color=colour, lw=2, label=name, fill=False
         )
     axes.set(xlim=(0, max(seconds, 0.1)), xlabel='second')
-    axes.set_title('area of the masks', fontsize=10)
     axes.set(ylim=(0, None), ylabel='% of the picture')
-    if any(name in colours for name in largest):
-        axes.legend(fontsize=8, loc='lower left', bbox_to_anchor=(0, 1), ncols=3, frameon=False)
+    if any(name in colours for name in largest):  # in the place of the title
+        above = dict(loc='lower left', bbox_to_anchor=(0, 1), borderaxespad=0.2, frameon=False)
+        short = dict(fontsize=7, handlelength=1, columnspacing=1)
+        axes.legend(ncols=MAX_CLASSES, **above, **short)
+    else:
+        axes.set_title('area of the masks', fontsize=10)
     axes.spines[['top', 'right']].set_visible(False)
     return _picture(figure)
 

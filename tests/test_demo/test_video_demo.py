@@ -161,6 +161,29 @@ def test_mistakes_are_told_and_leave_nothing(call, video, words, message):
     assert sorted(os.listdir()) == ALL
 
 
+def test_what_comes_in_the_meantime_is_kept(call, video, monkeypatch):
+    def draw(*_):
+        Path('out.csv').write_text('precious')
+        return np.zeros((8, 8, 3), np.uint8)
+
+    monkeypatch.setattr('avsbench.apis.render.draw_sheet', draw)
+    code, _, err = call(video.name, '--out', 'out.mp4')
+    assert code == 2 and 'out.csv: there already' in err
+    assert Path('out.csv').read_text() == 'precious' and sorted(os.listdir()) == sorted(
+        [*ALL, 'out.csv']
+    )
+
+
+def test_interrupted(call, video, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('avsbench.apis.render.save_mask', stop)
+    code, _, err = call(video.name, '--out', 'out.mp4', '--masks', 'masks')
+    assert code == 130 and err.endswith('interrupted\n')
+    assert sorted(os.listdir()) == ALL
+
+
 def test_damaged_file_gives_what_is_there_and_a_warning(call, tmp_path):
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 255, (75, *SIZE, 3), np.uint8)

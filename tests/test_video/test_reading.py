@@ -72,6 +72,12 @@ def test_variable_frame_rate(tmp_path):
     assert found == pytest.approx(times, abs=1e-4)
 
 
+def test_time_stamps_that_jump_are_an_error(tmp_path):
+    path = clip(tmp_path / 'in.mp4', 3, 1, times=[0, 1, 1000])
+    with pytest.raises(VideoError, match='jump from 1.0 s to 1000.0 s'):
+        list(VideoFile(path).pictures())
+
+
 def test_rotation_by_metadata(tmp_path):
     path = clip(tmp_path / 'in.mp4', 3)
     rotate_by_metadata(path)

@@ -43,6 +43,7 @@ def sound_of(path, seconds):
         ('mkv', 'aac', 'mov', 'copied'),
         ('avi', 'pcm_s16le', 'mkv', 'copied'),
         ('avi', 'adpcm_ms', 'mp4', 'encoded as aac'),
+        ('mkv', 'pcm_s24le', 'mp4', 'encoded as aac'),
     ],
 )
 def test_the_sound_stays_and_stays_aligned(tmp_path, suffix, codec, out, expected):

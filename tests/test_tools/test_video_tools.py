@@ -1,0 +1,49 @@
+"""tools/benchmark.py video and tools/twin_videos.py, at a size of seconds."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from mmengine.registry import DefaultScope
+
+from avsbench.registry import MODELS
+from avsbench.synthetic import generate
+from avsbench.utils.config import load_config
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*words):
+    command = [sys.executable, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
+
+
+def test_benchmark_prints_speed_and_shares():
+    size = ('--seconds', 2, '--size', 48, 64, '--rate', 5, '--rounds', 1)
+    done = run('tools/benchmark.py', 'video', *size)
+    assert done.returncode == 0, done.stderr
+    assert 's4/demo.py, 2 s of 64 x 48 at 5 frames a second' in done.stdout
+    assert re.search(r'[\d.]+ s of video a second \(.*\), 10 frames, 2 masks', done.stdout)
+    shares = re.findall(r'(\w+) ([\d.]+)%', done.stdout)
+    assert [name for name, _ in shares] == ['decode', 'audio', 'network', 'encode', 'sheet', 'rest']
+    assert abs(sum(float(share) for _, share in shares) - 100) < 1
+
+
+def test_twin_videos_of_a_network_that_has_learnt_nothing(tmp_path):
+    root = generate('s4', tmp_path, train=1, val=1, test=1)
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('avsbench'):
+        model = MODELS.build(load_config(ROOT / 'config/s4/demo.py').model)
+    torch.save({'state_dict': model.state_dict()}, tmp_path / 'random.pth')
+    words = ('config/s4/demo.py', tmp_path / 'random.pth', '--out', tmp_path / 'out')
+    data = ('--device', 'cpu', '--cfg-options', f'data_root={root}')
+    done = run('tools/twin_videos.py', *words, *data)
+    assert done.returncode in (0, 1), done.stderr
+    right = re.search(r'(\d) of 3 twins are nearest to their own truth', done.stdout)
+    assert (int(right.group(1)) >= 2) == (done.returncode == 0)
+    assert len(list((tmp_path / 'out').glob('*_overlay.mp4'))) == 3
+    assert len(list((tmp_path / 'out').glob('*_masks/*.png'))) == 15
+    again = run('tools/twin_videos.py', *words, *data)
+    assert again.returncode == 2 and 'there already' in again.stderr
