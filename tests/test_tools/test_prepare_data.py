@@ -248,3 +248,12 @@ def test_errors(tool, videos, tmp_path, arguments, message):
     done = tool('prepare_data', *arguments, '--videos', videos, '--out', tmp_path / 'out')
     assert done.code == 2 and message in done.err
     assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('row', ['../x,a,0,dog', 'train,a,0,..', 'train,a,0,a/b'])
+def test_no_index_leads_out_of_the_tree(tool, videos, tmp_path, row):
+    csv = tmp_path / 'index.csv'
+    csv.write_text(f'split,name,start,category\n{row}\n')
+    call = ['--videos', videos, '--csv', csv, '--out', tmp_path / 'out', '--workers', 0]
+    done = tool('prepare_data', 's4', *call)
+    assert done.code == 2 and 'is no plain file name' in done.err

@@ -140,7 +140,7 @@ def rows_of_index(
     columns = needed.get(subset, ('video_id', 'split'))
     table = read_csv(csv, columns)
     for _, part in table.groupby('split'):
-        check_names(part, [c for c in columns if c not in ('start', 'split')], csv)
+        check_names(part, [c for c in columns if c != 'start'], csv)
     by_name: dict[str, list[Path]] = {}
     for video in find_videos(folder):
         by_name.setdefault(video.stem, []).append(video)
