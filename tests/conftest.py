@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+from tool_fixtures import tool  # noqa: F401  a fixture
 
 ROOT = Path(__file__).resolve().parents[1]
 TOY_FOLDER = ROOT / 'tests' / 'test_engine'
@@ -46,3 +49,25 @@ def run_script(tmp_path: Path):
         )
 
     return run
+
+
+@pytest.fixture(scope='session')
+def own_data():
+    """A function that makes a folder of small videos and their masks."""
+    from video_clips import SIZE, tone, write_video
+
+    def make(root: Path, seconds: int = 5, classes: int | None = None) -> Path:
+        for number, name in enumerate(('train/a', 'train/b', 'val/a', 'test/a')):
+            video = root / 'videos' / f'{name}.mp4'
+            video.parent.mkdir(parents=True, exist_ok=True)
+            write_video(video, 4 * seconds, tone([300 + 300 * number] * seconds), rate=4)
+            mask = np.zeros(SIZE, np.uint8)
+            mask[: SIZE[0] // 2] = 255 if classes is None else classes - 1
+            mask[-4:] = 0 if classes is None else 1
+            for second in range(1, seconds + 1):
+                path = root / 'masks' / name / f'{second}.png'
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(mask).save(path)
+        return root
+
+    return make

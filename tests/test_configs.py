@@ -25,13 +25,15 @@ def name(path: Path) -> str:
 
 
 @pytest.fixture(scope='session')
-def tree(tmp_path_factory) -> Callable[[Config], Path]:
+def tree(tmp_path_factory, own_data) -> Callable[[Config], Path]:
     """The tiny synthetic tree of a config's subset, made once; with Maskiges if it loads them."""
     roots = {}
 
     def get(cfg: Config) -> Path:
         if cfg.subset not in roots:
-            roots[cfg.subset] = generate(cfg.subset, tmp_path_factory.mktemp('synthetic'))
+            folder = tmp_path_factory.mktemp('synthetic')
+            own = cfg.subset == 'own'
+            roots[cfg.subset] = own_data(folder) if own else generate(cfg.subset, folder)
         root = roots[cfg.subset]
         if any(transform.type == 'LoadMaskiges' for transform in cfg.train_pipeline):
             splits = [

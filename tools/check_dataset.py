@@ -26,7 +26,7 @@ from avsbench.utils.config import apply_overrides, load_config
 from avsbench.utils.errors import ConfigError, DataError, examples, nearest
 from avsbench.utils.paths import CONFIG_ROOT, config_file
 
-SUBSETS = ('s4', 'ms3', 'avss')
+SUBSETS = ('s4', 'ms3', 'avss', 'own')
 SPLITS = ('train', 'val', 'test')
 
 
@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('target', metavar='CONFIG|SUBSET', help='a config, or s4, ms3 or avss')
+    parser.add_argument('target', metavar='CONFIG|SUBSET', help='a config, or s4, ms3, avss or own')
     parser.add_argument('--data-root', metavar='DIR', help="instead of the config's")
     parser.add_argument(
         '--full',
@@ -99,7 +99,7 @@ def read_datasets(target: str, data_root: str | None) -> dict[str, dict]:
         if kind is None or not issubclass(kind, BaseAVSDataset):
             raise ConfigError(
                 f'{target}: {split}_dataloader.dataset is a {config.type}; only data sets in '
-                "AVSBench's layout can be checked: S4Dataset, MS3Dataset, AVSSDataset"
+                "AVSBench's layout, and FolderAVSDataset, can be checked"
             )
         found[split] = {**config, 'check': 'off'}
     if not found:

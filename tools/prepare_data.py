@@ -8,6 +8,10 @@ Without --csv the folders below --videos tell the split (S4: and the category):
 train, val and test; the index is written. With --csv the videos lie in any folders, under the names
 of that index. Masks are yours to add; where they belong is printed at the end.
 
+    python tools/prepare_data.py own --videos data/own/videos --out data/own
+
+takes one picture a second out of own videos, to draw masks on (docs/own_data.md).
+
 A clip is the first seconds of a video. Files that are there already stay, so that an interrupted
 call goes on where it was. Exit code 1 if a video could not be used; these are named at the end.
 """
@@ -16,6 +20,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -23,15 +28,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rich.console import Console
 from rich.progress import track
 
-from avsbench.preparation import Outcome, prepare
-from avsbench.preparation.layouts import (
+from avsbench.datasets.preparation import Outcome, prepare
+from avsbench.datasets.preparation.layouts import (
     LAYOUTS,
     index_text,
     rows_of_folders,
     rows_of_index,
     task_of,
 )
-from avsbench.preparation.settings import keep_settings
+from avsbench.datasets.preparation.own import OwnTree
+from avsbench.datasets.preparation.settings import keep_settings
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import ConfigError, DataError
 from avsbench.utils.files import write_text
@@ -47,7 +53,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('subset', choices=LAYOUTS, help='whose layout the tree has')
+    parser.add_argument('subset', choices=[*LAYOUTS, 'own'], help='whose layout the tree has')
     parser.add_argument('--videos', type=Path, required=True, metavar='DIR')
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='data_root to make')
     parser.add_argument('--csv', type=Path, help='index with the published columns')
@@ -70,9 +76,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--frames-by',
         choices=['index', 'time'],
-        default='index',
         help='which frame stands for a second: by its number, as published, or the one on screen '
-        'after 15/16 s, for files with a variable frame rate (default: %(default)s)',
+        'after 15/16 s, for files with a variable frame rate (default: index)',
     )
     parser.add_argument('--log-mel', action='store_true', help='store log-mel beside the wav')
     parser.add_argument('--overwrite', action='store_true', help='make all files anew')
@@ -84,12 +89,19 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
+    if args.workers < 0:
+        raise ConfigError(f'--workers: got {args.workers}, expected 0 or more')
+    return prepare_own(args) if args.subset == 'own' else prepare_tree(args)
+
+
+def prepare_tree(args: argparse.Namespace) -> int:
+    """A tree in AVSBench's layout."""
     layout = LAYOUTS[args.subset]
     if args.trim and (args.subset != 's4' or args.csv is None):
         raise ConfigError('--trim needs s4 and --csv: `start` is a column of its index')
     seconds = layout.seconds if args.seconds is None else args.seconds
-    if seconds < 1 or args.workers < 0:
-        raise ConfigError('--seconds: expected 1 or more, --workers: 0 or more')
+    if seconds < 1:
+        raise ConfigError(f'--seconds: got {seconds}, expected 1 or more')
     if args.subset == 'avss' and seconds not in (5, 10):
         raise ConfigError(f'--seconds {seconds}: clips of avss have 5 or 10')
     size = layout.size if args.size is None else read_size(args.size)
@@ -98,7 +110,8 @@ def main() -> int:
         rows = list(rows_of_folders(args.subset, args.videos, seconds))
     else:
         rows, missing = rows_of_index(args.subset, args.csv, args.videos)
-    settings = dict(subset=args.subset, seconds=seconds, size=size, frames_by=args.frames_by)
+    rule = args.frames_by or 'index'
+    settings = dict(subset=args.subset, seconds=seconds, size=size, frames_by=rule)
     keep_settings(args.out, settings | {'trim': args.trim}, overwrite=args.overwrite)
     present = args.out / layout.csv
     if args.csv is not None:
@@ -111,7 +124,7 @@ def main() -> int:
             args.out,
             seconds=clip_seconds(args, row, seconds),
             size=size,
-            rule=args.frames_by,
+            rule=rule,
             log_mel=args.log_mel,
             trim=args.trim,
             overwrite=args.overwrite,
@@ -124,6 +137,31 @@ def main() -> int:
         if good:
             write_text(present, index_text(args.subset, good, present))
     return report(args, outcomes, missing)
+
+
+def prepare_own(args: argparse.Namespace) -> int:
+    """The frames of own videos that masks are to be drawn on."""
+    for name in ('csv', 'trim', 'seconds', 'size', 'frames_by', 'log_mel'):
+        if getattr(args, name):
+            raise ConfigError(f'own: --{name.replace("_", "-")} is for the other layouts')
+    tree = OwnTree(args.videos, args.out / 'masks', args.out / 'prepared')
+    tasks, faults = [], []
+    for name, video in tree.names().items():
+        try:
+            task = tree.frames_task(name, video)
+        except DataError as error:
+            faults.append(str(error))
+        else:
+            tasks.append(replace(task, overwrite=args.overwrite))
+    outcomes = prepare(tasks, workers=args.workers, progress=show_progress)
+    faults += [done.fault for done in outcomes if done.fault]
+    frames = sum(len(task.frame_paths) for task in tasks)
+    print(
+        f'{len(tasks)} videos, {frames} seconds: pictures are in '
+        f'{args.out}/prepared/frames/<name>/<second>.jpg, their masks belong to '
+        f'{args.out}/masks/<name>/<second>.png'
+    )
+    return tell_faults(faults)
 
 
 def read_size(given: list[int]) -> tuple[int, int] | None:
@@ -169,10 +207,15 @@ def report(args: argparse.Namespace, outcomes: list[Outcome], missing: list[str]
         )
     print(f'Masks belong to {args.out}/{MASKS[args.subset]}')
     print(f'To check: python tools/check_dataset.py {args.subset} --data-root {args.out}')
-    if not faults:
-        return 0
-    print(f'{len(faults)} clips could not be made:', *faults, sep='\n  ', file=sys.stderr)
-    return 1
+    return tell_faults(faults)
+
+
+def tell_faults(faults: list[str]) -> int:
+    """Name what could not be used; the exit code."""
+    if faults:
+        head = f'{len(faults)} videos could not be used:'
+        print(head, *faults, sep='\n  ', file=sys.stderr)
+    return 1 if faults else 0
 
 
 def show_progress(results: Iterator, count: int) -> Iterable:

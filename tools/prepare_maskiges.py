@@ -39,7 +39,7 @@ from avsbench.utils.cli import run_command
 from avsbench.utils.errors import ConfigError
 from avsbench.utils.paths import CONFIG_ROOT
 
-SUBSETS = ('s4', 'ms3', 'avss')
+SUBSETS = ('s4', 'ms3', 'avss', 'own')
 SPLITS = ('train', 'val', 'test')
 
 

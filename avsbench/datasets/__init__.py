@@ -3,7 +3,15 @@
 from avsbench.datasets.avss_dataset import AVSSDataset
 from avsbench.datasets.base_avs_dataset import BaseAVSDataset
 from avsbench.datasets.faults import BrokenFileError
+from avsbench.datasets.folder_dataset import FolderAVSDataset
 from avsbench.datasets.ms3_dataset import MS3Dataset
 from avsbench.datasets.s4_dataset import S4Dataset
 
-__all__ = ['AVSSDataset', 'BaseAVSDataset', 'BrokenFileError', 'MS3Dataset', 'S4Dataset']
+__all__ = [
+    'AVSSDataset',
+    'BaseAVSDataset',
+    'BrokenFileError',
+    'FolderAVSDataset',
+    'MS3Dataset',
+    'S4Dataset',
+]

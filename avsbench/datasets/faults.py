@@ -55,13 +55,13 @@ class ClipCheck:
 
     Attributes:
         clip_id: Name of the clip.
-        csv_row: Its line in the csv, the header being line 1.
+        csv_row: Its line in the csv, the header being line 1; None where no csv lists the clips.
         faults: Everything that is wrong with its files.
         patches: Whole log-mel patches in its sound, None where that isn't known.
     """
 
     clip_id: str
-    csv_row: int
+    csv_row: int | None
     faults: tuple[BrokenFileError, ...] = ()
     patches: int | None = None
 
@@ -72,7 +72,8 @@ def describe(checks: Iterable[ClipCheck]) -> str:
     clips: dict[str, set[str]] = {}
     for check in checks:
         for fault in check.faults:
-            found.setdefault(fault.kind, []).append(f'{fault.what} (csv row {check.csv_row})')
+            where = '' if check.csv_row is None else f' (csv row {check.csv_row})'
+            found.setdefault(fault.kind, []).append(f'{fault.what}{where}')
             clips.setdefault(fault.kind, set()).add(check.clip_id)
     return '\n'.join(
         f'  {kind}: {len(cases)} in {len(clips[kind])} clips, e.g. {examples(cases)}\n'

@@ -20,15 +20,25 @@ _MM_PACKAGES = {
     'mmcv': ('onedl-mmcv', 'mmcv', 'mmcv-lite'),
     'mmseg': ('onedl-mmsegmentation', 'mmsegmentation'),
 }
+# What the toolbox imports besides, the extras last; None where it is not installed.
 _PACKAGES = (
     'torchvision',
     'timm',
     'numpy',
     'pandas',
     'pillow',
+    'opencv-python',
+    'opencv-python-headless',
     'soundfile',
     'resampy',
     'librosa',
+    'matplotlib',
+    'rich',
+    'av',
+    'gradio',
+    'tensorboard',
+    'scikit-image',
+    'pycocotools',
 )
 
 
@@ -41,6 +51,7 @@ def collect_environment() -> dict[str, Any]:
         'platform': platform.platform(),
         'torch': torch.__version__,
         'cuda': torch.version.cuda if torch.cuda.is_available() else None,
+        'cudnn': torch.backends.cudnn.version() if torch.cuda.is_available() else None,
         'gpus': [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         'cpu': _cpu_name(),
         'cpu_cores': os.cpu_count(),

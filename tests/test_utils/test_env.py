@@ -12,6 +12,7 @@ def test_report_is_plain_and_complete():
     report = json.loads(json.dumps(env.collect_environment()))
     assert report['torch'] == str(torch.__version__)
     assert report['packages']['timm'] == metadata.version('timm')
+    assert {'opencv-python', 'av', 'gradio', 'tensorboard', 'matplotlib'} <= set(report['packages'])
     assert report['mm_packages']['set'] in ('fork', 'original')
     assert report['cpu_cores'] >= 1 and report['torch_threads'] >= 1
 

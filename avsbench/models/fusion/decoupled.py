@@ -149,7 +149,11 @@ def audio_tokens(audio: Tensor, clip_lengths: tuple[int, ...]) -> tuple[Tensor, 
     clips = nn.utils.rnn.pad_sequence(list(audio[:, 0].split(clip_lengths)), batch_first=True)
     lengths = torch.tensor(clip_lengths, device=audio.device)
     exists = torch.arange(longest, device=audio.device) < lengths[:, None]  # (B, A)
-    return clips.repeat_interleave(lengths, 0), exists.repeat_interleave(lengths, 0)
+    num = len(audio)  # told, so that the device need not be asked
+    return (
+        clips.repeat_interleave(lengths, 0, output_size=num),
+        exists.repeat_interleave(lengths, 0, output_size=num),
+    )
 
 
 class AudioVideoBlock(nn.Module):
@@ -205,7 +209,7 @@ class AudioVideoBlock(nn.Module):
         lengths = torch.tensor(clip_lengths, device=tokens.device)
         # Every frame has audio tokens of its own by now; all but those of the first are dropped.
         audio = audio[lengths.cumsum(0) - lengths]  # (B, A, C)
-        spread = audio.repeat_interleave(lengths, 0)  # (N, A, C)
+        spread = audio.repeat_interleave(lengths, 0, output_size=len(tokens))  # (N, A, C)
         exists = None if mask is None else mask[..., size:]
         attended = self.video_attn(video, spread, spread, exists)
         video = video * attended * attended
@@ -213,7 +217,7 @@ class AudioVideoBlock(nn.Module):
             return video, None
         placed = video + pos[:, :size]
         audio = hear(self.audio_attn, audio, placed, video, clip_lengths)
-        return video, audio.repeat_interleave(lengths, 0)
+        return video, audio.repeat_interleave(lengths, 0, output_size=len(tokens))
 
 
 def hear(

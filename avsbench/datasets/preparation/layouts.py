@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from avsbench.datasets.csv_index import check_names, read_csv
-from avsbench.preparation.clip import ClipTask
+from avsbench.datasets.preparation.clip import ClipTask
 from avsbench.utils.errors import DataError, examples
 
 VIDEO_SUFFIXES = ('.mp4', '.m4v', '.mov', '.mkv', '.webm', '.avi')
@@ -212,7 +212,7 @@ def task_of(
         _start(row, video) if trim else 0,
         rule,
         LAYOUTS[subset].short,
-        overwrite,
+        overwrite=overwrite,
     )
 
 

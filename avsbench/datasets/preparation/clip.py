@@ -33,23 +33,26 @@ class ClipTask:
     Attributes:
         video: the file.
         frame_paths: T pictures to write, one for each second, .png or .jpg.
-        wav_path: sound file to write.
+        wav_path: sound file to write, None for no sound.
         log_mel_path: .npy to write, None for no log-mel.
         size: (H, W) that frames are squashed to, None to keep theirs.
         start: second of the video at which the clip begins.
         rule: which frame stands for a second, see `avsbench.video.read_clip`.
         short: what fills up log-mel up to T patches: 'repeat' the last one, or 'zero'.
+        silence: the sound goes on as silence where the track ends before the clip; without, the
+            sound file is shorter.
         overwrite: make files that are there already as well.
     """
 
     video: str
     frame_paths: tuple[str, ...]
-    wav_path: str
+    wav_path: str | None = None
     log_mel_path: str | None = None
     size: tuple[int, int] | None = None
     start: int = 0
     rule: str = 'index'
     short: str = 'repeat'
+    silence: bool = False
     overwrite: bool = False
 
     def missing(self) -> list[str]:
@@ -82,13 +85,24 @@ def prepare(
     workers: int = 0,
     progress: Callable[[Iterator, int], Iterator] | None = None,
 ) -> list[Outcome]:
-    """Make the files of all clips; one that fails does not stop the others.
+    """Make the files of all clips; a video that can't be used does not stop the others.
 
     Args:
         tasks: the clips.
         workers: processes; 0 and 1 work in this one.
         progress: called with what the work yields and its length; yields the same.
+
+    Raises:
+        DataError: two clips would have a file in common, or one can't be written.
     """
+    owners: dict[str, ClipTask] = {}
+    for task in tasks:
+        for path in task.frame_paths:
+            other = owners.setdefault(path, task)
+            if other is not task:
+                raise DataError(
+                    f'{other.video} and {task.video} would both become {path}; rename one of them'
+                )
     todo = [task for task in tasks if task.missing()]
     outcomes = map_in_processes(prepare_clip, todo, workers)
     done = list(outcomes if progress is None else progress(outcomes, len(todo)))
@@ -107,27 +121,17 @@ def prepare_clip(task: ClipTask) -> Outcome:
     missing = task.missing()
     try:
         clip = read_clip(task.video, len(task.frame_paths), start=task.start, rule=task.rule)
-        samples = resample(clip.samples, clip.rate)
-        if len(samples) < MIN_SAMPLES:
-            raise DataError(
-                f'{task.video}: {len(samples) / SAMPLE_RATE:.3f} s of sound from second '
-                f'{task.start} on, at least {MIN_SAMPLES / SAMPLE_RATE} s are needed'
-            )
+        pcm = _pcm(task, resample(clip.samples, clip.rate))
     except DataError as error:
         return Outcome(task, fault=str(error))
-    # As a reader of the wav will see them.
-    pcm = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
     for path, frame in zip(task.frame_paths, clip.frames, strict=True):
         if path in missing:
             write_whole(path, functools.partial(_save_frame, frame, path, task.size))
     if task.wav_path in missing:
-        write_whole(
-            task.wav_path,
-            lambda file: soundfile.write(file, pcm, SAMPLE_RATE, subtype='PCM_16', format='WAV'),
-        )
+        write_whole(task.wav_path, functools.partial(_save_wav, pcm))
     if task.log_mel_path in missing:
         patches = _log_mel(pcm / FULL_SCALE, len(task.frame_paths), task.short)
-        write_whole(task.log_mel_path, lambda file: np.save(file, patches, allow_pickle=False))
+        write_whole(task.log_mel_path, functools.partial(_save_array, patches))
     return Outcome(task, made=len(missing), repeated=clip.repeated)
 
 
@@ -152,6 +156,27 @@ def write_whole(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
             f'{path}: cannot be written ({error.strerror}); choose a folder with free space that '
             'you may write to'
         ) from error
+
+
+def _pcm(task: ClipTask, samples: np.ndarray) -> np.ndarray:
+    """16-bit samples at 16 kHz, enough for log-mel where that is needed."""
+    if task.silence:
+        missing = len(task.frame_paths) * SAMPLE_RATE - len(samples)
+        samples = np.pad(samples, (0, max(0, missing)))
+    if task.wav_path is not None and len(samples) < MIN_SAMPLES:
+        raise DataError(
+            f'{task.video}: {len(samples) / SAMPLE_RATE:.3f} s of sound from second {task.start} '
+            f'on, at least {MIN_SAMPLES / SAMPLE_RATE} s are needed'
+        )
+    return np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+
+
+def _save_wav(pcm: np.ndarray, file: BinaryIO) -> None:
+    soundfile.write(file, pcm, SAMPLE_RATE, subtype='PCM_16', format='WAV')
+
+
+def _save_array(array: np.ndarray, file: BinaryIO) -> None:
+    np.save(file, array, allow_pickle=False)
 
 
 def _save_frame(frame: np.ndarray, path: str, size: tuple[int, int] | None, file: BinaryIO) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of tools."""
+"""A fixture that runs a tool; tests/conftest.py makes it known."""
 
 import importlib.util
 import sys
@@ -10,7 +10,7 @@ import pytest
 
 from avsbench.utils.cli import run_command
 
-TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+TOOLS = Path(__file__).resolve().parents[1] / 'tools'
 
 
 class Finished(NamedTuple):

@@ -1,5 +1,5 @@
 """From video files to the frames, sound and log-mel that data sets read."""
 
-from avsbench.preparation.clip import ClipTask, Outcome, prepare, prepare_clip
+from avsbench.datasets.preparation.clip import ClipTask, Outcome, prepare, prepare_clip
 
 __all__ = ['ClipTask', 'Outcome', 'prepare', 'prepare_clip']

@@ -1,0 +1,129 @@
+"""The commands and configs of docs/own_data.md, on a few synthetic videos."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+
+from avsbench.registry import DATASETS, METRICS
+from avsbench.utils.complexity import build_model
+from avsbench.utils.config import load_config
+from avsbench.utils.schema import check_arguments
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / 'docs' / 'own_data.md').read_text()
+# To be over soon: pattern -> replacement.
+SHORTCUTS = (
+    ('--num 40', '--num 10'),
+    (r'^(bash train.sh .*)$', r'\1 --cfg-options train_cfg.max_epochs=1 train_cfg.val_interval=1'),
+)
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf'```{language}\n(.*?)```', TEXT, re.DOTALL)
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess:
+    variables = os.environ | {
+        'OMP_NUM_THREADS': '1',
+        'PYTHON': sys.executable,
+        'PATH': f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}',
+    }
+    return subprocess.run(
+        shlex.split(command), cwd=folder, env=variables, capture_output=True, text=True, timeout=300
+    )
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder that looks like a checkout, without data."""
+    for entry in ROOT.iterdir():
+        if entry.name not in ('data', 'work_dir', '.git'):
+            (tmp_path / entry.name).symlink_to(entry)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_the_worked_example(checkout):
+    example = next(block for block in blocks('bash') if 'make_videos.py' in block)
+    for line in example.splitlines():
+        for pattern, replacement in SHORTCUTS:
+            line = re.sub(pattern, replacement, line)
+        done = run(line, checkout)
+        assert done.returncode == 0, f'{line}\n{done.stdout}\n{done.stderr}'
+    own = checkout / 'work_dir' / 'own'
+    assert (own / 'curves.png').is_file()
+    assert len(list(own.glob('data/*.png'))) == 7
+    assert len(list(own.glob('masks/*.png'))) == 2  # one test video, and the sheet
+    assert len(list(own.glob('demo/*/vis_data/vis_image/*.png'))) == 1
+
+    first = next(block for block in blocks('bash') if 'prepare_data.py own' in block)
+    frames = checkout / 'data' / 'own' / 'prepared' / 'frames'
+    before = sorted(frames.rglob('*.jpg'))
+    done = run(first, checkout)
+    assert done.returncode == 0, done.stderr
+    assert '10 videos, 50 seconds' in done.stdout
+    assert sorted(frames.rglob('*.jpg')) == before and len(before) == 50
+
+
+def write_config(block: str, path: Path, root: Path) -> Path:
+    """A config of the page, with a base that is small and reads `root`."""
+    base = path.with_name('base.py')
+    base.write_text(
+        f"_base_ = '{ROOT}/config/own/demo.py'\ndata_root = '{root}'\n"
+        + ''.join(
+            f"{split}_dataloader = dict(dataset=dict(data_root='{root}'))\n"
+            for split in ('train', 'val', 'test')
+        )
+    )
+    assert "'./pvt2.py'" in block
+    path.write_text(block.replace("'./pvt2.py'", f"'{base}'"))
+    return path
+
+
+@pytest.mark.parametrize('kind', ['split_list', 'classes'])
+def test_configs_of_the_page(kind, tmp_path, own_data):
+    block = next(block for block in blocks('python') if kind in block)
+    root = own_data(tmp_path / 'own', classes=3 if kind == 'classes' else None)
+    for split in ('train', 'val', 'test'):
+        (root / f'{split}.txt').write_text(f'{split}/a  # one\n')
+    cfg = load_config(write_config(block, tmp_path / 'mine.py', root))
+    check_arguments(cfg)
+    with DefaultScope.overwrite_default_scope('avsbench'):
+        METRICS.build(cfg.val_evaluator)
+        datasets = [
+            DATASETS.build(cfg[f'{split}_dataloader'].dataset) for split in ('train', 'val', 'test')
+        ]
+    if kind == 'split_list':
+        ids = [d.get_data_info(0)['clip_id'] for d in datasets]
+        assert ids == ['train/a@0', 'val/a@0', 'test/a@0']
+        return
+    item = datasets[0][0]
+    assert sorted(item['data_samples'].gt_masks.unique().tolist()) == [0, 1, 2]
+    model = build_model(cfg)
+    batch = dict(
+        inputs={key: [value] for key, value in item['inputs'].items()},
+        data_samples=[item['data_samples']],
+    )
+    losses = model(**model.data_preprocessor(batch), mode='loss')
+    assert torch.isfinite(sum(losses.values()))
+
+
+@pytest.mark.slow
+def test_layout_of_avsbench(checkout):
+    from video_clips import tone, write_video
+
+    (command,) = (block for block in blocks('bash') if 'prepare_data.py s4' in block)
+    for split in ('train', 'val'):
+        folder = checkout / 'data' / 'raw' / split / 'dog'
+        folder.mkdir(parents=True)
+        write_video(folder / 'a.mp4', 10, tone([440] * 5), rate=2)
+    done = run(command, checkout)
+    assert done.returncode == 0, done.stderr
+    assert '2 clips made' in done.stdout
