@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from avsbench.synthetic import generate
+from avsbench.video import make_video
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / 'README.md').read_text()
@@ -31,6 +33,9 @@ NOT_RUN = {
     'make demo': ['make', '-n', 'demo'],
     'make test': ['make', '-n', 'test'],
     'pip install -r requirements.txt': ['test', '-s', 'requirements.txt'],
+    "pip install -e '.[demo]'": ['grep', '-q', '^demo = ', 'pyproject.toml'],
+    'python demo/gradio_app.py --config config/s4/demo.py --checkpoint '
+    'work_dir/s4/demo/best_mIoU.pth': ['python', 'demo/gradio_app.py', '--help'],
 }
 
 
@@ -48,6 +53,8 @@ def checkout(tmp_path: Path) -> Path:
             (tmp_path / entry.name).symlink_to(entry)
     for subset in ('s4', 'ms3'):
         generate(subset, tmp_path / 'data', size=224)
+    frames = np.random.default_rng(0).integers(0, 256, (20, 48, 64, 3), np.uint8)
+    make_video(tmp_path / 'IN.mp4', frames, 10, np.zeros(32000), 16000)
     return tmp_path
 
 
@@ -70,6 +77,7 @@ def test_commands_run(checkout: Path) -> None:
         )
         assert done.returncode == 0, f'{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}'
     assert list((checkout / 'masks').rglob('*.png'))
+    assert (checkout / 'OUT.mp4').is_file() and (checkout / 'OUT.csv').is_file()
     assert (checkout / 'work_dir/s4/pvt2/results/test.json').is_file()
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from avsbench.utils.errors import nearest
+from avsbench.utils.seconds import INSTANT
 from avsbench.video.containers import VideoError
 from avsbench.video.reading import Picture, VideoFile
 from avsbench.video.sound import SoundTrack
 
-INSTANT = Fraction(15, 16)  # of a second
 RULES = ('index', 'time')
 
 

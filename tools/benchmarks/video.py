@@ -3,7 +3,8 @@
 A video is made (a moving picture, gliding tones at 44.1 kHz) and given to what
 `demo/video_demo.py` runs: decoding, the sound's log-mel, the network, the masks at full size with
 the encoded overlay, and the contact sheet. The network has random weights unless a checkpoint is
-given; its time does not depend on them. There is no published counterpart to take a ratio against.
+given; its time does not depend on them. --threads holds for torch and NumPy; FFmpeg decodes and
+encodes in threads of its own. There is no published counterpart to take a ratio against.
 """
 
 import argparse
