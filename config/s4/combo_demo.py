@@ -3,11 +3,5 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/datasets/s4_combo_demo.py',
     '../_base_/models/combo_demo.py',
-    '../_base_/schedules/demo.py',
-]
-# Matching takes longer to settle: 24 epochs, 600 iterations.
-train_cfg = dict(max_epochs=24, val_interval=12)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
-    dict(type='PolyLR', power=1.0, eta_min=0.0, by_epoch=False, begin=0, end=600),
+    '../_base_/schedules/combo_demo.py',
 ]

@@ -98,7 +98,7 @@ def test_a_clip_of_the_data_set_gives_what_the_test_gives(subset, clip, tmp_path
 def test_maskiges_are_those_of_the_frame_as_it_is_cut():
     from avsbench.maskiges import PALETTE, rank_map, superpixels
 
-    pipeline = ClipPipeline(load_config(CONFIG_ROOT / 's4' / 'combo_demo.py'))
+    pipeline = ClipPipeline(load_config(CONFIG_ROOT / 's4' / 'combo_pvt2.py'))
     prepared = pipeline.prepare(FRAMES[0])
     assert (prepared.maskige == PALETTE[rank_map(superpixels(prepared.frame))[0]]).all()
 
@@ -106,7 +106,7 @@ def test_maskiges_are_those_of_the_frame_as_it_is_cut():
 def test_without_scikit_image_the_error_names_the_plain_config(monkeypatch):
     monkeypatch.setitem(sys.modules, 'skimage.segmentation', None)
     with pytest.raises(ConfigError, match=r'scikit-image.*config/s4/combo_pvt2_plain.py'):
-        ClipPipeline(load_config(CONFIG_ROOT / 's4' / 'combo_demo.py'))
+        ClipPipeline(load_config(CONFIG_ROOT / 's4' / 'combo_pvt2.py'))
     assert (CONFIG_ROOT / 's4' / 'combo_pvt2_plain.py').is_file()
 
 

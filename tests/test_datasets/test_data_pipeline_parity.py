@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 import torch
 import torch.nn.functional as F
@@ -26,6 +27,10 @@ FIXTURE = json.loads((PARITY / 'data_pipeline.json').read_text())
 STORED = np.load(PARITY / 'data_pipeline.npz')
 FOLDERS = {'s4': 'Single-source', 'ms3': 'Multi-sources', 'avss': 'AVSS'}
 TOLERANCE = 1e-4
+# The published pictures were made with Pillow 13, whose bilinear resize rounds to other grey levels
+# than the one before: by one level in a tenth of the pixels, divided by the smallest deviation.
+NEW_RESIZE = int(PIL.__version__.split('.')[0]) >= 13
+GREY_LEVEL = 0.0 if NEW_RESIZE else 1.01 / 255 / 0.224
 
 
 def write_entry(root: Path, path: str, kind: str, *values: object) -> None:
@@ -103,11 +108,12 @@ def load(
     }
 
 
-def check(name: str, value: torch.Tensor, tolerance: float = 0.0) -> None:
+def check(name: str, value: torch.Tensor, tolerance: float = 0.0, absolute: float = 0.0) -> None:
     meta, stored = FIXTURE['outputs'][name], STORED[name]
     assert list(value.shape) == meta['shape']
     found = value.detach().double().numpy().ravel()[:: meta['stride']]
-    np.testing.assert_allclose(found, stored, rtol=0, atol=tolerance * np.abs(stored).max())
+    allowed = tolerance * np.abs(stored).max() + absolute
+    np.testing.assert_allclose(found, stored, rtol=0, atol=allowed)
 
 
 BINARY = [
@@ -152,7 +158,7 @@ def test_avss(tree: Path, split: str, index: int, uid: str) -> None:
     clip = load(tree, 'avss', split, index)
     assert clip['clip_id'].endswith(uid)
     name = f'AVSegFormer.avss.{split}.{uid}'
-    check(f'{name}.imgs', clip['imgs'], TOLERANCE)
+    check(f'{name}.imgs', clip['imgs'], TOLERANCE, GREY_LEVEL)
     check(f'{name}.labels', clip['masks'])
     check(f'{name}.vid_flag', clip['frame_valid'])
     check(f'{name}.gt_flag', clip['gt_valid'])

@@ -23,7 +23,8 @@ def make_head(**changed) -> CATRHead:
     encoder = {**cfg['encoder'], **changed.pop('encoder', {})}
     cfg |= {'in_channels': CHANNELS, 'audio_channels': AUDIO, 'encoder': encoder}
     torch.manual_seed(0)
-    head = MODELS.build({**cfg, 'group_frames': None, **changed}).eval()
+    cfg |= {'group_frames': None, 'query_generator': None}
+    head = MODELS.build({**cfg, **changed}).eval()
     head.init_weights()
     for projection in head.projections.values():  # the published ones start near zero
         for branch in projection.branches:

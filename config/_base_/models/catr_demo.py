@@ -16,6 +16,8 @@ model = dict(
         dropout=0.0,
         # Training sees single frames, and a frame isn't told which of a clip's sounds is its own.
         group_frames=1,
+        # As the paper says: the queries are made from the audio.
+        query_generator=dict(_delete_=True, type='RepeatQueryGenerator'),
         encoder=dict(
             num_layers=2, num_heads=4, feedforward_channels=128, dropout=0.0, second_gate='own'
         ),
