@@ -8,5 +8,5 @@ _base_ = [
 ]
 model = dict(
     backbone=dict(with_cp=True),  # up to 20 frames of 448 pixels a step
-    decode_head=dict(num_classes={{_base_.num_classes}}),
+    decode_head=dict(num_classes={{_base_.num_classes}}, encoder=dict(with_cp=True)),
 )

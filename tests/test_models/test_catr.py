@@ -127,6 +127,17 @@ def test_second_gate_is_the_first_one_again_unless_it_is_to_be_its_own() -> None
         DecoupledTransformer(16, second_gate='both')
 
 
+def test_computing_layers_again_changes_no_gradient() -> None:
+    features, audio = make_inputs(2)
+    norms = []
+    for with_cp in (False, True):
+        head = make_head(encoder={'with_cp': with_cp})
+        head(features, audio, (2,)).mask_logits.square().mean().backward()
+        norms.append([p.grad.norm() for p in head.encoder.parameters() if p.grad is not None])
+    assert len(norms[0]) > 40
+    torch.testing.assert_close(torch.stack(norms[1]), torch.stack(norms[0]))
+
+
 def test_pixel_decoder_ends_at_the_last_skip() -> None:
     decoder = SkipDecoder(64, mask_channels=5)
     skips = [torch.randn(1, 64, 2, 2), torch.randn(1, 64, 4, 4)]
