@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import multiprocessing
 import os
 import re
 import sys
@@ -51,6 +52,8 @@ def _leave() -> None:
     With gloo, about one in ten of them aborts there on a busy machine ("terminate called without
     an active exception", no Python frame left), and torchrun takes the whole run for a failure.
     """
+    for worker in multiprocessing.active_children():  # of data loaders
+        worker.terminate()
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
