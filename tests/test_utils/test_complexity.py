@@ -124,8 +124,7 @@ def test_tensors_without_numbers_count_like_real_ones(config):
     cfg = load_config(CONFIG / 's4' / config)
     found = complexity(cfg, frames=2, size=32)
     model = build_model(cfg)
-    channels = 6 if 'combo' in config else 3
-    inputs = module._inputs((2, channels, 32, 32))
+    inputs = module._inputs((2, 3, 32, 32))
     # a few constants of 8 bytes are made elsewhere
     assert found.training_bytes == pytest.approx(module._training_bytes(model, inputs), rel=1e-5)
     model.requires_grad_(False)
