@@ -56,7 +56,7 @@ demo: $(STAMP) $(OPS)
 	@echo '  logs        $(DEMO)/*/*.log'
 	@echo 'Use it: source $(VENV)/bin/activate, then bash train.sh s4 config/s4/pvt2.py (README.md)'
 
-# One thread for each of the processes: two parity tests at full size fit into 8 GB.
+# One thread for each of the processes: two parity tests at full size fit into 12 GB.
 test: $(STAMP) $(OPS)
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist worksteal
 

@@ -1,5 +1,7 @@
 """Fixtures that several test folders use: a run with a toy network on toy clips."""
 
+import ctypes
+import gc
 import os
 import subprocess
 import sys
@@ -13,6 +15,17 @@ from tool_fixtures import tool  # noqa: F401  a fixture
 ROOT = Path(__file__).resolve().parents[1]
 TOY_FOLDER = ROOT / 'tests' / 'test_engine'
 sys.path.insert(0, str(TOY_FOLDER))  # for `toy`, which a config imports by name
+
+
+@pytest.fixture(autouse=True)
+def give_memory_back(request: pytest.FixtureRequest) -> None:
+    """After a test with full-size networks: the C library keeps GBs of what was freed otherwise."""
+    yield
+    if request.node.get_closest_marker('slow') and sys.platform == 'linux':
+        gc.collect()
+        trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)  # not in every C library
+        if trim is not None:
+            trim(0)
 
 
 @pytest.fixture
