@@ -1,12 +1,12 @@
-# The S4-like part of the synthetic benchmark at 64 px, turned, scaled and sheared for COMBO, which
-# else learns the training pictures by heart.
-_base_ = './s4_demo.py'
+# The MS3-like part of the synthetic benchmark at 64 px, turned, scaled and sheared for networks that
+# else learn the training pictures by heart.
+_base_ = './ms3_demo.py'
 
 train_pipeline = [
     dict(type='LoadFrames'),
     dict(type='LoadLogMel', short='repeat'),
     dict(type='LoadMasks'),
-    dict(type='KeepAnnotatedFrames'),  # one in five; the frames never interact
+    dict(type='SampleFrames', num_frames=1),  # 16 scenes a batch; the frames never interact
     dict(type='ClipResize', size=(64, 64)),
     dict(type='ClipRandomAffine', degrees=20, scale=(0.7, 1.3), shear=10),
     dict(type='ClipRandomFlip', prob=0.5),
