@@ -1,5 +1,5 @@
-# The MS3-like part of the synthetic benchmark at 64 px, turned, scaled and sheared for networks that
-# else learn the training pictures by heart.
+# The MS3-like part of the synthetic benchmark at 64 px, turned, scaled and sheared for networks
+# that else learn the training pictures by heart.
 _base_ = './ms3_demo.py'
 
 train_pipeline = [

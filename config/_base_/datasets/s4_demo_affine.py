@@ -1,5 +1,5 @@
-# The S4-like part of the synthetic benchmark at 64 px, turned, scaled and sheared for networks that
-# else learn the training pictures by heart.
+# The S4-like part of the synthetic benchmark at 64 px, turned, scaled and sheared for networks
+# that else learn the training pictures by heart.
 _base_ = './s4_demo.py'
 
 train_pipeline = [
