@@ -127,8 +127,10 @@ def test_block_equals_its_definition(keys: str) -> None:
 def test_block_starts_as_the_identity_up_to_its_norm() -> None:
     block = TPAVI(6, 5).train()
     feature = torch.randn(2, 6, 3, 3)
-    result, _ = block(feature, torch.randn(2, 1, 5), (2,))
-    close(result, block.norm(feature.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
+    audio = torch.randn(2, 1, 5)
+    identity = block.norm(feature.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    close(block(feature, audio, (2,))[0], identity)
+    assert differs(TPAVI(6, 5, zero_init=False).train()(feature, audio, (2,))[0], identity)
 
 
 def test_padded_frames_are_zero_and_change_nothing_across_groups() -> None:

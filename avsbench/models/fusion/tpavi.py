@@ -33,6 +33,7 @@ class TPAVI(BaseModule):
             last one may be shorter. None: the whole clip.
         keys: What phi is made of: 'audio'; 'visual', the map itself; or the mean of 'both'.
         audio_bias: Whether the projection of the audio has a bias.
+        zero_init: Start as the identity (up to the last normalisation), as published.
 
     Raises:
         ConfigError: Unknown keys.
@@ -47,6 +48,7 @@ class TPAVI(BaseModule):
         group_frames: int | None = None,
         keys: str = 'audio',
         audio_bias: bool = True,
+        zero_init: bool = True,
     ) -> None:
         super().__init__()
         if keys not in KEYS:
@@ -63,9 +65,9 @@ class TPAVI(BaseModule):
             nn.Conv3d(hidden_channels, embed_dims, 1), nn.BatchNorm3d(embed_dims)
         )
         self.norm = nn.LayerNorm(embed_dims)
-        # The block starts as the identity (up to its last normalisation).
-        nn.init.zeros_(self.out_proj[1].weight)
-        nn.init.zeros_(self.out_proj[1].bias)
+        if zero_init:
+            nn.init.zeros_(self.out_proj[1].weight)
+            nn.init.zeros_(self.out_proj[1].bias)
 
     def forward(
         self, feature: Tensor, audio: Tensor, clip_lengths: tuple[int, ...]
