@@ -5,6 +5,7 @@ import gc
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ sys.path.insert(0, str(TOY_FOLDER))  # for `toy`, which a config imports by name
 
 
 @pytest.fixture(autouse=True)
-def give_memory_back(request: pytest.FixtureRequest) -> None:
+def give_memory_back(request: pytest.FixtureRequest) -> Iterator[None]:
     """After a test with full-size networks: the C library keeps GBs of what was freed otherwise."""
     yield
     if request.node.get_closest_marker('slow') and sys.platform == 'linux':

@@ -5,9 +5,3 @@ _base_ = [
     '../_base_/models/tpavi_demo.py',
     '../_base_/schedules/tpavi_demo.py',
 ]
-train_cfg = dict(max_epochs=36, val_interval=12)
-default_hooks = dict(checkpoint=dict(interval=12))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
-    dict(type='PolyLR', power=1.0, eta_min=0.0, by_epoch=False, begin=0, end=900),
-]

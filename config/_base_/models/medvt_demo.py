@@ -32,7 +32,7 @@ model = dict(
             num_context_layers=3,
         ),
         predictor=dict(channels=(32, 16), padded_last_conv=False),
-        # Cross entropy stays for long where it is least for a network that does not listen.
+        # As in the small TPAVI, where cross entropy marked nothing for epochs.
         loss_mask=dict(_delete_=True, type='DiceLoss', loss_weight=1.0),
     ),
 )

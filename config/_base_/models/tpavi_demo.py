@@ -13,7 +13,7 @@ model = dict(
         # All frames of a group get one and the same summary of its sounds. Where the sound moves
         # from one object to another within a clip, as it does here, a group of a whole clip can
         # hardly exceed the ceiling of a listener that does not know the order of the sounds.
-        # Nor does it start as the identity: what is heard would be learned last.
+        # Nor does it start as the identity, so that sound is in the map from the first step.
         fusion=dict(hidden_channels=32, group_frames=1, zero_init=False),
         predictor_channels=(32, 16),
         # Cross entropy stays for long where it is least for a network that does not listen: every
