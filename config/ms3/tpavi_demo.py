@@ -1,7 +1,7 @@
 # A small TPAVI on the MS3-like synthetic clips; no number here is comparable with AVSBench's.
 _base_ = [
     '../_base_/default_runtime.py',
-    '../_base_/datasets/ms3_demo_affine.py',
+    '../_base_/datasets/ms3_demo.py',
     '../_base_/models/tpavi_demo.py',
     '../_base_/schedules/tpavi_demo.py',
 ]
