@@ -147,23 +147,22 @@ AVSBENCH_INLINE void scatter_channels(const Plan<V>& plan, const Channel* map,
 template <class V, class T, bool kFused, int64_t kRow>
 void backward_queries(const Plan<V>& plan, int64_t frame, int64_t head,
                       const Packed<V, T>* map, typename V::Scalar* grad_map,
-                      Samples<V>& samples, Slopes<V>& slopes) {
+                      Samples<V> (&room)[2], Slopes<V>& slopes) {
   const Problem& problem = plan.problem;
   const int64_t stride = problem.heads * problem.dims;
   const T* grad_output = static_cast<const T*>(problem.grad_output) +
                          frame * problem.queries * stride + head * problem.dims;
-  for (int64_t query = 0; query < problem.queries; ++query) {
-    prefetch_samples(problem, frame, query + kAhead, head);
+  const auto add_query = [&](int64_t query, const Samples<V>& samples) {
     if (query + kAhead < problem.queries) {
       prefetch(grad_output, (query + kAhead) * stride * size_of<T>(), problem.dims * size_of<T>());
       prefetch_slopes(problem, first_sample(problem, frame, query + kAhead, head));
     }
-    locate<V, kFused>(plan, frame, query, head, samples);
     copy_channels<V>(grad_output + query * stride, slopes.grad, problem.dims);
     scatter_channels<V, kRow>(plan, map, grad_map, samples, slopes);
     differentiate<V>(samples, slopes);
     write_slopes<V, kFused>(plan, first_sample(problem, frame, query, head), samples, slopes);
-  }
+  };
+  for_each_query<V, kFused>(plan, frame, head, 0, problem.queries, room, add_query);
 }
 
 template <class V, class T>
@@ -196,7 +195,7 @@ template <class V, class T, bool kFused>
 void backward_tasks(const Problem& problem, int64_t begin, int64_t end, void* memory) {
   BackwardScratch<V, T> scratch(problem, memory);
   const Plan<V>& plan = scratch.forward.plan;
-  Samples<V>& samples = scratch.forward.samples;
+  auto& samples = scratch.forward.samples;
   auto* map = scratch.forward.map;
   const size_t elements = static_cast<size_t>(plan.elements);
   __builtin_memset(map, 0, elements * sizeof(*map));

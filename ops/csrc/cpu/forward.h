@@ -21,6 +21,21 @@ AVSBENCH_INLINE void prefetch_samples(const Problem& problem, int64_t frame, int
   prefetch(problem.scores, first * scores, count * scores);
 }
 
+// Calls use(query, samples) for each query. The next query's samples are located first: either is a
+// chain of steps that wait for each other, and the processor goes on with one meanwhile.
+template <class V, bool kFused, class Use>
+AVSBENCH_INLINE void for_each_query(const Plan<V>& plan, int64_t frame, int64_t head,
+                                    int64_t begin, int64_t end, Samples<V> (&room)[2],
+                                    const Use& use) {
+  for (int64_t next = begin; next <= end; ++next) {
+    if (next < end) {
+      prefetch_samples(plan.problem, frame, next + kAhead, head);
+      locate<V, kFused>(plan, frame, next, head, room[next & 1]);
+    }
+    if (next > begin) use(next - 1, room[(next - 1) & 1]);
+  }
+}
+
 // One pixel's channels, as they are or widened.
 template <class V, class From, class To>
 AVSBENCH_INLINE void copy_channels(const From* from, To* to, int64_t dims) {
@@ -101,14 +116,12 @@ AVSBENCH_INLINE void mix_channels(const Channel* map, const Plan<V>& plan,
 
 template <class V, class T, bool kFused, int64_t kRow>
 void forward_queries(const Plan<V>& plan, int64_t frame, int64_t head, int64_t begin, int64_t end,
-                     const Packed<V, T>* map, Samples<V>& samples) {
+                     const Packed<V, T>* map, Samples<V> (&room)[2]) {
   const Problem& problem = plan.problem;
   const int64_t stride = problem.heads * problem.dims;
   T* output = static_cast<T*>(problem.output) + frame * problem.queries * stride +
               head * problem.dims;
-  for (int64_t query = begin; query < end; ++query) {
-    prefetch_samples(problem, frame, query + kAhead, head);
-    locate<V, kFused>(plan, frame, query, head, samples);
+  const auto mix_query = [&](int64_t query, const Samples<V>& samples) {
     T* row = output + query * stride;
     if (query + kAhead < end) {
       // Each line is written whole, but as the processor knows that too late it is read before.
@@ -122,7 +135,8 @@ void forward_queries(const Plan<V>& plan, int64_t frame, int64_t head, int64_t b
     for (; channel < plan.row; channel += V::kLanes) {
       mix_channels<V, 1, kRow>(map, plan, samples, channel, row);
     }
-  }
+  };
+  for_each_query<V, kFused>(plan, frame, head, begin, end, room, mix_query);
 }
 
 // Scratch memory of the forward pass.
@@ -130,11 +144,11 @@ template <class V, class T>
 struct ForwardScratch {
   Arena arena;
   Plan<V> plan;
-  Samples<V> samples;
+  Samples<V> samples[2];  // of a query and of the next one
   Packed<V, T>* map;
 
   ForwardScratch(const Problem& problem, void* memory)
-      : arena(memory), plan(arena, problem), samples(arena, plan.samples) {
+      : arena(memory), plan(arena, problem), samples{{arena, plan.samples}, {arena, plan.samples}} {
     map = arena.take<Packed<V, T>>(plan.elements);
   }
 };
