@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from avsbench.parity import Computed, Fixture, check_fixture
+from avsbench.parity import Computed, Fixture, check, check_fixture
 from avsbench.parity.check import find_config
 from avsbench.parity.fixture import FURTHER_LOSSES
 from avsbench.utils.errors import ConfigError, DataError
@@ -120,3 +121,20 @@ def test_unknown_system(small: Path) -> None:
     small.write_text(small.read_text().replace('avsegformer', 'avsegform'))
     with pytest.raises(DataError, match="system 'avsegform' is not here.*mean 'avsegformer'"):
         check_fixture(small)
+
+
+def test_the_numbers_do_not_depend_on_the_number_of_cores(small: Path, monkeypatch) -> None:
+    used = []
+
+    def run(fixture: Fixture, config: None) -> Computed:
+        used.append(torch.get_num_threads())
+        return Computed()
+
+    monkeypatch.setattr(check, '_compute', run)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        check_fixture(small)
+        assert (used, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(before)

@@ -1,8 +1,10 @@
 """From a fixture to its rows: which code runs it, and on which config."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
@@ -45,8 +47,19 @@ def check_fixture(path: str | Path, config: str | Path | None = None) -> list[Ro
         CheckpointError: The seeded checkpoint does not load strictly.
     """
     fixture = Fixture(path)
-    with DefaultScope.overwrite_default_scope('avsbench'):
+    with DefaultScope.overwrite_default_scope('avsbench'), _one_thread():
         return fixture.compare(_compute(fixture, config))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums in one order, so that a fixture gives the same numbers however many cores there are."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _compute(fixture: Fixture, config: str | Path | None) -> Computed:
