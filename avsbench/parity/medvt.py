@@ -1,13 +1,21 @@
 """Running our MED-VT++ on a fixture of the published one, with taps along the way."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from avsbench.models import AudioVisualMatchingLoss, AVSegmentor, AVSHeadOutput
-from avsbench.parity.fixture import Computed, Fixture, float32_noise
-from avsbench.parity.network import Taps, gradient_norms, load_strictly, recording, targets
+from avsbench.parity.fixture import Computed, Fixture
+from avsbench.parity.network import (
+    Taps,
+    compute_with_noise,
+    gradient_norms,
+    load_strictly,
+    recording,
+    targets,
+)
 from avsbench.registry import MODELS
 
 HEAD = 'decode_head'
@@ -68,11 +76,7 @@ def run(fixture: Fixture, model_cfg: dict) -> Computed:
     own_name = load_strictly(model, fixture)
     _fill_unsaved(model, fixture)
     # The queries of a frame are nearly equal, and the normalisation over them enlarges rounding.
-    computed = _compute(fixture, model, own_name, torch.float32)
-    model.zero_grad()
-    exact = _compute(fixture, model.double(), own_name, torch.float64)
-    computed.noise = float32_noise(computed, exact)
-    return computed
+    return compute_with_noise(model, partial(_compute, fixture, model, own_name))
 
 
 def _compute(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from avsbench.checkpoint import find_adapter
 from avsbench.checkpoint.vggish import VGGISH
 from avsbench.models import AVSegmentor
-from avsbench.parity.fixture import Fixture
+from avsbench.parity.fixture import Computed, Fixture, float32_noise
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import CheckpointError, DataError, examples
 
@@ -114,3 +114,20 @@ def gradient_norms(
         gradient = parameters[own_name(key)].grad
         norms[key] = float('nan') if gradient is None else float(gradient.norm())
     return norms
+
+
+def compute_with_noise(model: nn.Module, compute: Callable[[torch.dtype], Computed]) -> Computed:
+    """Compute in float32, and again in float64 to know how far rounding moves each number.
+
+    Args:
+        model: The network that `compute` runs; it is float64 afterwards.
+        compute: Runs it on inputs of the given type.
+
+    Returns:
+        What float32 gave, with its noise.
+    """
+    computed = compute(torch.float32)
+    model.zero_grad()
+    model.double()
+    computed.noise = float32_noise(computed, compute(torch.float64))
+    return computed

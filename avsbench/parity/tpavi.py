@@ -1,14 +1,16 @@
 """Running our TPAVI on a fixture of the published one, with taps along the way."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from avsbench.models import AudioVisualMatchingLoss, AVSegmentor, AVSHeadOutput
-from avsbench.parity.fixture import Computed, Fixture, float32_noise
+from avsbench.parity.fixture import Computed, Fixture
 from avsbench.parity.network import (
     Taps,
+    compute_with_noise,
     gradient_norms,
     load_strictly,
     recording,
@@ -83,11 +85,7 @@ def run(fixture: Fixture, model_cfg: dict) -> Computed:
     use_explicit_attention(model)
     # Distances of nearly equal distributions, and gradients that nearly cancel, are what rounding
     # makes of them.
-    computed = _compute(fixture, model, own_name, torch.float32)
-    model.zero_grad()
-    exact = _compute(fixture, model.double(), own_name, torch.float64)
-    computed.noise = float32_noise(computed, exact)
-    return computed
+    return compute_with_noise(model, partial(_compute, fixture, model, own_name))
 
 
 def _compute(
