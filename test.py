@@ -6,12 +6,12 @@ import argparse  # isort: skip
 from pathlib import Path
 
 from avsbench.checkpoint.loading import check_file
+from avsbench.config.build import explain_build_errors
+from avsbench.config.loading import apply_overrides, check_subset, default_work_dir, load_config
+from avsbench.config.schema import check_arguments
 from avsbench.engine import close_distributed
 from avsbench.registry import RUNNERS
-from avsbench.utils.build import explain_build_errors
 from avsbench.utils.cli import add_run_arguments, run_command
-from avsbench.utils.config import apply_overrides, check_subset, default_work_dir, load_config
-from avsbench.utils.schema import check_arguments
 
 
 def parse_args() -> argparse.Namespace:

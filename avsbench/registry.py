@@ -9,11 +9,12 @@ from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 
 
-def _child(parent: Registry, location: str) -> Registry:
-    return Registry(parent.name, parent=parent, scope='avsbench', locations=[location])
+def _child(parent: Registry, *locations: str) -> Registry:
+    return Registry(parent.name, parent=parent, scope='avsbench', locations=list(locations))
 
 
-MODELS = _child(mmengine_registry.MODELS, 'avsbench.models')
+MODELS = _child(mmengine_registry.MODELS, 'avsbench.models', 'avsbench.systems')
+SYSTEMS = Registry('system', scope='avsbench', locations=['avsbench.systems'])
 DATASETS = _child(mmengine_registry.DATASETS, 'avsbench.datasets')
 TRANSFORMS = _child(mmengine_registry.TRANSFORMS, 'avsbench.datasets.transforms')
 METRICS = _child(mmengine_registry.METRICS, 'avsbench.evaluation')

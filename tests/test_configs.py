@@ -9,12 +9,12 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 
+from avsbench.config.loading import check_subset, load_config
+from avsbench.config.paths import CONFIG_ROOT
+from avsbench.config.schema import check_arguments
 from avsbench.maskiges import plan, prepare
 from avsbench.registry import DATASETS, METRICS, MODELS
 from avsbench.synthetic import generate
-from avsbench.utils.config import check_subset, load_config
-from avsbench.utils.paths import CONFIG_ROOT
-from avsbench.utils.schema import check_arguments
 
 LEAVES = sorted(path for path in CONFIG_ROOT.glob('*/*.py') if path.parent.name != '_base_')
 SIZE = 32  # pixels, of the steps; the pipelines are checked at their own size

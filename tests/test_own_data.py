@@ -11,10 +11,10 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
+from avsbench.analysis.complexity import build_model
+from avsbench.config.loading import load_config
+from avsbench.config.schema import check_arguments
 from avsbench.registry import DATASETS, METRICS
-from avsbench.utils.complexity import build_model
-from avsbench.utils.config import load_config
-from avsbench.utils.schema import check_arguments
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / 'docs' / 'own_data.md').read_text()

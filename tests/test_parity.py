@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from avsbench.config.paths import CONFIG_ROOT
 from avsbench.parity import Computed, Fixture, check, check_fixture
 from avsbench.parity.check import find_config
 from avsbench.parity.fixture import FURTHER_LOSSES
 from avsbench.utils.errors import ConfigError, DataError
-from avsbench.utils.paths import CONFIG_ROOT
 
 FOLDER = Path(__file__).parent / 'parity'
 SYSTEMS = ('avsegformer', 'audio_vggish', 'catr', 'combo', 'medvt', 'metrics', 'modat', 'tpavi')

@@ -15,9 +15,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pandas as pd
 
+from avsbench.analysis.run_logs import RunLog, read_run
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import DataError
-from avsbench.utils.run_logs import RunLog, read_run
 from avsbench.visualization.curves import curve_names, draw_curves
 
 

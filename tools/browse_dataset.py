@@ -19,13 +19,13 @@ from mmengine.runner import set_random_seed
 from rich.console import Console
 from rich.progress import track
 
+from avsbench.config.build import explain_build_errors
+from avsbench.config.loading import apply_overrides, load_config
+from avsbench.config.paths import config_file
+from avsbench.config.schema import check_arguments
 from avsbench.registry import DATASETS
-from avsbench.utils.build import explain_build_errors
 from avsbench.utils.cli import OverrideAction, run_command
-from avsbench.utils.config import apply_overrides, load_config
 from avsbench.utils.errors import DataError, nearest
-from avsbench.utils.paths import config_file
-from avsbench.utils.schema import check_arguments
 from avsbench.visualization import AVSLocalVisualizer, ClipView
 from avsbench.visualization.gallery import check_folder, save_gallery, spread, view_of
 

@@ -17,14 +17,14 @@ from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.progress import track
 
+from avsbench.config.loading import apply_overrides, load_config
+from avsbench.config.paths import CONFIG_ROOT, config_file
 from avsbench.datasets import BaseAVSDataset
-from avsbench.datasets.faults import describe
 from avsbench.datasets.validation import find_repeated
+from avsbench.media.faults import describe
 from avsbench.registry import DATASETS
 from avsbench.utils.cli import run_command
-from avsbench.utils.config import apply_overrides, load_config
 from avsbench.utils.errors import ConfigError, DataError, examples, nearest
-from avsbench.utils.paths import CONFIG_ROOT, config_file
 
 SUBSETS = ('s4', 'ms3', 'avss', 'own')
 SPLITS = ('train', 'val', 'test')

@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from avsbench.parity import check_fixture  # noqa: E402
-from avsbench.utils.cli import run_command  # noqa: E402
+from avsbench.parity import check_fixture
+from avsbench.utils.cli import run_command
 
 
 def parse_args() -> argparse.Namespace:

@@ -17,16 +17,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
+from rich.console import Console
+from rich.table import Table
 
-from avsbench.synthetic import load_ceilings  # noqa: E402
-from avsbench.synthetic.listening import Run, listen  # noqa: E402
-from avsbench.utils.cli import run_command  # noqa: E402
-from avsbench.utils.complexity import complexity  # noqa: E402
-from avsbench.utils.config import load_config  # noqa: E402
-from avsbench.utils.files import write_json, write_text  # noqa: E402
-from avsbench.utils.paths import config_file  # noqa: E402
+from avsbench.analysis.complexity import complexity
+from avsbench.config.loading import load_config
+from avsbench.config.paths import config_file
+from avsbench.synthetic import load_ceilings
+from avsbench.synthetic.listening import Run, listen
+from avsbench.utils.cli import run_command
+from avsbench.utils.files import write_json, write_text
 
 SYSTEMS = {
     'TPAVI': 'tpavi_demo.py',

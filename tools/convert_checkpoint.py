@@ -17,13 +17,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
-from avsbench.checkpoint import ADAPTERS, CheckpointAdapter, find_adapter
+from avsbench.checkpoint import CheckpointAdapter, adapters, find_adapter
 from avsbench.checkpoint.loading import read_checkpoint, state_dict_of
 from avsbench.checkpoint.vggish import VGGISH
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import CheckpointError, examples
 
-BY_NAME = {adapter.name.lower(): adapter for adapter in ADAPTERS}
+BY_NAME = {adapter.name.lower(): adapter for adapter in adapters()}
 
 
 def convert(

@@ -15,11 +15,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from avsbench.analysis.complexity import COUNTED, NOT_COUNTED, Complexity, complexity
+from avsbench.config.loading import apply_overrides, load_config
+from avsbench.config.paths import config_file
+from avsbench.config.schema import check_arguments
 from avsbench.utils.cli import OverrideAction, run_command
-from avsbench.utils.complexity import COUNTED, NOT_COUNTED, Complexity, complexity
-from avsbench.utils.config import apply_overrides, load_config
-from avsbench.utils.paths import config_file
-from avsbench.utils.schema import check_arguments
 
 
 def parse_args() -> argparse.Namespace:

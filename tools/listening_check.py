@@ -18,11 +18,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
+from rich.console import Console
+from rich.table import Table
 
-from avsbench.synthetic.listening import Run, listen  # noqa: E402
-from avsbench.utils.cli import run_command  # noqa: E402
+from avsbench.synthetic.listening import Run, listen
+from avsbench.utils.cli import run_command
 
 MARGINS = {'s4': 0.20, 'ms3': 0.10}  # above the ceiling of a model that does not listen
 NUMERICAL = 1e-6  # the bound itself may be met

@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.progress import track
 
 from avsbench.datasets import MS3Dataset
-from avsbench.datasets.images import read_frame
-from avsbench.datasets.transforms import read_wav
+from avsbench.media.images import read_frame
+from avsbench.media.log_mel import read_wav
 from avsbench.synthetic import SIZES, generate
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import DataError

@@ -32,12 +32,12 @@ from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.progress import track
 
+from avsbench.config.paths import CONFIG_ROOT
 from avsbench.maskiges import MAX_SEGMENTS, plan, prepare
 from avsbench.maskiges.segments import SUPERPIXELS
 from avsbench.registry import DATASETS
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import ConfigError
-from avsbench.utils.paths import CONFIG_ROOT
 
 SUBSETS = ('s4', 'ms3', 'avss', 'own')
 SPLITS = ('train', 'val', 'test')

@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mmengine.config import Config
 
+from avsbench.config.loading import apply_overrides, load_config, resolved, resolved_text
+from avsbench.config.paths import config_file
 from avsbench.utils.cli import OverrideAction, run_command
-from avsbench.utils.config import apply_overrides, load_config, resolved, resolved_text
-from avsbench.utils.paths import config_file
 
 
 def parse_args() -> argparse.Namespace:

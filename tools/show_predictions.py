@@ -17,12 +17,12 @@ from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
 from avsbench.checkpoint.loading import check_file, load_weights
+from avsbench.config.build import explain_build_errors
+from avsbench.config.loading import apply_overrides, load_config
+from avsbench.config.schema import check_arguments
 from avsbench.registry import DATASETS, MODELS
-from avsbench.utils.build import explain_build_errors
 from avsbench.utils.cli import OverrideAction, run_command
-from avsbench.utils.config import apply_overrides, load_config
 from avsbench.utils.errors import DataError
-from avsbench.utils.schema import check_arguments
 from avsbench.visualization import AVSLocalVisualizer
 from avsbench.visualization.gallery import (
     check_folder,

@@ -25,12 +25,12 @@ from rich.table import Table
 from avsbench.apis import AVSInferencer
 from avsbench.apis.outputs import Outputs
 from avsbench.apis.render import render_video
-from avsbench.datasets.images import read_binary_mask, read_frame
-from avsbench.datasets.transforms import read_wav
+from avsbench.config.loading import apply_overrides, load_config
 from avsbench.evaluation.functional import binary_counts, frame_iou
+from avsbench.media.images import read_binary_mask, read_frame
+from avsbench.media.log_mel import read_wav
 from avsbench.registry import DATASETS
 from avsbench.utils.cli import OverrideAction, run_command
-from avsbench.utils.config import apply_overrides, load_config
 from avsbench.utils.errors import DataError
 from avsbench.visualization.gallery import scenes, spread
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from avsbench.apis.pipeline import ClipPipeline, Prepared
 from avsbench.apis.sources import Source
-from avsbench.datasets.transforms.log_mel import log_mel_patches
+from avsbench.media.log_mel import log_mel_patches
 from avsbench.utils.errors import DataError
 from avsbench.utils.seconds import INSTANT
 from avsbench.utils.timing import StageClock

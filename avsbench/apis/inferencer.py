@@ -20,13 +20,13 @@ from avsbench.apis.pipeline import ClipPipeline
 from avsbench.apis.prediction import SlotPrediction, check_threshold, slot_predictions
 from avsbench.apis.sources import Source, open_source
 from avsbench.checkpoint.loading import check_file, load_weights
+from avsbench.config.build import explain_build_errors
+from avsbench.config.loading import apply_overrides, load_config
+from avsbench.config.schema import check_arguments
 from avsbench.datasets.avss_classes import CLASSES, palette
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
-from avsbench.utils.build import explain_build_errors
-from avsbench.utils.config import apply_overrides, load_config
 from avsbench.utils.errors import ConfigError
-from avsbench.utils.schema import check_arguments
 from avsbench.utils.timing import StageClock
 from avsbench.visualization import AVSLocalVisualizer, ClipView
 

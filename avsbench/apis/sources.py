@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from avsbench.datasets.images import read_frame
-from avsbench.datasets.transforms.log_mel import FULL_SCALE, read_wav
+from avsbench.media.images import read_frame
+from avsbench.media.log_mel import FULL_SCALE, read_wav
 from avsbench.utils.errors import DataError, nearest
 
 PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')

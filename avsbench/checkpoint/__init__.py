@@ -3,21 +3,20 @@
 from collections.abc import Iterable
 
 from avsbench.checkpoint.adapter import CheckpointAdapter, KeyRule
-from avsbench.checkpoint.avsegformer import AVSEGFORMER
-from avsbench.checkpoint.catr import CATR
-from avsbench.checkpoint.combo import COMBO
-from avsbench.checkpoint.medvt import MEDVT
-from avsbench.checkpoint.modat import MODAT
-from avsbench.checkpoint.tpavi import TPAVI
 from avsbench.checkpoint.vggish import VGGISH
+from avsbench.registry import SYSTEMS
 
-ADAPTERS = (AVSEGFORMER, CATR, COMBO, MEDVT, MODAT, TPAVI, VGGISH)
+
+def adapters() -> tuple[CheckpointAdapter, ...]:
+    """The adapter of each registered system, and that of VGGish's own file."""
+    SYSTEMS.import_from_location()
+    return (*(system.adapter for system in SYSTEMS.module_dict.values()), VGGISH)
 
 
 def find_adapter(keys: Iterable[str]) -> CheckpointAdapter | None:
     """The adapter of the code base that a state dict with these keys comes from, or None."""
     keys = set(keys)
-    return next((adapter for adapter in ADAPTERS if adapter.matches(keys)), None)
+    return next((adapter for adapter in adapters() if adapter.matches(keys)), None)
 
 
-__all__ = ['ADAPTERS', 'CheckpointAdapter', 'KeyRule', 'find_adapter']
+__all__ = ['CheckpointAdapter', 'KeyRule', 'adapters', 'find_adapter']

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from avsbench.datasets.avss_classes import CLASSES, MAX_CLASSES, palette
 from avsbench.datasets.base_avs_dataset import MASKIGE_SUFFIX, BaseAVSDataset
-from avsbench.datasets.faults import BrokenFileError, ClipCheck
-from avsbench.datasets.images import read_colour_label, read_index_label
 from avsbench.datasets.transforms.loading import check_choice
+from avsbench.media.faults import BrokenFileError, ClipCheck
+from avsbench.media.images import read_colour_label, read_index_label
 from avsbench.registry import DATASETS
 from avsbench.utils.errors import DataError, nearest
 

@@ -11,7 +11,6 @@ from typing import TypeVar
 from mmengine.dataset import BaseDataset
 
 from avsbench.datasets.csv_index import check_names, read_csv, select_split
-from avsbench.datasets.faults import BrokenFileError, ClipCheck, describe
 from avsbench.datasets.transforms.loading import (
     LoadLogMel,
     LoadMaskiges,
@@ -19,6 +18,7 @@ from avsbench.datasets.transforms.loading import (
     check_choice,
 )
 from avsbench.datasets.validation import CHECK_LEVELS, THREADS, ClipChecker, check_clips
+from avsbench.media.faults import BrokenFileError, ClipCheck, describe
 from avsbench.utils.errors import DataError
 
 AUDIO_SOURCES = ('auto', 'log_mel', 'wav')

@@ -11,16 +11,10 @@ from math import prod
 
 from mmengine.dataset import BaseDataset
 
-from avsbench.datasets.faults import BrokenFileError, ClipCheck
-from avsbench.datasets.images import probe_image, read_frame
 from avsbench.datasets.transforms.loading import LoadLogMel, LoadMaskiges, LoadMasks
-from avsbench.datasets.transforms.log_mel import (
-    MIN_SAMPLES,
-    PATCH_SHAPE,
-    SAMPLE_RATE,
-    count_patches,
-    probe_wav,
-)
+from avsbench.media.faults import BrokenFileError, ClipCheck
+from avsbench.media.images import probe_image, read_frame
+from avsbench.media.log_mel import MIN_SAMPLES, PATCH_SHAPE, SAMPLE_RATE, count_patches, probe_wav
 from avsbench.utils.errors import examples
 
 CHECK_LEVELS = ('fast', 'full', 'off')

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from avsbench.datasets.faults import BrokenFileError
-from avsbench.datasets.images import probe_image
 from avsbench.maskiges.palette import MAX_SEGMENTS, PALETTE
+from avsbench.media.faults import BrokenFileError
+from avsbench.media.images import probe_image
 
 SOURCE_KEY = 'avsbench:segments'  # of the text in the file that says where its segments are from
 

@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image
 
 from avsbench.datasets import BaseAVSDataset
-from avsbench.datasets.faults import BrokenFileError
-from avsbench.datasets.images import probe_image, read_frame
 from avsbench.datasets.transforms import ClipResize, ClipShortSideCrop
 from avsbench.maskiges.picture import is_good, rank_map, save_maskige
 from avsbench.maskiges.segments import SUFFIXES, SUPERPIXELS, read_segments, superpixels
+from avsbench.media.faults import BrokenFileError
+from avsbench.media.images import probe_image, read_frame
 from avsbench.utils.errors import DataError, examples
 from avsbench.utils.parallel import map_in_processes
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from avsbench.datasets.faults import BrokenFileError
-from avsbench.datasets.images import MAX_PIXELS
 from avsbench.maskiges.palette import MAX_SEGMENTS
+from avsbench.media.faults import BrokenFileError
+from avsbench.media.images import MAX_PIXELS
 from avsbench.utils.errors import ConfigError
 
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from avsbench.checkpoint.vggish import VGGISH
-from avsbench.datasets.transforms import log_mel
 from avsbench.datasets.transforms.loading import LoadLogMel
+from avsbench.media import log_mel
 from avsbench.models import VGGish
 from avsbench.parity.fixture import Computed, Fixture
 

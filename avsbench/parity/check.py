@@ -8,22 +8,15 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from avsbench.parity import audio, avsegformer, catr, combo, medvt, metrics, modat, tpavi
+from avsbench.config.paths import config_file
+from avsbench.parity import audio, metrics
 from avsbench.parity.fixture import Computed, Fixture, Row
+from avsbench.registry import SYSTEMS
 from avsbench.utils.errors import DataError, nearest
-from avsbench.utils.paths import config_file
 
 SUBSETS = ('s4', 'ms3', 'avss')
 
-# Networks need a config; front end and metrics stand for themselves.
-NETWORKS: dict[str, Callable[[Fixture, dict], Computed]] = {
-    'avsegformer': avsegformer.run,
-    'catr': catr.run,
-    'combo': combo.run,
-    'medvt': medvt.run,
-    'modat': modat.run,
-    'tpavi': tpavi.run,
-}
+# Front end and metrics stand for themselves; the network of a registered system needs a config.
 FUNCTIONS: dict[str, Callable[[Fixture], Computed]] = {
     'audio_vggish': audio.run,
     'metrics_binary': metrics.run_binary,
@@ -65,15 +58,17 @@ def _one_thread() -> Iterator[None]:
 def _compute(fixture: Fixture, config: str | Path | None) -> Computed:
     if fixture.system in FUNCTIONS:
         return FUNCTIONS[fixture.system](fixture)
-    if fixture.system not in NETWORKS:
-        known = sorted([*NETWORKS, *FUNCTIONS])
+    SYSTEMS.import_from_location()
+    systems = SYSTEMS.module_dict
+    if fixture.system not in systems:
+        known = sorted([*systems, *FUNCTIONS])
         raise DataError(
             f'{fixture.path}: system {fixture.system!r} is not here; there are {known}'
             f'{nearest(fixture.system, known)}'
         )
     file = find_config(fixture) if config is None else config_file(config)
     print(f'{fixture.path.name}: {file}')
-    return NETWORKS[fixture.system](fixture, Config.fromfile(file).model)
+    return systems[fixture.system].run_fixture(fixture, Config.fromfile(file).model)
 
 
 def find_config(fixture: Fixture) -> Path:

@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from avsbench.config.loading import load_config
+from avsbench.config.paths import config_file
 from avsbench.synthetic import load_ceilings
-from avsbench.utils.config import load_config
 from avsbench.utils.errors import AVSBenchError
-from avsbench.utils.paths import config_file
 
 ROOT = Path(__file__).resolve().parents[2]
 MUTE = 'model.data_preprocessor.mute_audio=True'

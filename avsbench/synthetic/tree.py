@@ -125,7 +125,7 @@ def encode_log_mel(samples: np.ndarray, subset: str) -> bytes:
     # Only here: torch takes seconds to import, and every worker would pay for it.
     import torch
 
-    from avsbench.datasets.transforms.log_mel import log_mel_patches
+    from avsbench.media.log_mel import log_mel_patches
 
     patches = log_mel_patches(samples / 32768, RATE)
     if subset == 'avss':

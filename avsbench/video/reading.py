@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from avsbench.datasets.images import MAX_PIXELS
+from avsbench.media.images import MAX_PIXELS
 from avsbench.video.containers import (
     StreamReader,
     VideoError,

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from avsbench.datasets.transforms.log_mel import to_mono
+from avsbench.media.log_mel import to_mono
 from avsbench.video.containers import StreamReader, VideoError, open_container, sound_stream
 
 # Containers that count milliseconds shift each block of samples by a few of them; a real gap is

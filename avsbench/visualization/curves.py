@@ -9,8 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from avsbench.analysis.run_logs import RunLog
 from avsbench.utils.errors import DataError, nearest
-from avsbench.utils.run_logs import RunLog
 
 # Told apart with any colour vision (Okabe and Ito).
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')

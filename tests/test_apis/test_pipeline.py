@@ -14,11 +14,11 @@ from video_clips import LOW, RATE, tone
 from avsbench.apis import AVSInferencer
 from avsbench.apis.pipeline import ClipPipeline
 from avsbench.apis.sources import open_source
+from avsbench.config.loading import load_config
+from avsbench.config.paths import CONFIG_ROOT
 from avsbench.registry import DATASETS, MODELS
 from avsbench.synthetic import generate
-from avsbench.utils.config import load_config
 from avsbench.utils.errors import ConfigError
-from avsbench.utils.paths import CONFIG_ROOT
 
 LEAVES = sorted(path for path in CONFIG_ROOT.glob('*/*.py') if path.parent.name != '_base_')
 DEMOS = [path for path in LEAVES if path.stem.endswith('demo')]

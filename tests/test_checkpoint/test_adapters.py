@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from avsbench.checkpoint import ADAPTERS, KeyRule, find_adapter
-from avsbench.checkpoint.avsegformer import AVSEGFORMER
-from avsbench.checkpoint.combo import COMBO
-from avsbench.checkpoint.medvt import MEDVT
-from avsbench.checkpoint.modat import MODAT
-from avsbench.checkpoint.tpavi import TPAVI
+from avsbench.checkpoint import KeyRule, adapters, find_adapter
+from avsbench.systems.avsegformer.keys import AVSEGFORMER
+from avsbench.systems.combo.keys import COMBO
+from avsbench.systems.medvt.keys import MEDVT
+from avsbench.systems.modat.keys import MODAT
+from avsbench.systems.tpavi.keys import TPAVI
 from avsbench.utils.errors import CheckpointError
 
 PARITY = Path(__file__).parents[1] / 'parity'
@@ -117,7 +117,7 @@ def test_unknown_keys_are_an_error_that_names_them() -> None:
 
 def test_other_keys_match_no_adapter() -> None:
     assert find_adapter(['decode_head.audio_proj.weight']) is None
-    assert len({adapter.name for adapter in ADAPTERS}) == len(ADAPTERS)
+    assert len({adapter.name for adapter in adapters()}) == len(adapters())
 
 
 def test_a_rule_renames_both_ways() -> None:

@@ -223,9 +223,9 @@ class TestLoadWeights:
         assert repr(meta[key]) in str(caught.value) and repr(other) in str(caught.value)
 
     def test_published_layout_of_another_head(self):
-        from avsbench.checkpoint import ADAPTERS
+        from avsbench.checkpoint import adapters
 
-        adapter = ADAPTERS[0]
+        adapter = adapters()[0]
         state = {key: torch.zeros(1) for key in adapter.signature}
         with pytest.raises(CheckpointError, match=f"'{adapter.head}', that of the config 'Other'"):
             from avsbench.checkpoint.loading import translate

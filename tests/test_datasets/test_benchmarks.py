@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from avsbench.datasets import AVSSDataset
-from avsbench.datasets.transforms import log_mel_patches, read_wav
+from avsbench.media.log_mel import log_mel_patches, read_wav
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools'))
 from benchmarks import audio, data  # noqa: E402

@@ -8,9 +8,9 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from avsbench.config.paths import CONFIG_ROOT
 from avsbench.maskiges import plan, prepare, save_maskige
 from avsbench.registry import DATASETS
-from avsbench.utils.paths import CONFIG_ROOT
 
 ROOTS = {'s4': 's4_root', 'ms3': 'ms3_root', 'avss': 'avss_root'}
 

@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
 from avsbench.datasets.avss_classes import palette
-from avsbench.models.data_preprocessors import AVSDataPreprocessor
+from avsbench.models.data_preprocessor import AVSDataPreprocessor
 from avsbench.registry import DATASETS
 
 ROOT = Path(__file__).resolve().parents[2]

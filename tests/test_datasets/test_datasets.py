@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from avsbench.datasets import AVSSDataset, MS3Dataset, S4Dataset
 from avsbench.datasets.avss_classes import CLASSES, palette
-from avsbench.datasets.transforms import log_mel_patches, read_wav
+from avsbench.media.log_mel import log_mel_patches, read_wav
 from avsbench.registry import DATASETS
 from avsbench.utils.errors import ConfigError, DataError
 

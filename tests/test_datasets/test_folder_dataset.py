@@ -9,15 +9,15 @@ from PIL import Image
 from video_clips import RATE, SIZE, frame_number, numbered_frames, tone, write_video
 
 from avsbench.datasets import FolderAVSDataset
-from avsbench.datasets.faults import BrokenFileError
-from avsbench.datasets.images import read_frame
 from avsbench.datasets.preparation.own import (
     OwnTree,
     clip_starts,
     names_by_fractions,
     names_by_list,
 )
-from avsbench.datasets.transforms import read_wav
+from avsbench.media.faults import BrokenFileError
+from avsbench.media.images import read_frame
+from avsbench.media.log_mel import read_wav
 from avsbench.utils.errors import ConfigError, DataError
 
 PIPELINE = [

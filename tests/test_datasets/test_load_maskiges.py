@@ -10,9 +10,10 @@ import pytest
 from dataset_trees import SIZE
 from PIL import Image
 
-from avsbench.datasets import AVSSDataset, BrokenFileError, MS3Dataset, S4Dataset
+from avsbench.datasets import AVSSDataset, MS3Dataset, S4Dataset
 from avsbench.datasets.transforms import LoadMaskiges
 from avsbench.maskiges import PALETTE, save_maskige
+from avsbench.media.faults import BrokenFileError
 from avsbench.utils.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[2]

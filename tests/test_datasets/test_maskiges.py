@@ -9,7 +9,6 @@ from mmseg.utils import ade_palette
 from PIL import Image
 from pycocotools import mask as coco
 
-from avsbench.datasets.faults import BrokenFileError
 from avsbench.maskiges import (
     MAX_SEGMENTS,
     PALETTE,
@@ -19,6 +18,7 @@ from avsbench.maskiges import (
     save_maskige,
     superpixels,
 )
+from avsbench.media.faults import BrokenFileError
 
 SIZE = (9, 13)
 

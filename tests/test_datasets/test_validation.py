@@ -3,8 +3,8 @@ import time
 
 import pytest
 
-from avsbench.datasets.faults import REMEDIES, BrokenFileError, ClipCheck, describe
 from avsbench.datasets.validation import TRIAL, check_clips
+from avsbench.media.faults import REMEDIES, BrokenFileError, ClipCheck, describe
 
 
 def run(seconds: float, level: str) -> tuple[list[str], set[int]]:

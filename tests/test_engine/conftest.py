@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from avsbench.config.loading import apply_overrides, load_config
 from avsbench.registry import RUNNERS
-from avsbench.utils.config import apply_overrides, load_config
 
 _counter = itertools.count()
 

@@ -9,9 +9,9 @@ import torch
 from mmengine.evaluator import Evaluator
 
 from avsbench.checkpoint.loading import sha256_of
+from avsbench.config.loading import load_config
 from avsbench.engine.hooks import FreezeBackboneHook, ReportHook, TrainingDivergedError
 from avsbench.evaluation import AVSMetric
-from avsbench.utils.config import load_config
 from avsbench.utils.errors import ConfigError
 
 

@@ -9,10 +9,10 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
 from torch import nn
 
-from avsbench.utils.config import load_config
+from avsbench.config.loading import load_config
+from avsbench.config.paths import CONFIG_ROOT
+from avsbench.config.schema import check_arguments
 from avsbench.utils.errors import ConfigError
-from avsbench.utils.paths import CONFIG_ROOT
-from avsbench.utils.schema import check_arguments
 
 SCHEDULES = CONFIG_ROOT / '_base_' / 'schedules'
 

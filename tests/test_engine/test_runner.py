@@ -8,9 +8,9 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
+from avsbench.config.loading import load_config
 from avsbench.engine import CPUAmpOptimWrapper, build_amp_wrapper, use_amp
 from avsbench.engine.training_state import pack_message_hub, to_plain, unpack_message_hub
-from avsbench.utils.config import load_config
 from avsbench.utils.errors import CheckpointError, ConfigError
 
 

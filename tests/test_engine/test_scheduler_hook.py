@@ -5,9 +5,9 @@ import pytest
 import torch
 from mmengine.optim import CosineAnnealingLR, PolyLR
 
+from avsbench.config.loading import load_config
+from avsbench.config.paths import config_file
 from avsbench.engine.hooks import StepSchedulersFirstHook
-from avsbench.utils.config import load_config
-from avsbench.utils.paths import config_file
 
 PUBLISHED = {
     's4': lambda epoch: 1e-4 * (1 + math.cos(math.pi * (epoch + 1) / 50)) / 2,

@@ -1,14 +1,12 @@
 import pytest
 import torch
 
-from avsbench.models import (
+from avsbench.models import TimmAudioEncoder, TimmBackbone, VGGish
+from avsbench.systems.avsegformer.fusion import ChannelGateFusion
+from avsbench.systems.avsegformer.pixel_decoder import DeformablePixelDecoder
+from avsbench.systems.avsegformer.query_generators import (
     AttentionQueryGenerator,
-    ChannelGateFusion,
-    DeformablePixelDecoder,
     RepeatQueryGenerator,
-    TimmAudioEncoder,
-    TimmBackbone,
-    VGGish,
 )
 from avsbench.utils.errors import CheckpointError, ConfigError
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from avsbench.analysis.complexity import Complexity
+from avsbench.config.paths import CONFIG_ROOT
 from avsbench.synthetic import listening
 from avsbench.synthetic.listening import Run
-from avsbench.utils.complexity import Complexity
 from avsbench.utils.errors import AVSBenchError
-from avsbench.utils.paths import CONFIG_ROOT
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from avsbench.checkpoint.avsegformer import AVSEGFORMER
+from avsbench.systems.avsegformer.keys import AVSEGFORMER
 from avsbench.utils.errors import CheckpointError
 
 ROOT = Path(__file__).resolve().parents[2]

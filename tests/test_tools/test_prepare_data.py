@@ -10,8 +10,8 @@ from PIL import Image
 from video_clips import RATE, SIZE, frame_number, numbered_frames, tone, write_video
 
 from avsbench.datasets import AVSSDataset, MS3Dataset, S4Dataset
-from avsbench.datasets.images import read_frame
-from avsbench.datasets.transforms import log_mel_patches, read_wav
+from avsbench.media.images import read_frame
+from avsbench.media.log_mel import log_mel_patches, read_wav
 
 VIDEO_RATE = 8
 AT = [int(VIDEO_RATE * (second + 15 / 16)) for second in range(10)]  # frames of the seconds

@@ -1,7 +1,7 @@
 import pytest
 from mmengine.config import Config
 
-from avsbench.utils.config import load_config, resolved
+from avsbench.config.loading import load_config, resolved
 
 CONFIG = """
 subset = 's4'

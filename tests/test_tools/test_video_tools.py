@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from mmengine.registry import DefaultScope
 
+from avsbench.config.loading import load_config
 from avsbench.registry import MODELS
 from avsbench.synthetic import generate
-from avsbench.utils.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 

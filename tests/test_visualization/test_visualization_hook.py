@@ -13,11 +13,11 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmengine.visualization import Visualizer
 from PIL import Image
 
+from avsbench.config.loading import load_config
+from avsbench.config.paths import CONFIG_ROOT
 from avsbench.engine.hooks import VisualizationHook, visualization_hook
 from avsbench.registry import HOOKS
-from avsbench.utils.config import load_config
 from avsbench.utils.errors import ConfigError
-from avsbench.utils.paths import CONFIG_ROOT
 from avsbench.visualization import AVSLocalVisualizer
 from avsbench.visualization.local_visualizer import PREDICTION_COLOUR
 

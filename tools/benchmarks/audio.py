@@ -20,8 +20,8 @@ import soundfile
 import torch
 from threadpoolctl import threadpool_limits
 
-from avsbench.datasets.transforms import LogMelCache, log_mel_patches, read_wav
-from avsbench.datasets.transforms.log_mel import resample
+from avsbench.media.log_mel import log_mel_patches, read_wav, resample
+from avsbench.media.log_mel_cache import LogMelCache
 from benchmarks.harness import Result, compare, exit_code, header
 
 # name -> (rate, channels, seconds), goals. moviepy, which wrote the sound files of S4 and MS3,

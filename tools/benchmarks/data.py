@@ -20,7 +20,8 @@ from torch import Tensor
 
 from avsbench.datasets import AVSSDataset
 from avsbench.datasets.avss_classes import palette
-from avsbench.datasets.transforms import LogMelCache, log_mel_patches, read_wav
+from avsbench.media.log_mel import log_mel_patches, read_wav
+from avsbench.media.log_mel_cache import LogMelCache
 from benchmarks.harness import Result, compare, exit_code, header
 
 SIZE = 224

@@ -8,12 +8,12 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from avsbench.models.fusion import ChannelGateFusion, FusionOutput
+from avsbench.config.paths import config_file
 from avsbench.models.layers import MultiheadAttention, MultiScaleDeformableAttention
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
+from avsbench.systems.avsegformer.fusion import ChannelGateFusion, FusionOutput
 from avsbench.utils import ops
-from avsbench.utils.paths import config_file
 from benchmarks import harness
 from benchmarks.published_deform_attn import published_fused
 

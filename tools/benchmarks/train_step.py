@@ -18,11 +18,11 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch import nn
 
+from avsbench.config.paths import config_file
 from avsbench.engine import use_amp
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
 from avsbench.utils import ops
-from avsbench.utils.paths import config_file
 
 VARIANTS = ('reference', 'operator', 'compiled')
 # Dropout is drawn anew in each variant; the loss of the first step may differ by this share.

@@ -21,10 +21,10 @@ from threadpoolctl import threadpool_limits
 from avsbench.apis import AVSInferencer
 from avsbench.apis.outputs import Outputs
 from avsbench.apis.render import Report, render_video
+from avsbench.config.loading import load_config
+from avsbench.config.paths import config_file
 from avsbench.registry import MODELS
-from avsbench.utils.config import load_config
 from avsbench.utils.errors import ConfigError
-from avsbench.utils.paths import config_file
 from avsbench.video import make_video
 from benchmarks.harness import header, quartiles
 

@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from avsbench.datasets.transforms.log_mel import (
+from avsbench.media.log_mel import (
     FULL_SCALE,
     MIN_SAMPLES,
     PATCH_SHAPE,

@@ -13,8 +13,8 @@ from avsbench.datasets.transforms.colour import ClipPhotoMetricDistortion
 from avsbench.datasets.transforms.formatting import PackAVSInputs
 from avsbench.datasets.transforms.frame_selection import KeepAnnotatedFrames, SampleFrames
 from avsbench.datasets.transforms.loading import LoadFrames, LoadLogMel, LoadMaskiges, LoadMasks
-from avsbench.datasets.transforms.log_mel import log_mel_patches, read_wav
-from avsbench.datasets.transforms.log_mel_cache import LogMelCache
+from avsbench.media.log_mel import log_mel_patches, read_wav
+from avsbench.media.log_mel_cache import LogMelCache
 
 __all__ = [
     'ClipPad',

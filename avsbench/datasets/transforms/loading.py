@@ -5,22 +5,16 @@ from pathlib import Path
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from avsbench.datasets.faults import BrokenFileError
-from avsbench.datasets.images import (
+from avsbench.media.faults import BrokenFileError
+from avsbench.media.images import (
     probe_image,
     read_binary_mask,
     read_colour_label,
     read_frame,
     read_index_label,
 )
-from avsbench.datasets.transforms.log_mel import (
-    MIN_SAMPLES,
-    PATCH_SHAPE,
-    SAMPLE_RATE,
-    log_mel_patches,
-    read_wav,
-)
-from avsbench.datasets.transforms.log_mel_cache import LogMelCache
+from avsbench.media.log_mel import MIN_SAMPLES, PATCH_SHAPE, SAMPLE_RATE, log_mel_patches, read_wav
+from avsbench.media.log_mel_cache import LogMelCache
 from avsbench.registry import TRANSFORMS
 from avsbench.utils.errors import ConfigError, DataError, nearest
 from avsbench.utils.safe_pickle import load_tensor_pickle

@@ -13,9 +13,9 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from avsbench.checkpoint.loading import sha256_of
+from avsbench.config.loading import resolved_text
 from avsbench.evaluation import AVSMetric, format_table
 from avsbench.registry import HOOKS
-from avsbench.utils.config import resolved_text
 from avsbench.utils.env import collect_environment
 from avsbench.utils.files import write_json, write_text
 

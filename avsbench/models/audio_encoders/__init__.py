@@ -1,6 +1,6 @@
 """Audio encoders."""
 
-from avsbench.models.audio_encoders.timm_audio_encoder import TimmAudioEncoder
+from avsbench.models.audio_encoders.timm import TimmAudioEncoder
 from avsbench.models.audio_encoders.vggish import VGGish
 
 __all__ = ['TimmAudioEncoder', 'VGGish']

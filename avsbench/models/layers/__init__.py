@@ -1,22 +1,24 @@
-"""Layers shared by the methods."""
+"""Layers that two or more systems share."""
 
 from avsbench.models.layers.attention import MultiheadAttention
 from avsbench.models.layers.bidirectional_attention import BidirectionalAttention
 from avsbench.models.layers.clips import grouped_lengths
+from avsbench.models.layers.convolutions import (
+    DilatedProjection,
+    upsampling_predictor,
+)
 from avsbench.models.layers.deform_attn import (
     MultiScaleDeformableAttention,
     multi_scale_deformable_attention,
 )
-from avsbench.models.layers.deform_encoder import DeformableEncoder, reference_points_of
+from avsbench.models.layers.deform_encoder import (
+    DeformableEncoder,
+    DeformableEncoding,
+    reference_points_of,
+)
 from avsbench.models.layers.position_encoding import (
     sine_position_encoding,
     sine_position_encoding_3d,
-)
-from avsbench.models.layers.refine import (
-    DilatedProjection,
-    FeatureFusion,
-    ResidualConvUnit,
-    upsampling_predictor,
 )
 from avsbench.models.layers.transformer import (
     FFN,
@@ -31,11 +33,10 @@ __all__ = [
     'MLP',
     'BidirectionalAttention',
     'DeformableEncoder',
+    'DeformableEncoding',
     'DilatedProjection',
-    'FeatureFusion',
     'MultiScaleDeformableAttention',
     'MultiheadAttention',
-    'ResidualConvUnit',
     'TransformerDecoder',
     'TransformerDecoderLayer',
     'TransformerEncoderLayer',

@@ -1,10 +1,12 @@
 """Transformer encoder with deformable self-attention over the tokens of several levels."""
 
 import torch
+from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from avsbench.models.layers.deform_attn import MultiScaleDeformableAttention
+from avsbench.models.layers.position_encoding import sine_position_encoding
 from avsbench.models.layers.transformer import FFN
 
 
@@ -124,3 +126,74 @@ class DeformableEncoder(nn.Module):
             else:
                 tokens = layer(tokens, *arguments)
         return tokens
+
+
+class DeformableEncoding(BaseModule):
+    """What pixel decoders with a deformable encoder share: tokens, positions, encoder.
+
+    Args:
+        num_levels: Levels to encode.
+        embed_dims: Width C.
+        num_layers: Layers of the encoder.
+        num_heads: Heads of the deformable attention.
+        num_points: Sampling points a level and head.
+        feedforward_channels: Inner width of the encoder's feed-forward networks.
+        dropout: Dropout probability of the encoder.
+        act: Activation of the encoder's feed-forward networks.
+        normalize_pos: Divide positions by the grid size.
+        with_cp: Compute the encoder's layers again in the backward pass, which saves memory.
+    """
+
+    def __init__(
+        self,
+        num_levels: int,
+        embed_dims: int,
+        *,
+        num_layers: int,
+        num_heads: int,
+        num_points: int,
+        feedforward_channels: int,
+        dropout: float,
+        act: str,
+        normalize_pos: bool,
+        with_cp: bool,
+    ) -> None:
+        super().__init__()
+        self.embed_dims = embed_dims
+        self.normalize_pos = normalize_pos
+        self.level_embed = nn.Parameter(torch.empty(num_levels, embed_dims))
+        self.encoder = DeformableEncoder(
+            num_layers,
+            embed_dims,
+            num_heads=num_heads,
+            num_levels=num_levels,
+            num_points=num_points,
+            feedforward_channels=feedforward_channels,
+            dropout=dropout,
+            act=act,
+            with_cp=with_cp,
+        )
+        nn.init.normal_(self.level_embed)
+
+    def encode(self, levels: list[Tensor]) -> Tensor:
+        """Encode levels (N, C, h_l, w_l) into a memory (N, S, C), in their order."""
+        shapes = [(level.shape[2], level.shape[3]) for level in levels]
+        tokens = torch.cat([level.flatten(2).transpose(1, 2) for level in levels], 1)
+        return self.encoder(tokens, self.positions(shapes), shapes)
+
+    def positions(self, shapes: list[tuple[int, int]]) -> Tensor:
+        """Sine code plus level embedding of the tokens of all encoded levels, (1, S, C)."""
+        codes = [
+            self.level_position(shape) + embed
+            for shape, embed in zip(shapes, self.level_embed, strict=True)
+        ]
+        return torch.cat(codes)[None]
+
+    def level_position(self, shape: tuple[int, int]) -> Tensor:
+        """Sine code of one level of `shape` (h, w): (h * w, C)."""
+        return sine_position_encoding(
+            *shape,
+            self.embed_dims // 2,
+            normalize=self.normalize_pos,
+            device=self.level_embed.device,
+        )

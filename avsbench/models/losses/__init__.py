@@ -1,20 +1,19 @@
-"""Losses."""
+"""Losses that two or more systems share, and the matching of set criteria."""
 
-from avsbench.models.losses.av_matching_loss import AudioVisualMatchingLoss
-from avsbench.models.losses.clip_set_criterion import ClipSetCriterion, ClipTargets
-from avsbench.models.losses.mask_set_criterion import (
-    InterFrameConsistencyLoss,
-    MaskSetCriterion,
+from avsbench.models.losses.av_matching import AudioVisualMatchingLoss
+from avsbench.models.losses.matching import assign
+from avsbench.models.losses.pixel import (
+    BinaryCrossEntropyLoss,
+    CrossEntropyLoss,
+    DiceLoss,
+    full_precision,
 )
-from avsbench.models.losses.pixel_losses import BinaryCrossEntropyLoss, CrossEntropyLoss, DiceLoss
 
 __all__ = [
     'AudioVisualMatchingLoss',
     'BinaryCrossEntropyLoss',
-    'ClipSetCriterion',
-    'ClipTargets',
     'CrossEntropyLoss',
     'DiceLoss',
-    'InterFrameConsistencyLoss',
-    'MaskSetCriterion',
+    'assign',
+    'full_precision',
 ]

@@ -1,0 +1,1 @@
+"""Configs: finding, reading, overriding, checking and building them."""

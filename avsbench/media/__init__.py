@@ -1,0 +1,1 @@
+"""Reading media safely: the audio front end, images, and what is wrong with broken files."""

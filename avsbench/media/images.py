@@ -1,0 +1,229 @@
+"""Reads frames, masks and labels from image files; every way in which that can fail is a fault.
+
+Frames become RGB in one defined way whatever the file's mode: alpha is dropped, 16-bit samples keep
+their upper 8 bits, grey is repeated, CMYK and palettes are converted by Pillow. A rotation in EXIF
+is not applied, as in the published code: the masks were drawn on the stored pixels.
+"""
+
+import contextlib
+import functools
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from avsbench.datasets.avss_classes import UNKNOWN, colour_table, unpack_colour
+from avsbench.media.faults import BrokenFileError
+from avsbench.utils.errors import examples
+
+MAX_PIXELS = 1 << 26
+"""A picture of more pixels is refused: a few hundred bytes can claim to be gigabytes."""
+
+_DECODER_ERRORS = (
+    OSError,  # truncated, or not an image at all
+    SyntaxError,  # Pillow's for a broken PNG
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+_ENDS = {'PNG': b'IEND\xaeB`\x82', 'JPEG': b'\xff\xd9'}
+_TAIL = 1024  # bytes in which the end marker is looked for; some writers append a comment
+_SIXTEEN_BIT = ('I', 'I;16', 'I;16L', 'I;16B', 'I;16N')
+
+
+def probe_image(
+    path: str | Path, kind: str = 'broken image', missing: str = 'missing file'
+) -> tuple[int, int]:
+    """Size of a picture from its header, after a look at whether its end is there.
+
+    Args:
+        path: Image file.
+        kind: Kind of fault if the file is no whole image.
+        missing: Kind of fault if there is no such file.
+
+    Returns:
+        (H, W) in pixels.
+
+    Raises:
+        BrokenFileError: The file is missing, no image, cut off, or claims more than `MAX_PIXELS`.
+    """
+    with _opened(path, kind, missing) as image:
+        _check_end(path, image, kind)
+        return image.height, image.width
+
+
+def read_frame(
+    path: str | Path, kind: str = 'broken image', missing: str = 'missing file'
+) -> np.ndarray:
+    """A video frame, or another picture, as (H, W, 3) uint8, RGB.
+
+    Args:
+        path: Image file.
+        kind: Kind of fault if it can't be decoded.
+        missing: Kind of fault if there is no such file.
+
+    Raises:
+        BrokenFileError: The file is missing or can't be decoded.
+    """
+    with _opened(path, kind, missing) as image:
+        if image.mode in _SIXTEEN_BIT:
+            grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
+            return np.repeat(grey[..., None], 3, axis=-1)
+        if image.mode == 'F':
+            what = f'{path}: floating-point pixels have no defined range'
+            raise BrokenFileError(what, kind)
+        if image.format == 'JPEG' and image.mode == 'RGB' and opencv_equals_pillow():
+            _check_end(path, image, kind)  # OpenCV makes up what is missing
+            image.fp.seek(0)
+            pixels = _decode_by_opencv(image.fp.read())
+            if pixels is not None:
+                return pixels
+        return np.asarray(image.convert('RGB'))
+
+
+@functools.cache
+def opencv_equals_pillow() -> bool:
+    """Whether OpenCV decodes JPEG to the same numbers as Pillow, which is slower.
+
+    Both use libjpeg-turbo as a rule, but an OpenCV may have been built with another library. A
+    picture full of edges is decoded by both, with and without halved colour resolution.
+    """
+    pixels = np.random.default_rng(0).integers(0, 256, (61, 83, 3), dtype=np.uint8)
+    for subsampling in ('4:4:4', '4:2:2', '4:2:0'):
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, 'JPEG', quality=80, subsampling=subsampling)
+        found = _decode_by_opencv(buffer.getvalue())
+        if found is None or (found != np.asarray(Image.open(buffer))).any():
+            return False
+    return True
+
+
+def _decode_by_opencv(content: bytes) -> np.ndarray | None:
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    return None if pixels is None else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def _check_end(path: str | Path, image: Image.Image, kind: str) -> None:
+    end = _ENDS.get(image.format)
+    image.fp.seek(0, 2)
+    image.fp.seek(max(0, image.fp.tell() - _TAIL))
+    if end is not None and end not in image.fp.read():
+        what = f'{path}: cut off, the end of the {image.format} file is missing'
+        raise BrokenFileError(what, kind)
+
+
+def read_binary_mask(path: str | Path, *, grey: str = 'error') -> np.ndarray:
+    """A mask of one foreground as (H, W) uint8 of 0 and 1; foreground is every value but 0.
+
+    Args:
+        path: Image of one channel: 1 bit, 8 or 16 bit grey, or a palette (read by its indices).
+        grey: What a grey picture with more than one value beside 0 means: 'error', or
+            'foreground' for all of them.
+
+    Raises:
+        BrokenFileError: The file is missing or can't be decoded, or has colours or several greys.
+    """
+    with _opened(path, 'broken mask') as image:
+        if image.mode not in ('1', 'L', 'P', *_SIXTEEN_BIT):
+            what = f'{path}: a mask of one channel was expected, not mode {image.mode}'
+            raise BrokenFileError(what, 'mask values')
+        values = np.asarray(image)
+        mask = values != 0
+        if grey == 'error' and image.mode not in ('1', 'P'):
+            highest = values.max(initial=0)
+            if (mask & (values != highest)).any():
+                what = f'{path}: a mask of two values was expected, found {_counts(values)}'
+                raise BrokenFileError(what, 'mask values')
+        return mask.view(np.uint8)
+
+
+def read_index_label(
+    path: str | Path, num_classes: int, *, unknown_colour: str = 'error'
+) -> np.ndarray:
+    """A label picture whose values are class indices, as (H, W) uint8.
+
+    Args:
+        path: Image of one channel: 8 or 16 bit grey, or a palette (read by its indices).
+        num_classes: K; indices are 0 to K - 1.
+        unknown_colour: What another value means: 'error' or 'background' (index 0).
+
+    Raises:
+        BrokenFileError: The file is missing or can't be decoded, has colours or an unknown index.
+    """
+    with _opened(path, 'broken mask') as image:
+        if image.mode not in ('L', 'P', *_SIXTEEN_BIT):
+            what = f'{path}: a label of one channel was expected, not mode {image.mode}'
+            raise BrokenFileError(what, 'label values')
+        values = np.asarray(image)
+    unknown = values >= num_classes
+    if unknown.any():
+        if unknown_colour == 'error':
+            found = _counts(values[unknown])
+            what = f'{path}: class indices are 0 to {num_classes - 1}, found also {found}'
+            raise BrokenFileError(what, 'label values')
+        values = np.where(unknown, 0, values)
+    return values.astype(np.uint8, copy=False)
+
+
+def read_colour_label(
+    path: str | Path, num_classes: int, *, unknown_colour: str = 'error'
+) -> np.ndarray:
+    """A label picture whose colours are those of the palette, as class indices (H, W) uint8.
+
+    Args:
+        path: Image that Pillow converts to RGB.
+        num_classes: K; only the first K colours of the palette are known.
+        unknown_colour: What another colour means: 'error' or 'background' (index 0, as in the
+            published code).
+
+    Raises:
+        BrokenFileError: The file is missing or can't be decoded, or has an unknown colour.
+    """
+    with _opened(path, 'broken mask') as image:
+        rgb = image if image.mode in ('RGB', 'RGBA') else image.convert('RGB')
+        pixels = np.asarray(rgb.convert('RGBA'))  # four bytes, so that one number is one colour
+    packed = pixels.view('<u4')[..., 0] & 0xFFFFFF
+    labels = colour_table(num_classes).take(packed)
+    if labels.max(initial=0) == UNKNOWN:
+        unknown = labels == UNKNOWN
+        if unknown_colour == 'error':
+            colours, counts = np.unique(packed[unknown], return_counts=True)
+            order = np.argsort(-counts)
+            cases = [f'{unpack_colour(int(colours[i]))} in {counts[i]} pixels' for i in order]
+            what = f'{path}: colours outside the palette of {num_classes}: {examples(cases)}'
+            raise BrokenFileError(what, 'label values')
+        labels[unknown] = 0
+    return labels
+
+
+def _counts(values: np.ndarray) -> str:
+    found, counts = np.unique(values, return_counts=True)
+    pairs = zip(found, counts, strict=True)
+    return examples(f'{value} in {count} pixels' for value, count in pairs)
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path, kind: str, missing: str = 'missing file') -> Iterator[Image.Image]:
+    """The image with its header read; errors of decoding it inside are faults too."""
+    try:
+        with open(path, 'rb') as file, Image.open(file) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise BrokenFileError(
+                    f'{path}: claims to have {image.width} x {image.height} pixels, more than '
+                    f'{MAX_PIXELS} are refused',
+                    kind,
+                )
+            yield image
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BrokenFileError(f'{path}: no such file', missing) from error
+    except _DECODER_ERRORS as error:
+        reason = getattr(error, 'strerror', None) or str(error) or type(error).__name__
+        raise BrokenFileError(f'{path}: not a whole image ({reason})', kind) from error

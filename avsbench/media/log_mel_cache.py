@@ -1,0 +1,116 @@
+"""Log-mel patches of sound files, kept on disk: resampling costs far more than reading them.
+
+One file for each sound file, named by a hash of the sound file's path, size and time of change and
+of the version of the front end, so a changed file gets a new entry. Entries are written beside
+their place and renamed, so that any number of processes may share a folder, and carry a checksum:
+a damaged one is computed again.
+"""
+
+import functools
+import hashlib
+import io
+import os
+import uuid
+import zlib
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from avsbench.media.faults import BrokenFileError
+from avsbench.media.log_mel import PATCH_SHAPE, log_mel_patches, read_wav
+from avsbench.utils.errors import DataError
+
+FRONT_END = 1
+"""Raise it when the values of `log_mel_patches` or `read_wav` change."""
+
+_CHECKSUM = 4  # bytes
+
+
+class LogMelCache:
+    """Folder of computed log-mel patches.
+
+    Args:
+        folder: Made when the first entry is written.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def get(self, wav_path: str | Path) -> np.ndarray:
+        """Patches of a sound file, from the folder or computed and put there.
+
+        Args:
+            wav_path: Sound file.
+
+        Returns:
+            (patches, 1, 96, 64) float32.
+
+        Raises:
+            DataError: The sound file is unusable, or the folder can't be written.
+        """
+        entry = self.path(wav_path)
+        patches = _load(entry)
+        if patches is None:
+            patches = log_mel_patches(*read_wav(wav_path))
+            self._store(entry, patches)
+        return patches
+
+    def path(self, wav_path: str | Path) -> Path:
+        """Where the entry of a sound file is, or would be."""
+        try:
+            state = os.stat(wav_path)
+        except OSError as error:
+            raise BrokenFileError(
+                f'{wav_path}: not readable ({error.strerror})', 'missing audio'
+            ) from error
+        key = (
+            os.path.abspath(wav_path),
+            state.st_size,
+            state.st_mtime_ns,
+            FRONT_END,
+            _resampler(),
+        )
+        return self.folder / f'{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}.npy'
+
+    def _store(self, entry: Path, patches: np.ndarray) -> None:
+        buffer = io.BytesIO()
+        np.save(buffer, patches, allow_pickle=False)
+        content = buffer.getvalue()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            new = entry.with_suffix(f'.{uuid.uuid4().hex}.tmp')
+            try:
+                new.write_bytes(content + _checksum(content))
+                os.replace(new, entry)
+            finally:
+                new.unlink(missing_ok=True)
+        except OSError as error:
+            raise DataError(
+                f'{self.folder}: the log-mel cache cannot be written ({error.strerror}). Set '
+                'cache_dir of LoadLogMel to a folder with free space that you may write to, or to '
+                'None to compute anew each time'
+            ) from error
+
+
+def _load(entry: Path) -> np.ndarray | None:
+    """The patches of an entry; None if there is none, or none that is whole."""
+    try:
+        content = entry.read_bytes()
+    except OSError:  # there is none; if the folder is at fault, writing the entry will say so
+        return None
+    content, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
+    if _checksum(content) != checksum:
+        return None
+    patches = np.load(io.BytesIO(content), allow_pickle=False)
+    whole = patches.dtype == np.float32 and patches.shape[1:] == PATCH_SHAPE
+    return patches if whole else None
+
+
+@functools.cache  # looks through the installed packages
+def _resampler() -> str:
+    return version('resampy')
+
+
+def _checksum(content: bytes) -> bytes:
+    return zlib.crc32(content, FRONT_END).to_bytes(_CHECKSUM, 'little')

@@ -1,0 +1,97 @@
+"""The one segmentor of all systems: builds the parts, hands channels on, flattens clips."""
+
+from mmengine.model import BaseModel
+from torch import Tensor
+
+from avsbench.evaluation.functional import argmax_classes
+from avsbench.models.heads import AVSHeadOutput
+from avsbench.registry import MODELS
+from avsbench.structures import AVSDataSample
+
+
+@MODELS.register_module()
+class AVSegmentor(BaseModel):
+    """Backbone, audio encoder and decode head.
+
+    Args:
+        backbone: Config; publishes `out_channels`.
+        audio_encoder: Config; publishes `out_channels`.
+        decode_head: Config; `in_channels` and `audio_channels` are filled in.
+        data_preprocessor: Config.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        audio_encoder: dict,
+        decode_head: dict,
+        data_preprocessor: dict,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor)
+        self.backbone = MODELS.build(backbone)
+        self.audio_encoder = MODELS.build(audio_encoder)
+        channels = {
+            'in_channels': self.backbone.out_channels,
+            'audio_channels': self.audio_encoder.out_channels,
+        }
+        self.decode_head = MODELS.build({**channels, **decode_head})
+
+    def forward(
+        self,
+        inputs: dict,
+        data_samples: list[AVSDataSample] | None = None,
+        mode: str = 'tensor',
+    ) -> dict[str, Tensor] | list[AVSDataSample] | AVSHeadOutput:
+        """Run the network on what the data preprocessor made.
+
+        Args:
+            inputs: `frames` (N, 3, H, W), `audio` (N, 1, 96, 64), `clip_lengths`, where frames
+                were padded `frame_valid` (N,), and where the data preprocessor resized them
+                `img_shape`, (H, W) of the prediction.
+            data_samples: One a clip; needed by the modes 'loss' and 'predict'.
+            mode: 'loss' for loss terms, 'predict' for data samples with `seg_logits` and
+                `pred_masks`, 'tensor' for the head's output.
+
+        Returns:
+            According to the mode.
+        """
+        features = self.backbone(inputs['frames'])
+        audio = self.audio_encoder(inputs['audio'])
+        output = self.decode_head(
+            features, audio, inputs['clip_lengths'], inputs.get('frame_valid')
+        )
+        if mode == 'tensor':
+            return output
+        if mode == 'loss':
+            return self.decode_head.loss(output, data_samples)
+        if mode == 'predict':
+            shape = inputs.get('img_shape', tuple(inputs['frames'].shape[-2:]))
+            logits = self.decode_head.predict(output, shape)
+            return self.postprocess(logits, inputs['clip_lengths'], data_samples)
+        raise ValueError(f"mode={mode!r}, expected 'tensor', 'loss' or 'predict'")
+
+    def postprocess(
+        self, logits: Tensor, clip_lengths: tuple[int, ...], data_samples: list[AVSDataSample]
+    ) -> list[AVSDataSample]:
+        """Split logits (N, K, H, W) by clip and decide each pixel.
+
+        One class: a pixel sounds where its probability exceeds 0.5. Several: the largest logit,
+        the first one of equals.
+        """
+        if logits.shape[1] == 1:
+            masks = (logits[:, 0].sigmoid() > 0.5).byte()  # (N, H, W)
+        else:
+            masks = argmax_classes(logits)
+        parts = zip(
+            data_samples, logits.split(clip_lengths), masks.split(clip_lengths), strict=True
+        )
+        for sample, clip_logits, clip_masks in parts:
+            sample.seg_logits = clip_logits
+            sample.pred_masks = clip_masks
+        return data_samples
+
+    @property
+    def missing_pretrained(self) -> list[str]:
+        """Weight files that the training should have started from, but were not there."""
+        parts = [getattr(module, 'missing_weights', None) for module in self.modules()]
+        return [part for part in parts if part]

@@ -1,0 +1,29 @@
+"""CATR: audio and video decoupled in space and time, queries per clip."""
+
+from avsbench.registry import SYSTEMS
+from avsbench.systems.catr.criterion import ClipSetCriterion
+from avsbench.systems.catr.encoder import DecoupledTransformer
+from avsbench.systems.catr.head import CATRHead
+from avsbench.systems.catr.keys import CATR as ADAPTER
+from avsbench.systems.catr.parity import run
+from avsbench.systems.catr.pixel_decoder import SkipDecoder
+from avsbench.systems.system import System
+
+
+@SYSTEMS.register_module(name='catr')
+class CATRSystem(System):
+    """CATR."""
+
+    title = 'CATR'
+    paper = 'arXiv 2309.09709'
+    adapter = ADAPTER
+    run_fixture = staticmethod(run)
+
+
+__all__ = [
+    'CATRHead',
+    'CATRSystem',
+    'ClipSetCriterion',
+    'DecoupledTransformer',
+    'SkipDecoder',
+]

@@ -1,0 +1,140 @@
+"""Decode head of MED-VT++ for audio-visual segmentation.
+
+Paper: MED-VT++: Unifying Multimodal Learning with a Multiscale Encoder-Decoder Video Transformer,
+arXiv 2304.05930. Repository: github.com/rkyuca/medvt. Written from a description of it; the parts
+of the published file that never run are left out.
+"""
+
+import torch
+from torch import Tensor, einsum, nn
+
+from avsbench.models.heads import AVSHeadOutput, DenseAVSHead
+from avsbench.models.layers import sine_position_encoding_3d
+from avsbench.registry import MODELS
+
+NUM_LEVELS = 4
+
+
+@MODELS.register_module()
+class MEDVTHead(DenseAVSHead):
+    """Audio meets every level, frames meet in the encoder, queries made from audio read the maps.
+
+        features --1x1--> levels --(interaction with audio, each)--> levels, heard levels' audio
+        levels --> context encoder (space and time) --> pixel decoder --> maps D0 (finest) to D3
+        audio --> query generator --> queries --> decoder over D2, D1, D0 in turn --> hidden
+        logits <-- predictor <-- [ D0, LayerNorm over queries ( hidden . D0 ) ]
+
+    Args:
+        in_channels: Channels of the four backbone levels; the segmentor fills it in.
+        audio_channels: Width D of the audio embedding; the segmentor fills it in.
+        num_classes: K.
+        embed_dims: Width C, a multiple of 6.
+        interaction: Config of the fusion, built once a level; widths are filled in.
+        context_encoder: Config; `embed_dims` is filled in.
+        pixel_decoder: Config; `embed_dims` is filled in.
+        query_generator: Config; widths are filled in, tells `num_queries`.
+        transformer_decoder: Config; `embed_dims` is filled in.
+        predictor: Config of what turns map and affinity into logits; channels and classes are
+            filled in.
+        loss_mask: Config of the loss on the logits.
+        loss_match: Config of the loss that compares audio and maps of each level; None leaves it
+            out.
+    """
+
+    def __init__(
+        self,
+        in_channels: list[int],
+        audio_channels: int,
+        num_classes: int,
+        *,
+        embed_dims: int,
+        interaction: dict,
+        context_encoder: dict,
+        pixel_decoder: dict,
+        query_generator: dict,
+        transformer_decoder: dict,
+        predictor: dict,
+        loss_mask: dict,
+        loss_match: dict | None = None,
+    ) -> None:
+        super().__init__(in_channels, audio_channels, num_classes, loss_mask, None, loss_match)
+        if len(in_channels) != NUM_LEVELS:
+            raise ValueError(f'MEDVTHead needs {NUM_LEVELS} backbone levels, got {in_channels}')
+        if embed_dims % 6:
+            raise ValueError(f'embed_dims={embed_dims}: three axes of sine and cosine, so 6 n')
+        self.embed_dims = embed_dims
+        width = {'embed_dims': embed_dims}
+        audio = {'audio_channels': audio_channels}
+        self.projections = nn.ModuleList(
+            nn.Conv2d(channels, embed_dims, 1) for channels in in_channels
+        )
+        self.interactions = nn.ModuleList(
+            MODELS.build({**width, **audio, **interaction}) for _ in in_channels
+        )
+        self.context_encoder = MODELS.build({**width, **context_encoder})
+        self.pixel_decoder = MODELS.build({**width, **pixel_decoder})
+        self.query_generator = MODELS.build({**width, **audio, **query_generator})
+        self.transformer_decoder = MODELS.build({**width, **transformer_decoder})
+        num_queries = self.query_generator.num_queries
+        self.query_pos = nn.Embedding(num_queries, embed_dims)
+        self.affinity_norm = nn.LayerNorm(num_queries)
+        self.predictor = MODELS.build(
+            {'in_channels': embed_dims + num_queries, 'num_classes': num_classes, **predictor}
+        )
+
+    def forward(
+        self,
+        features: list[Tensor],
+        audio: Tensor,
+        clip_lengths: tuple[int, ...],
+        frame_valid: Tensor | None = None,
+    ) -> AVSHeadOutput:
+        """Run the head; see the base class for the arguments.
+
+        Nobody attends to padded frames, and their logits are zero.
+
+        Returns:
+            Logits (N, K, 4h, 4w), h x w at stride 4, the finest map (N, C, h, w), and the pairs
+            of map and audio of each level, finest first.
+        """
+        levels = [conv(level) for conv, level in zip(self.projections, features, strict=True)]
+        positions = [self.positions(level.shape[2:], clip_lengths) for level in levels]
+        heard = [
+            interaction(level, audio, pos, clip_lengths)
+            for interaction, level, pos in zip(self.interactions, levels, positions, strict=True)
+        ]
+        levels = [level for level, _ in heard]
+        encoded = self.context_encoder(levels, positions, clip_lengths, frame_valid)
+        maps = self.pixel_decoder(encoded)
+        queries, context = self.query_generator(audio, levels)
+        hidden = self.transformer_decoder(
+            queries,
+            [level.flatten(2).transpose(1, 2) for level in maps[2::-1]],  # D2, D1, D0
+            query_pos=self.query_pos.weight,
+            memory_pos=positions[2::-1],
+            context=context,
+        )[-1]
+        finest = maps[0]
+        affinity = einsum('nqc,nchw->nhwq', hidden, finest)
+        affinity = self.affinity_norm(affinity).permute(0, 3, 1, 2)  # (N, Q, h, w)
+        logits = self.predictor(torch.cat((finest, affinity), 1), clip_lengths)
+        if frame_valid is not None:
+            logits = logits * frame_valid.to(logits.dtype)[:, None, None, None]
+        matched = [(level, token[:, 0]) for level, (_, token) in zip(maps, heard, strict=True)]
+        return AVSHeadOutput(logits, finest, matched=matched)
+
+    def positions(self, shape: tuple[int, int], clip_lengths: tuple[int, ...]) -> Tensor:
+        """Sine code of time, row and column: (N, h * w, C)."""
+        code = {
+            length: sine_position_encoding_3d(
+                length, *shape, self.embed_dims // 3, device=self.query_pos.weight.device
+            ).view(length, -1, self.embed_dims)
+            for length in set(clip_lengths)
+        }
+        return torch.cat([code[length] for length in clip_lengths])
+
+    def init_weights(self) -> None:
+        """Published start: Xavier for everything of more than one dimension."""
+        for parameter in self.parameters():
+            if parameter.dim() > 1:
+                nn.init.xavier_uniform_(parameter)

@@ -1,0 +1,97 @@
+"""What turns MED-VT's map and affinity into logits: the published 2-D head, and the 3-D one.
+
+Paper: MED-VT (CVPR 2023) and MED-VT++, arXiv 2304.05930; repository github.com/rkyuca/medvt. The
+published audio-visual network has the 2-D head; its figure shows the 3-D head with label
+propagation, which the unimodal network of the same repository has.
+"""
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from avsbench.registry import MODELS
+from avsbench.systems.medvt.label_propagation import LabelPropagation
+
+
+@MODELS.register_module()
+class UpsamplingPredictor(BaseModule):
+    """Three convolutions frame by frame, enlarging by four in all.
+
+    Args:
+        in_channels: Channels of map and affinity together.
+        num_classes: K.
+        channels: Channels after the first and second convolution.
+        padded_last_conv: Whether the last convolution, of kernel 1, has padding 1 as published:
+            row and column 0 of the logits are then its bias, and the half of the picture above and
+            left of the middle is shifted by a pixel.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        *,
+        channels: tuple[int, int] = (384, 256),
+        padded_last_conv: bool = True,
+    ) -> None:
+        super().__init__()
+        first, second = channels
+        self.layers = nn.Sequential(
+            nn.Conv2d(in_channels, first, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(first, second, 3, padding=1),
+            nn.Upsample(scale_factor=2, mode='bilinear', align_corners=False),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(second, num_classes, 1, padding=1 if padded_last_conv else 0),
+        )
+
+    def forward(self, maps: Tensor, clip_lengths: tuple[int, ...]) -> Tensor:
+        """Map (N, D, h, w) to logits (N, K, 4h, 4w); frames do not meet here."""
+        height, width = maps.shape[2:]
+        enlarged = F.interpolate(maps, (2 * height, 2 * width), mode='nearest')
+        return F.interpolate(self.layers(enlarged), (4 * height, 4 * width), mode='nearest')
+
+
+@MODELS.register_module()
+class PropagatingPredictor(BaseModule):
+    """Convolutions over space and time, then label propagation among the frames of a clip.
+
+    Args:
+        in_channels: Channels of map and affinity together.
+        num_classes: K.
+        channels: Channels after each convolution but the last.
+        label_scale: Enlargement of the logits before the label encoder.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        *,
+        channels: tuple[int, int, int] = (384, 256, 128),
+        label_scale: float = 8,
+    ) -> None:
+        super().__init__()
+        first, second, third = channels
+        self.layers = nn.Sequential(
+            nn.Conv3d(in_channels, first, (1, 3, 3), padding=(0, 1, 1)),
+            nn.GroupNorm(4, first),
+            nn.ReLU(inplace=True),
+            nn.Conv3d(first, second, 3, dilation=2, padding=2),
+            nn.GroupNorm(4, second),
+            nn.ReLU(inplace=True),
+            nn.Conv3d(second, third, 3, dilation=2, padding=2),
+            nn.GroupNorm(4, third),
+            nn.ReLU(inplace=True),
+            nn.Conv3d(third, num_classes, 1),
+        )
+        self.propagation = LabelPropagation(in_channels, num_classes, label_scale=label_scale)
+
+    def forward(self, maps: Tensor, clip_lengths: tuple[int, ...]) -> Tensor:
+        """Map (N, D, h, w) to logits (N, K, h, w), clip by clip."""
+        logits = [
+            self.layers(clip.transpose(0, 1)[None])[0].transpose(0, 1)
+            for clip in maps.split(clip_lengths)
+        ]
+        return self.propagation(torch.cat(logits), maps, clip_lengths)
