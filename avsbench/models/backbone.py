@@ -14,7 +14,7 @@ from avsbench.utils.errors import ConfigError, nearest
 class TimmBackbone(PretrainedPart, BaseModule):
     """The feature levels of a timm network.
 
-    `out_channels` and `out_strides` tell what comes out; the decode head takes its input channels
+    `out_channels` and `out_strides` describe the levels; the decode head takes its input channels
     from there.
 
     Args:
@@ -22,12 +22,12 @@ class TimmBackbone(PretrainedPart, BaseModule):
         drop_path_rate: Stochastic depth, active in training; None keeps timm's default.
         out_strides: Strides of the levels to return, finest first.
         weights: ImageNet weights to start training from: a file in the published or timm's
-            layout, 'timm' to let timm fetch its own, or None to start from random numbers.
+            layout, 'timm' to let timm fetch its own, or None to start from random weights.
         require_weights: Whether a missing file stops the training instead of being reported.
         frozen_norm: Replace batch normalisations by fixed scales and shifts, as detectron2's
             ResNets have them.
-        with_cp: Keep the activations of block borders only and compute the rest again in the
-            backward pass: the same numbers with a fraction of the memory.
+        with_cp: Keep only the activations between blocks and recompute the rest in the backward
+            pass: the same numbers with a fraction of the memory.
 
     Raises:
         ConfigError: timm has no network of that name, or not these strides, or the network can't

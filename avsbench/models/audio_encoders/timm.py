@@ -1,4 +1,4 @@
-"""Any timm network as a trainable audio encoder: light where VGGish is not at hand."""
+"""Any timm network as a trainable audio encoder: a light alternative to VGGish."""
 
 import timm
 from mmengine.model import BaseModule
@@ -10,13 +10,14 @@ from avsbench.utils.errors import ConfigError, nearest
 
 @MODELS.register_module()
 class TimmAudioEncoder(BaseModule):
-    """Log-mel patches as one-channel pictures through a timm network with global pooling.
+    """Log-mel patches as one-channel images through a timm network with global pooling.
 
     Args:
         model_name: Name of a timm network.
         mean: Mean of the log-mel values, subtracted from the input.
         std: Their standard deviation, by which the input is divided.
-        pretrained: Start from timm's ImageNet weights, the first layer summed over colours.
+        pretrained: Start from timm's ImageNet weights, the first layer summed over the colour
+            channels.
 
     Raises:
         ConfigError: timm has no network of that name.

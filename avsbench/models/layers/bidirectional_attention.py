@@ -1,4 +1,4 @@
-"""Attention of picture and sound to each other through one matrix of similarities.
+"""Attention of image and audio to each other through one similarity matrix.
 
 MED-VT++ (arXiv 2304.05930) and COMBO (arXiv 2312.06462) use it with other settings.
 """
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class BidirectionalAttention(nn.Module):
-    """Each side reads the other; who resembles whom is computed once.
+    """Each side attends to the other; both directions share one similarity matrix.
 
     Args:
         visual_dims: Width C of the visual tokens and of the attention.
@@ -46,26 +46,27 @@ class BidirectionalAttention(nn.Module):
     def forward(
         self, tokens: Tensor, audio: Tensor, pos: Tensor, audio_pos: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Let both sides read each other.
+        """Let both sides attend to each other.
 
         Args:
             tokens: (N, S, C).
             audio: (N, A, D).
-            pos: Positions of the tokens, broadcastable to them; they join queries only.
+            pos: Positions of the tokens, broadcastable to them; added to the queries only.
             audio_pos: Positions of the audio, likewise.
 
         Returns:
-            What the tokens heard, (N, S, C), and what the audio saw, (N, A, D); nothing is added.
+            The visual tokens' attended audio (N, S, C) and the audio's attended tokens (N, A, D);
+            nothing is added.
         """
         query = self._split_heads(self.visual_qk(tokens + pos)) * self.scale
         key = self._split_heads(self.audio_qk(audio + audio_pos))
         logits = query @ key.transpose(2, 3)  # (N, heads, S, A)
-        hearing = self._drop(logits.softmax(self.visual_axis))
-        seeing = self._drop(logits.softmax(2).transpose(2, 3))
-        heard = hearing @ self._split_heads(self.audio_value(audio))
-        seen = seeing @ self._split_heads(self.visual_value(tokens))
-        heard, seen = (part.transpose(1, 2).flatten(2) for part in (heard, seen))
-        return self.visual_out(heard), self.audio_out(seen)
+        visual_weights = self._drop(logits.softmax(self.visual_axis))
+        audio_weights = self._drop(logits.softmax(2).transpose(2, 3))
+        visual = visual_weights @ self._split_heads(self.audio_value(audio))
+        audio = audio_weights @ self._split_heads(self.visual_value(tokens))
+        visual, audio = (part.transpose(1, 2).flatten(2) for part in (visual, audio))
+        return self.visual_out(visual), self.audio_out(audio)
 
     def _split_heads(self, tokens: Tensor) -> Tensor:
         return tokens.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (N, heads, S, C/heads)

@@ -1,4 +1,4 @@
-"""Convolutional blocks of AVSBench's network, which later systems took over.
+"""Convolutional blocks of AVSBench's network, which later systems adopted.
 
 The parallel dilated convolutions are DeepLab's (arXiv 1606.00915). Repository:
 github.com/OpenNLPLab/AVSBench (Apache-2.0).

@@ -33,7 +33,7 @@ def multi_scale_deformable_attention(
         value: (N, S, M, D), M heads of width D; S tokens, the levels one after the other.
         spatial_shapes: (height, width) of each of the L levels, S = sum of their products.
         reference_points: (1 or N, Q, L, 2), x before y, in [0, 1] of the level; float32, since a
-            16-bit location is off by up to 1/512 of the picture.
+            16-bit location is off by up to 1/512 of the image.
         offsets: (N, Q, M, L, P, 2) in pixels of the level, x before y; may be 16 bit.
         logits: (N, Q, M, L * P); may be 16 bit.
 
@@ -63,7 +63,7 @@ def deformable_attention_reference(
     offsets: Tensor,
     logits: Tensor,
 ) -> Tensor:
-    """`multi_scale_deformable_attention` of PyTorch's own operators, one grid_sample a level."""
+    """`multi_scale_deformable_attention` of PyTorch's own operators, one grid_sample per level."""
     num, _, heads, dims = value.shape
     queries, levels, points = offsets.shape[1], offsets.shape[3], offsets.shape[4]
     sizes = [height * width for height, width in spatial_shapes]
@@ -98,7 +98,7 @@ class MultiScaleDeformableAttention(nn.Module):
         embed_dims: Width C.
         num_heads: Heads M; divides C.
         num_levels: Levels L.
-        num_points: Sampling points P a level and head.
+        num_points: Sampling points P per level and head.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ class DeformableEncoderLayer(nn.Module):
         embed_dims: Width C.
         num_heads: Heads of the attention.
         num_levels: Levels L.
-        num_points: Sampling points a level and head.
+        num_points: Sampling points per level and head.
         feedforward_channels: Inner width of the feed-forward network.
         dropout: Dropout probability.
         act: Activation of the feed-forward network.
@@ -74,8 +74,8 @@ class DeformableEncoder(nn.Module):
 
     Args:
         num_layers: Number of layers.
-        embed_dims, num_heads, num_levels, num_points, feedforward_channels, dropout, act: The
-            layer's.
+        embed_dims, num_heads, num_levels, num_points, feedforward_channels, dropout, act: Of each
+            layer.
         with_cp: Compute each layer again in the backward pass instead of keeping its activations.
     """
 
@@ -136,7 +136,7 @@ class DeformableEncoding(BaseModule):
         embed_dims: Width C.
         num_layers: Layers of the encoder.
         num_heads: Heads of the deformable attention.
-        num_points: Sampling points a level and head.
+        num_points: Sampling points per level and head.
         feedforward_channels: Inner width of the encoder's feed-forward networks.
         dropout: Dropout probability of the encoder.
         act: Activation of the encoder's feed-forward networks.

@@ -23,11 +23,11 @@ def sine_position_encoding(
     Args:
         height: Rows of the grid.
         width: Columns of the grid.
-        num_feats: Features an axis, even.
+        num_feats: Features per axis, even.
         temperature: Base of the wave lengths.
         normalize: Divide positions by the size of the grid and multiply by 2 pi. The published
-            AVSegFormer does not, so that its code depends on the picture size.
-        device: Where to put the result.
+            AVSegFormer does not, so its code depends on the image size.
+        device: Device of the result.
 
     Returns:
         (height * width, 2 * num_feats) float32, row-major; features of y before those of x.
@@ -57,10 +57,10 @@ def sine_position_encoding_3d(
         frames: Frames of the clip.
         height: Rows of the grid.
         width: Columns of the grid.
-        num_feats: Features an axis, even.
+        num_feats: Features per axis, even.
         temperature: Base of the wave lengths.
         normalize: Divide positions by the size of their axis and multiply by 2 pi.
-        device: Where to put the result.
+        device: Device of the result.
 
     Returns:
         (frames * height * width, 3 * num_feats) float32, frame after frame, row-major; features of

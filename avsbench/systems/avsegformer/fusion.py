@@ -1,4 +1,4 @@
-"""Channel gate of AVSegFormer: the audio decides which channels of the mask feature pass.
+"""Channel gate of AVSegFormer: the audio weights the channels of the mask feature.
 
 Paper: AVSegFormer, arXiv 2307.01146; repository github.com/vvvb-github/AVSegFormer (Apache-2.0).
 """
@@ -13,12 +13,12 @@ from avsbench.registry import MODELS
 
 
 class FusionOutput(NamedTuple):
-    """Map and audio after they met.
+    """Feature map and audio after the fusion.
 
     Attributes:
         feature: (N, C, h, w).
         audio: (N, A, C).
-        losses: Loss terms that the fusion brings along, by name (`loss_*`), weight included.
+        losses: Loss terms of the fusion, by name (`loss_*`), weight included.
     """
 
     feature: Tensor

@@ -41,7 +41,7 @@ class DeformablePixelDecoder(DeformableEncoding):
         embed_dims: Width C.
         num_layers: Layers of the encoder.
         num_heads: Heads of the deformable attention.
-        num_points: Sampling points a level and head.
+        num_points: Sampling points per level and head.
         feedforward_channels: Inner width of the encoder's feed-forward networks.
         dropout: Dropout probability of the encoder.
         num_groups: Groups of the group normalisations.

@@ -51,10 +51,10 @@ class AttentionQueryGenerator(BaseModule):
 
         Args:
             audio: (N, A, C), the audio tokens of each frame.
-            levels: Projected visual levels; not looked at by this generator.
+            levels: Projected visual levels; unused by this generator.
 
         Returns:
-            Queries (N, Q, C) and the audio tokens for the parts that follow, unchanged.
+            Queries (N, Q, C) and the audio tokens for the modules that follow, unchanged.
         """
         queries = self.query.weight[None].expand(audio.shape[0], -1, -1)  # (N, Q, C)
         for layer in self.layers:
@@ -64,7 +64,7 @@ class AttentionQueryGenerator(BaseModule):
 
 @MODELS.register_module()
 class RepeatQueryGenerator(BaseModule):
-    """Repeat the audio token; only the head's learnable queries tell the copies apart.
+    """Repeat the audio token; only the head's learnable queries distinguish the copies.
 
     Args:
         num_queries: Q.
@@ -80,11 +80,11 @@ class RepeatQueryGenerator(BaseModule):
         """Make the queries of each frame.
 
         Args:
-            audio: (N, 1, C), one audio token a frame.
-            levels: Projected visual levels; not looked at by this generator.
+            audio: (N, 1, C), one audio token per frame.
+            levels: Projected visual levels; unused by this generator.
 
         Returns:
-            Queries (N, Q, C) and the audio tokens for the parts that follow, unchanged.
+            Queries (N, Q, C) and the audio tokens for the modules that follow, unchanged.
 
         Raises:
             ValueError: There is more than one audio token, or of another width.

@@ -45,9 +45,9 @@ class DecoupledOutput(NamedTuple):
 class DecoupledTransformer(BaseModule):
     """Two encoders over the tokens of a frame's map and the audio tokens of its whole clip.
 
-    The spatial one makes the memory of the decoder; frames do not meet in it. In the temporal one
-    the audio tokens gather what all frames of the clip show, and tell it to each of them; a gate
-    joins the maps of its blocks.
+    The spatial encoder makes the memory of the decoder, frame by frame. In the temporal encoder the
+    audio tokens attend to all frames of the clip, and the frames attend to the audio tokens; a gate
+    combines the feature maps of its blocks.
 
     Args:
         embed_dims: Width C, a multiple of 4.
@@ -55,13 +55,14 @@ class DecoupledTransformer(BaseModule):
         num_heads: Heads of each attention.
         feedforward_channels: Inner width of the feed-forward networks.
         dropout: Dropout probability in the encoder layers.
-        second_gate: What weighs the last block's map against the gated second one's. 'first' is
-            what the published code does: it computes a gate from the last two blocks, throws it
-            away, and takes the first gate again. 'own' keeps it, as the paper has it.
-        time_code: Whether maps and audio tokens are told their second. The published code does
-            not, so that a frame can't know which of its clip's audio tokens is its own.
+        second_gate: What weights the last block's map against the gated second one's. 'first' is
+            what the published code does: it computes a gate from the last two blocks, discards
+            it, and applies the first gate again. 'own' uses it, as in the paper.
+        time_code: Whether feature maps and audio tokens get a code of their second. In the
+            published code they do not, so a frame cannot tell which of its clip's audio tokens
+            belongs to it.
         with_cp: Compute each layer again in the backward pass instead of keeping its activations.
-            Where attention with dropout has no fused kernel, on CPUs, a layer keeps 2 GB a frame
+            Where attention with dropout has no fused kernel (on CPUs), a layer keeps 2 GB per frame
             of 448 pixels.
     """
 
@@ -86,7 +87,7 @@ class DecoupledTransformer(BaseModule):
             TransformerEncoderLayer(embed_dims, num_heads, **layer) for _ in range(num_layers)
         )
         self.temporal_blocks = nn.ModuleList(
-            AudioVideoBlock(embed_dims, num_heads, **layer, speaks=index < NUM_BLOCKS - 1)
+            AudioVideoBlock(embed_dims, num_heads, **layer, updates_audio=index < NUM_BLOCKS - 1)
             for index in range(NUM_BLOCKS)
         )
         self.gate = BlockGate(embed_dims, second_gate)
@@ -98,20 +99,20 @@ class DecoupledTransformer(BaseModule):
 
         Args:
             feature: (N, C, h, w).
-            audio: (N, 1, C), one token a frame.
+            audio: (N, 1, C), one token per frame.
             clip_lengths: Frames of each clip; A is the largest of them.
 
         Returns:
             Memory with positions, and the gated map.
         """
-        spread, heard = audio_tokens(audio, clip_lengths)  # (N, A, C), (N, A)
+        spread, exists = audio_tokens(audio, clip_lengths)  # (N, A, C), (N, A)
         num, channels, height, width = feature.shape
         tokens = torch.cat((feature.flatten(2).transpose(1, 2), spread), 1)  # (N, h*w + A, C)
         pos = self.positions(height, width, clip_lengths)
         mask = None
         if len(set(clip_lengths)) > 1:
-            seen = heard.new_ones(num, height * width)
-            mask = torch.cat((seen, heard), 1)[:, None, None]  # (N, 1, 1, h*w + A)
+            visual = exists.new_ones(num, height * width)
+            mask = torch.cat((visual, exists), 1)[:, None, None]  # (N, 1, 1, h*w + A)
         memory = tokens
         for layer in self.spatial_layers:
             memory = self._run(layer, memory, pos, mask)
@@ -129,7 +130,7 @@ class DecoupledTransformer(BaseModule):
         return layer(*arguments)
 
     def positions(self, height: int, width: int, clip_lengths: tuple[int, ...]) -> Tensor:
-        """Code of place of the map's tokens, and of time of all, if told: (1 or N, h*w + A, C)."""
+        """Spatial code of the map's tokens, plus a code of time for all: (1 or N, h*w + A, C)."""
         device = self.gate.conv.weight.device
         place = sine_position_encoding(
             height, width, self.embed_dims // 2, normalize=True, device=device
@@ -139,9 +140,9 @@ class DecoupledTransformer(BaseModule):
         if not self.time_code:
             return pos  # (1, h*w + A, C)
         seconds = sine_position_encoding(longest, 1, self.embed_dims // 2, device=device)
-        own = torch.cat([seconds[:length] for length in clip_lengths])[:, None]  # (N, 1, C)
-        audio = seconds.expand(len(own), -1, -1)  # (N, A, C)
-        return pos + torch.cat((own.expand(-1, len(place), -1), audio), 1)
+        visual = torch.cat([seconds[:length] for length in clip_lengths])[:, None]  # (N, 1, C)
+        audio = seconds.expand(len(visual), -1, -1)  # (N, A, C)
+        return pos + torch.cat((visual.expand(-1, len(place), -1), audio), 1)
 
     def init_weights(self) -> None:
         """Published start: Xavier for everything of more than one dimension."""
@@ -160,7 +161,7 @@ def audio_tokens(audio: Tensor, clip_lengths: tuple[int, ...]) -> tuple[Tensor, 
     clips = nn.utils.rnn.pad_sequence(list(audio[:, 0].split(clip_lengths)), batch_first=True)
     lengths = torch.tensor(clip_lengths, device=audio.device)
     exists = torch.arange(longest, device=audio.device) < lengths[:, None]  # (B, A)
-    num = len(audio)  # told, so that the device need not be asked
+    num = len(audio)  # given, so that the device does not have to report it
     return (
         clips.repeat_interleave(lengths, 0, output_size=num),
         exists.repeat_interleave(lengths, 0, output_size=num),
@@ -175,7 +176,8 @@ class AudioVideoBlock(nn.Module):
         num_heads: Heads of each attention.
         feedforward_channels: Inner width of the feed-forward network.
         dropout: Dropout probability in the encoder layer.
-        speaks: Whether the block makes new audio tokens; nobody would read the last block's.
+        updates_audio: Whether the block makes new audio tokens; False for the last block, whose
+            audio output is unused.
     """
 
     def __init__(
@@ -185,14 +187,14 @@ class AudioVideoBlock(nn.Module):
         *,
         feedforward_channels: int,
         dropout: float,
-        speaks: bool,
+        updates_audio: bool,
     ) -> None:
         super().__init__()
         self.layer = TransformerEncoderLayer(
             embed_dims, num_heads, feedforward_channels=feedforward_channels, dropout=dropout
         )
         self.video_attn = MultiheadAttention(embed_dims, num_heads)
-        self.audio_attn = MultiheadAttention(embed_dims, num_heads) if speaks else None
+        self.audio_attn = MultiheadAttention(embed_dims, num_heads) if updates_audio else None
 
     def forward(
         self,
@@ -218,7 +220,7 @@ class AudioVideoBlock(nn.Module):
         size = tokens.shape[1] - num_audio
         video, audio = tokens[:, :size], tokens[:, size:]
         lengths = torch.tensor(clip_lengths, device=tokens.device)
-        # Every frame has audio tokens of its own by now; all but those of the first are dropped.
+        # By now every frame has its own audio tokens; those of the first frame are kept.
         audio = audio[lengths.cumsum(0) - lengths]  # (B, A, C)
         spread = audio.repeat_interleave(lengths, 0, output_size=len(tokens))  # (N, A, C)
         exists = None if mask is None else mask[..., size:]
@@ -227,11 +229,11 @@ class AudioVideoBlock(nn.Module):
         if self.audio_attn is None:
             return video, None
         placed = video + pos[:, :size]
-        audio = hear(self.audio_attn, audio, placed, video, clip_lengths)
+        audio = attend_to_clip(self.audio_attn, audio, placed, video, clip_lengths)
         return video, audio.repeat_interleave(lengths, 0, output_size=len(tokens))
 
 
-def hear(
+def attend_to_clip(
     attn: MultiheadAttention,
     audio: Tensor,
     placed: Tensor,
@@ -261,7 +263,7 @@ def hear(
 
 
 class BlockGate(nn.Module):
-    """Joins the maps of three blocks, each weighed by a number a frame.
+    """Combines the maps of three blocks, each weighted by a scalar per frame.
 
     Args:
         channels: C of the maps.
@@ -280,14 +282,14 @@ class BlockGate(nn.Module):
         self.merge2 = _merge(channels)
 
     def forward(self, first: Tensor, second: Tensor, third: Tensor) -> Tensor:
-        """Join maps (N, C, h, w) of the blocks, in order."""
+        """Combine maps (N, C, h, w) of the blocks, in order."""
         values = self.pooled(first, second)  # (N, 2)
-        gated = self.merge1(_weigh(values[:, 0], second))
+        gated = self.merge1(_weight(values[:, 0], second))
         if self.second_gate == 'first':
             weight = values.sigmoid().mean(1)
         else:
             weight = self.pooled(second, third)[:, 0]
-        return self.merge2(gated + _weigh(weight, third))
+        return self.merge2(gated + _weight(weight, third))
 
     def pooled(self, one: Tensor, other: Tensor) -> Tensor:
         """Two numbers in (0, 1) for each pair of maps: (N, 2)."""
@@ -300,5 +302,5 @@ def _merge(channels: int) -> nn.Sequential:
     )
 
 
-def _weigh(weight: Tensor, feature: Tensor) -> Tensor:
+def _weight(weight: Tensor, feature: Tensor) -> Tensor:
     return weight[:, None, None, None] * feature

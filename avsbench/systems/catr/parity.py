@@ -18,7 +18,7 @@ from avsbench.parity.network import (
 )
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
-from avsbench.systems.catr.encoder import hear
+from avsbench.systems.catr.encoder import attend_to_clip
 from avsbench.systems.catr.head import clip_targets
 
 HEAD = 'decode_head'
@@ -174,7 +174,7 @@ def _samples(fixture: Fixture) -> list[AVSDataSample]:
 def _unused_audio(
     fixture: Fixture, model: AVSegmentor, found: dict[str, Tensor], lengths: tuple[int, ...]
 ) -> Tensor:
-    """Audio tokens of the last block, which nobody reads: our block does not make them."""
+    """Audio tokens of the last block, which is unused: our block does not make them."""
     prefix = 'transformer.temporal_encoder.layers.2.va_atten.multihead_attn.'
     state = fixture.state_dict(prefix=prefix)
     attn = MultiheadAttention(model.decode_head.encoder.embed_dims, 8)
@@ -183,8 +183,8 @@ def _unused_audio(
     attn.to(video.dtype)
     audio = found['temporal_self_2'][:: lengths[0], video.shape[1] :]
     pos = model.decode_head.encoder.positions(*found['vid_embed'].shape[2:], lengths)
-    heard = hear(attn, audio, video + pos[:, : video.shape[1]], video, lengths)
-    return heard.repeat_interleave(lengths[0], 0)
+    attended = attend_to_clip(attn, audio, video + pos[:, : video.shape[1]], video, lengths)
+    return attended.repeat_interleave(lengths[0], 0)
 
 
 def _outputs(

@@ -14,7 +14,7 @@ from avsbench.registry import MODELS
 
 @MODELS.register_module()
 class SkipDecoder(BaseModule):
-    """Convolve, take the size of a skip and add it, twice.
+    """Convolve, resize to a skip and add it, twice.
 
     Args:
         embed_dims: Width C of map and skips, a multiple of 8 and of `8 * num_groups`.

@@ -1,7 +1,7 @@
 """COMBO's Siam-Encoder: a second backbone on Maskiges, added to the first by channel weights.
 
 Paper: Cooperation Does Matter (COMBO), arXiv 2312.06462, CVPR 2024; repository
-github.com/yannqi/COMBO-AVS. The two backbones share nothing but their start.
+github.com/yannqi/COMBO-AVS. The two backbones share no weights, only their initial ones.
 """
 
 from mmengine.model import BaseModule
@@ -31,7 +31,7 @@ class ChannelWeight(nn.Module):
 
 @MODELS.register_module()
 class SiameseBackbone(BaseModule):
-    """Two backbones of one kind; the second one's levels join the first one's, weighted.
+    """Two backbones of one kind; the second one's levels are added to the first one's, weighted.
 
     Args:
         backbone: Config of both.

@@ -1,4 +1,4 @@
-"""Bilateral fusion of COMBO: mask feature and audio of a frame read each other.
+"""Bilateral fusion of COMBO: mask feature and audio of a frame attend to each other.
 
 Paper: COMBO, arXiv 2312.06462, CVPR 2024; repository github.com/yannqi/COMBO-AVS.
 """
@@ -20,7 +20,7 @@ class BilateralFusion(BaseModule):
         audio_channels: Width D of the audio.
         num_heads: Heads of the attention.
         dropout: Dropout probability of the attention weights.
-        init_scale: Start of the scales of both updates.
+        init_scale: Initial value of the scales of both updates.
         normalize_over: What the softmax of the visual side runs over: 'positions' as published,
             which gives each of them a tiny weight, or 'audio' tokens, as attention does.
         residual: What the updates are added to: 'normalized' inputs as published, or the 'input'.
@@ -61,12 +61,12 @@ class BilateralFusion(BaseModule):
         pos = sine_position_encoding(
             *shape[2:], shape[1] // 2, normalize=True, device=feature.device
         )
-        visual, sound = self.visual_norm(tokens), self.audio_norm(audio)
-        heard, seen = self.attn(visual, sound, pos, self.audio_pos.weight)
+        normed, normed_audio = self.visual_norm(tokens), self.audio_norm(audio)
+        visual_update, audio_update = self.attn(normed, normed_audio, pos, self.audio_pos.weight)
         if self.normalized_residual:
-            tokens, audio = visual, sound
-        tokens = tokens + self.visual_scale * heard
-        audio = audio + self.audio_scale * seen
+            tokens, audio = normed, normed_audio
+        tokens = tokens + self.visual_scale * visual_update
+        audio = audio + self.audio_scale * audio_update
         return tokens.transpose(1, 2).reshape(shape), audio
 
     def init_weights(self) -> None:

@@ -1,4 +1,4 @@
-"""Spatio-temporal context encoder of MED-VT: all tokens of all frames of a clip see each other.
+"""Spatio-temporal context encoder of MED-VT: joint attention over all frames of a clip.
 
 Paper: MED-VT (CVPR 2023) and MED-VT++, arXiv 2304.05930; repository github.com/rkyuca/medvt.
 """
@@ -18,7 +18,7 @@ class SpatioTemporalEncoder(BaseModule):
 
     Args:
         embed_dims: Width C.
-        stages: One dict a level, coarsest first: `num_layers`, and `num_heads`,
+        stages: One dict per level, coarsest first: `num_layers`, and `num_heads`,
             `feedforward_channels`, `dropout`, `norm` of `TransformerEncoderLayer`.
         between_scales: Whether a level also attends to the encoded level below it before its own
             layers. The published audio-visual network has the code but never runs it.
@@ -53,9 +53,9 @@ class SpatioTemporalEncoder(BaseModule):
 
         Args:
             levels: (N, C, h_l, w_l) each, finest first.
-            positions: (N, h_l * w_l, C) each: place and time of every token.
+            positions: (N, h_l * w_l, C) each: spatial and temporal code of every token.
             clip_lengths: Frames of each clip; frames of different clips never meet.
-            frame_valid: (N,) bool, False for padding, to which nobody attends.
+            frame_valid: (N,) bool, False for padding, which is masked out of attention.
 
         Returns:
             Levels of the same shapes.
@@ -100,7 +100,7 @@ class SpatioTemporalEncoder(BaseModule):
 class BetweenScaleLayer(nn.Module):
     """The tokens of a level attend to themselves, guided by the encoded level below.
 
-    Both levels are mixed, brought to the statistics of the shallow one, and serve as keys; the
+    The keys are a mixture of both levels, normalised to the statistics of the shallow one; the
     values are the shallow tokens.
 
     Args:

@@ -18,10 +18,9 @@ class BidirectionalInteraction(BaseModule):
     Args:
         embed_dims: Width C of the map and of both results.
         audio_channels: Width D of the audio embedding.
-        max_frames: Frames of the longest clip: the audio token of frame t is told from the others
-            by row t of a table.
+        max_frames: Frames of the longest clip: row t of a table marks the audio token of frame t.
         learn_frame_embed: Whether that table is trained and saved. The published one is neither:
-            it is drawn anew at each start. It acts on the audio side only.
+            it is drawn at random at each start. It affects the audio side only.
     """
 
     def __init__(
@@ -65,6 +64,6 @@ class BidirectionalInteraction(BaseModule):
         embed = torch.cat([self.frame_embed[:length] for length in clip_lengths])[:, None]
         tokens = feature.flatten(2).transpose(1, 2)  # (N, h*w, C)
         audio = self.audio_proj(audio)  # (N, 1, C)
-        heard, seen = self.attn(tokens, audio, pos, embed)
-        tokens = tokens + heard
-        return tokens.transpose(1, 2).reshape(feature.shape), audio + seen
+        visual_update, audio_update = self.attn(tokens, audio, pos, embed)
+        tokens = tokens + visual_update
+        return tokens.transpose(1, 2).reshape(feature.shape), audio + audio_update

@@ -1,4 +1,4 @@
-"""Many-to-many label propagation of MED-VT: each frame's labels are read off the other frames.
+"""Many-to-many label propagation of MED-VT: a frame's labels follow from the others'.
 
 Paper: MED-VT (CVPR 2023) and MED-VT++, arXiv 2304.05930; repository github.com/rkyuca/medvt.
 """
@@ -16,11 +16,11 @@ class LabelPropagation(nn.Module):
     The logits and their propagated version are averaged at the size of the larger one.
 
     Args:
-        feature_channels: Channels of the feature that tells similar places.
+        feature_channels: Channels of the feature by which similarity is measured.
         num_classes: K.
         label_scale: Enlargement of the logits before the label encoder, which makes them 16 times
             smaller.
-        key_channels: Width in which similarity is measured.
+        key_channels: Width of the projection in which similarity is measured.
         label_channels: Channels of an encoded label.
     """
 
@@ -51,8 +51,8 @@ class LabelPropagation(nn.Module):
         Args:
             logits: (N, K, h, w).
             feature: (N, D, h, w).
-            clip_lengths: Frames of each clip; a clip of one frame has nothing to read from and
-                keeps its logits.
+            clip_lengths: Frames of each clip; a clip of one frame keeps its logits, since there
+                is no other frame to propagate from.
 
         Returns:
             Logits (N, K, h', w'), the larger one of both sizes.

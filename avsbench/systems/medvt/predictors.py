@@ -1,4 +1,4 @@
-"""What turns MED-VT's map and affinity into logits: the published 2-D head, and the 3-D one.
+"""Predictors of MED-VT, from feature map and affinity to logits: the 2-D and the 3-D head.
 
 Paper: MED-VT (CVPR 2023) and MED-VT++, arXiv 2304.05930; repository github.com/rkyuca/medvt. The
 published audio-visual network has the 2-D head; its figure shows the 3-D head with label
@@ -23,8 +23,8 @@ class UpsamplingPredictor(BaseModule):
         num_classes: K.
         channels: Channels after the first and second convolution.
         padded_last_conv: Whether the last convolution, of kernel 1, has padding 1 as published:
-            row and column 0 of the logits are then its bias, and the half of the picture above and
-            left of the middle is shifted by a pixel.
+            row and column 0 of the logits are then its bias, and the part of the image above and
+            left of the centre is shifted by a pixel.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class UpsamplingPredictor(BaseModule):
         )
 
     def forward(self, maps: Tensor, clip_lengths: tuple[int, ...]) -> Tensor:
-        """Map (N, D, h, w) to logits (N, K, 4h, 4w); frames do not meet here."""
+        """Map (N, D, h, w) to logits (N, K, 4h, 4w), frame by frame."""
         height, width = maps.shape[2:]
         enlarged = F.interpolate(maps, (2 * height, 2 * width), mode='nearest')
         return F.interpolate(self.layers(enlarged), (4 * height, 4 * width), mode='nearest')

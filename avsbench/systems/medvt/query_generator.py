@@ -14,8 +14,8 @@ from avsbench.registry import MODELS
 class AudioContextQueryGenerator(BaseModule):
     """Decoder layers whose memory is the audio, projected by a small network.
 
-    All queries start at zero and there is one audio token a frame, so that without dropout all
-    queries of a frame come out equal; the decoder tells them apart by its own positions.
+    All queries start at zero and there is one audio token per frame, so without dropout all queries
+    of a frame come out equal; the decoder's query positions distinguish them.
 
     Args:
         num_queries: Q.
@@ -65,7 +65,7 @@ class AudioContextQueryGenerator(BaseModule):
 
         Args:
             audio: (N, 1, D), the embedding as the audio encoder gives it.
-            levels: Visual levels; not looked at by this generator.
+            levels: Visual levels; unused by this generator.
 
         Returns:
             Queries (N, Q, C) and the audio context (N, 1, C) for the decoder.

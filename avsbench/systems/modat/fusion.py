@@ -1,4 +1,4 @@
-"""Fusion of MoDAT: two mixtures of experts, one gates channels, one listens at each place.
+"""Fusion of MoDAT: two mixtures of experts, one of channel gates, one of spatial attention.
 
 Repository: github.com/jnjz/MoDAT (no paper was published).
 """
@@ -17,7 +17,7 @@ POLICIES = ('all', 'none', 'random')
 
 
 class SpatialExpert(nn.Module):
-    """The tokens attend to the audio. With one audio token all of them hear the same.
+    """The tokens attend to the audio. With one audio token they all attend to the same value.
 
     Args:
         embed_dims: Width C.
@@ -35,16 +35,15 @@ class SpatialExpert(nn.Module):
 
 
 class ExpertMixture(nn.Module):
-    """Each token is answered by the two experts its gate prefers.
+    """Each token is processed by the two experts with the largest gate weights.
 
     Args:
         embed_dims: Width C.
         experts: The experts, modules that map (tokens, audio) to tokens.
-        capacity_factors: Slots of all experts together, in tokens of a frame, in training and in
-            testing. Empty slots take part in an expert's attention, so that this is seen in the
-            numbers.
+        capacity_factors: Slots of all experts together, in tokens per frame, in training and in
+            testing. Empty slots take part in an expert's attention, so it affects the output.
         policies: Which second experts are kept, in training and in testing: 'all', 'none', or
-            'random' (a draw a token against its weight).
+            'random' (one draw per token, compared with its weight).
     """
 
     def __init__(
@@ -62,24 +61,24 @@ class ExpertMixture(nn.Module):
         self.policies = policies
 
     def forward(self, tokens: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """Answer tokens (N, L, C), which hear audio (N, 1, C).
+        """Process tokens (N, S, C), which attend to audio (N, 1, C).
 
         Returns:
-            Answers (N, L, C), zero for a token that both its experts refused, and the balance.
+            (N, S, C), zero for a token that both its experts dropped, and the balance.
         """
         routing = self.route(tokens)
         slots = routing.dispatch(tokens)  # (N, E, capacity, C)
-        answers = [expert(slots[:, index], audio) for index, expert in enumerate(self.experts)]
-        return routing.combine(torch.stack(answers, 1)), routing.balance
+        outputs = [expert(slots[:, index], audio) for index, expert in enumerate(self.experts)]
+        return routing.combine(torch.stack(outputs, 1)), routing.balance
 
     def route(self, tokens: Tensor) -> Routing:
-        """Choose experts for tokens (N, L, C)."""
+        """Choose experts for tokens (N, S, C)."""
         index = 0 if self.training else 1
         draws = self.draw(self.policies[index], tokens)
         return route((tokens @ self.gate).softmax(-1), self.capacity_factors[index], draws)
 
     def draw(self, policy: str, tokens: Tensor) -> Tensor | None:
-        """What the second expert's weight has to exceed: (N, L), or None for nothing."""
+        """Threshold on the second expert's weight: (N, S), or None to keep all."""
         if policy == 'all':
             return None
         if policy == 'none':
@@ -89,9 +88,9 @@ class ExpertMixture(nn.Module):
 
 @MODELS.register_module()
 class DualMixtureFusion(BaseModule):
-    """A mixture of channel gates and one of spatial attentions, weighed at each place.
+    """A mixture of channel gates and one of spatial attentions, weighted per position.
 
-    There is no residual path: a token that found no expert leaves zero.
+    There is no residual path: the output of a token without an expert is zero.
 
     Args:
         embed_dims: Width C.
@@ -100,8 +99,8 @@ class DualMixtureFusion(BaseModule):
         dropout: Dropout probability inside the experts.
         capacity_factors: Of `ExpertMixture`, in training and in testing.
         train_policy: Which second experts are kept in training: 'all', 'none', 'random'.
-        test_policy: The same in testing. The published code draws at random there, too, so that
-            its results can't be repeated.
+        test_policy: The same in testing. The published code draws at random there too, so its
+            results are not repeatable.
         normalize_pos: Divide positions by the grid size; the published network does not.
         balance_weight: Factor of the loss that keeps the experts evenly busy; 0 leaves it out.
 
@@ -152,12 +151,12 @@ class DualMixtureFusion(BaseModule):
 
         Args:
             feature: (N, C, h, w).
-            audio: (N, A, C); its mean over the tokens is heard.
+            audio: (N, A, C); the mean over its tokens is used.
 
         Returns:
             Map (N, C, h, w), the audio unchanged, and `loss_balance`.
         """
-        heard = audio.mean(1, keepdim=True)
+        token = audio.mean(1, keepdim=True)  # (N, 1, C)
         code = sine_position_encoding(
             *feature.shape[2:],
             feature.shape[1] // 2,
@@ -165,9 +164,9 @@ class DualMixtureFusion(BaseModule):
             device=feature.device,
         )
         tokens = feature.flatten(2).transpose(1, 2) + code  # (N, h*w, C)
-        # In this order, which random draws depend on.
-        channel, channel_balance = self.channel_mixture(tokens, heard)
-        spatial, spatial_balance = self.spatial_mixture(tokens, heard)
+        # The order matters to the random draws.
+        channel, channel_balance = self.channel_mixture(tokens, token)
+        spatial, spatial_balance = self.spatial_mixture(tokens, token)
         channel, spatial = (
             part.transpose(1, 2).reshape(feature.shape) for part in (channel, spatial)
         )

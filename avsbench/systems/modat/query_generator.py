@@ -1,4 +1,4 @@
-"""Query generator of MoDAT: the audio reads the visual levels before it becomes queries.
+"""Query generator of MoDAT: audio attends to the visual levels, queries attend to the result.
 
 Repository: github.com/jnjz/MoDAT (no paper was published). It is AVSegFormer's head (arXiv
 2307.01146) with another query generator and another fusion.
@@ -14,16 +14,16 @@ from avsbench.registry import MODELS
 
 @MODELS.register_module()
 class EncoderDecoderQueryGenerator(BaseModule):
-    """The audio token attends to each level; queries attend to what it found there.
+    """The audio token attends to each level; queries attend to the audio tokens that result.
 
-    The queries start as copies of the audio token, so that all of a frame come out equal; the
-    head's learnable queries tell them apart. The outputs of all decoder layers are mixed by one
-    learned weight each.
+    The queries start as copies of the audio token, so all queries of a frame come out
+    equal; the head's learnable queries distinguish them. The outputs of all decoder layers are
+    combined with one learned weight each.
 
     Args:
         num_queries: Q.
         embed_dims: Width C.
-        num_levels: Visual levels that the audio reads, a layer each, side by side.
+        num_levels: Visual levels that the audio attends to, one layer each, in parallel.
         num_layers: Decoder layers.
         num_heads: Heads of each attention.
         feedforward_channels: Inner width of the feed-forward networks.
@@ -59,14 +59,14 @@ class EncoderDecoderQueryGenerator(BaseModule):
             levels: Projected visual levels (N, C, h_l, w_l), one for each level layer.
 
         Returns:
-            Queries (N, Q, C), and the audio tokens (N, L, C), one a level, for the parts that
+            Queries (N, Q, C), and the audio tokens (N, L, C), one per level, for the modules that
             follow.
         """
-        heard = [
+        attended = [
             layer(audio, memory=level.flatten(2).transpose(1, 2))
             for layer, level in zip(self.level_layers, levels, strict=True)
         ]
-        tokens = torch.cat(heard, 1)  # (N, L, C)
+        tokens = torch.cat(attended, 1)  # (N, L, C)
         queries = audio.expand(-1, self.num_queries, -1)
         outputs = []
         for layer in self.layers:

@@ -1,8 +1,8 @@
 """Routing of tokens to two experts with limited capacity, by index.
 
 Mixture of experts after GShard (arXiv 2006.16668), in the form that MoDAT uses
-(github.com/jnjz/MoDAT): each frame is a group, slots are given in token order, first choices
-before second ones, and who comes too late loses that expert.
+(github.com/jnjz/MoDAT): each frame is a group, slots are assigned in token order, first
+choices before second ones, and a token whose expert is full is dropped from it.
 """
 
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class Routing:
     """Where the tokens of N groups go.
 
     Attributes:
-        slots: (N, L, 2) index of the slot of first and second expert, expert * capacity + place;
+        slots: (N, S, 2) index of the slot of first and second expert, expert * capacity + place;
             experts * capacity for none.
-        weights: (N, L, 2) weight of each expert's answer, 0 for none.
+        weights: (N, S, 2) weight of each expert's output, 0 for none.
         capacity: Slots of an expert.
         num_experts: E.
         balance: Scalar, E^2 times the mean over groups and experts of mean probability times
@@ -37,7 +37,7 @@ class Routing:
     balance: Tensor
 
     def dispatch(self, tokens: Tensor) -> Tensor:
-        """Tokens (N, L, C) in their slots: (N, E, capacity, C), zero where a slot is empty."""
+        """Tokens (N, S, C) in their slots: (N, E, capacity, C), zero where a slot is empty."""
         num, length, channels = tokens.shape
         empty = self.num_experts * self.capacity
         source = torch.full((num, empty + 1), length, device=tokens.device)
@@ -48,9 +48,9 @@ class Routing:
         source = source[:, :empty, None].expand(-1, -1, channels)
         return padded.gather(1, source).view(num, self.num_experts, self.capacity, channels)
 
-    def combine(self, answers: Tensor) -> Tensor:
-        """Weighted sum of the answers (N, E, capacity, C) at each token: (N, L, C)."""
-        padded = F.pad(answers.flatten(1, 2), (0, 0, 0, 1))
+    def combine(self, outputs: Tensor) -> Tensor:
+        """Weighted sum of the experts' outputs (N, E, capacity, C) per token: (N, S, C)."""
+        padded = F.pad(outputs.flatten(1, 2), (0, 0, 0, 1))
         channels = padded.shape[-1]
         total = 0
         for choice in range(2):
@@ -62,12 +62,12 @@ class Routing:
 def route(
     probabilities: Tensor, capacity_factor: float, keep_second: Tensor | None = None
 ) -> Routing:
-    """Give each token its two likeliest experts.
+    """Assign each token to its two most probable experts.
 
     Args:
-        probabilities: (N, L, E), of each expert.
-        capacity_factor: Slots of all experts together, in tokens of a group.
-        keep_second: (N, L) draws in [0, 1): the second expert is kept where its weight over
+        probabilities: (N, S, E), of each expert.
+        capacity_factor: Slots of all experts together, in tokens per group.
+        keep_second: (N, S) draws in [0, 1): the second expert is kept where its weight over
             `SECOND_THRESHOLD` exceeds the draw. None keeps all, draws of infinity keep none.
 
     Returns:
@@ -76,9 +76,9 @@ def route(
     length, experts = probabilities.shape[1:]
     capacity = max(min(length, int(length * capacity_factor / experts)), MIN_CAPACITY)
     first = probabilities.argmax(-1)
-    first_chosen = F.one_hot(first, experts).to(probabilities.dtype)  # (N, L, E)
+    first_chosen = F.one_hot(first, experts).to(probabilities.dtype)  # (N, S, E)
     second = (probabilities * (1 - first_chosen)).argmax(-1)
-    weights = probabilities.gather(-1, torch.stack((first, second), -1))  # (N, L, 2)
+    weights = probabilities.gather(-1, torch.stack((first, second), -1))  # (N, S, 2)
     weights = weights / (weights.sum(-1, keepdim=True) + EPS)
     balance = (probabilities.mean(1) * first_chosen.mean(1)).mean() * experts**2
 
@@ -93,7 +93,7 @@ def route(
     second_places = _places(second_chosen, second) + survivors.gather(1, second)
     second_kept = wanted & (second_places < capacity)
 
-    kept = torch.stack((kept, second_kept), -1) & (weights > 0)  # (N, L, 2)
+    kept = torch.stack((kept, second_kept), -1) & (weights > 0)  # (N, S, 2)
     slots = torch.stack((first, second), -1) * capacity
     slots = slots + torch.stack((places, second_places), -1).long()
     slots = torch.where(kept, slots, experts * capacity)
@@ -101,6 +101,6 @@ def route(
 
 
 def _places(chosen: Tensor, expert: Tensor) -> Tensor:
-    """How many earlier tokens of the group chose a token's expert: (N, L)."""
+    """Number of earlier tokens of the group that chose the same expert: (N, S)."""
     earlier = chosen.cumsum(1) - chosen
     return earlier.gather(-1, expert[..., None])[..., 0]

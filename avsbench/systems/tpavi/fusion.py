@@ -18,22 +18,22 @@ KEYS = {'audio': ('audio',), 'visual': ('visual',), 'both': ('audio', 'visual')}
 
 @MODELS.register_module()
 class TPAVI(BaseModule):
-    """Every position reads all positions of its clip, weighted by how the query meets their sound.
+    """Every position attends to all positions of its clip, weighted by query-audio similarity.
 
-    With L positions in a group of frames, y = (theta(x)^T phi(a)) g(x) / L, without a softmax. The
-    product is therefore taken from the right, so that the (L, L) matrix never exists; and as the
-    audio is the same all over a frame, only the mean of each frame enters the sum. All positions of
-    a group read the same sum: which of its frames a sound belongs to is told by the picture alone.
+    With S positions in a group of frames, y = (theta(x)^T phi(a)) g(x) / S, without a softmax. The
+    product is therefore taken from the right, so that the (S, S) matrix never exists; and since the
+    audio is constant over a frame, only the mean of each frame enters the sum. All positions of a
+    group share that sum: only the image tells which of its frames a sound belongs to.
 
     Args:
         embed_dims: Width C of map and result.
         audio_channels: Width D of the audio embedding.
         hidden_channels: Width of theta, phi and g.
-        group_frames: Frames that read each other: each clip is cut into groups of that many, the
-            last one may be shorter. None: the whole clip.
+        group_frames: Frames that attend to each other: each clip is cut into groups of that many,
+            the last one may be shorter. None: the whole clip.
         keys: What phi is made of: 'audio'; 'visual', the map itself; or the mean of 'both'.
         audio_bias: Whether the projection of the audio has a bias.
-        zero_init: Start as the identity (up to the last normalisation), as published.
+        zero_init: Initialise as the identity (up to the last normalisation), as published.
 
     Raises:
         ConfigError: Unknown keys.
@@ -90,10 +90,12 @@ class TPAVI(BaseModule):
         query = self.theta(video)[0].flatten(2)  # (C', N, h*w)
         branches = []
         for kind in self.keys:
-            per_frame = self._heard(video, audio) if kind == 'audio' else self._seen(video)
+            per_frame = (
+                self._audio_keys(video, audio) if kind == 'audio' else self._visual_keys(video)
+            )
             summary = einsum('nm,mcd->ncd', shares, per_frame)
-            read = einsum('cnp,ncd->dnp', query, summary)  # (C', N, h*w)
-            branches.append(self.out_proj(read.unflatten(2, feature.shape[2:])[None])[0])
+            attended = einsum('cnp,ncd->dnp', query, summary)  # (C', N, h*w)
+            branches.append(self.out_proj(attended.unflatten(2, feature.shape[2:])[None])[0])
         outputs = [
             self.norm((branch.transpose(0, 1) + feature).permute(0, 2, 3, 1))  # (N, h, w, C)
             for branch in branches
@@ -105,13 +107,13 @@ class TPAVI(BaseModule):
         groups = grouped_lengths(clip_lengths, self.group_frames)
         return torch.block_diag(*(torch.full((size, size), 1 / size) for size in groups))
 
-    def _heard(self, video: Tensor, audio: Tensor) -> Tensor:
+    def _audio_keys(self, video: Tensor, audio: Tensor) -> Tensor:
         """Mean of phi g^T over the positions of each frame, keys from the audio, (N, C', C')."""
         key = self.phi(audio[:, 0].T[None, :, :, None, None])[0, :, :, 0, 0]  # (C', N)
         value = self.g(video.mean((3, 4), keepdim=True))[0, :, :, 0, 0]  # (C', N)
         return einsum('cn,dn->ncd', key, value)
 
-    def _seen(self, video: Tensor) -> Tensor:
+    def _visual_keys(self, video: Tensor) -> Tensor:
         """The same with keys from the map itself."""
         key, value = self.phi(video)[0].flatten(2), self.g(video)[0].flatten(2)  # (C', N, h*w)
         return einsum('cnp,dnp->ncd', key, value) / key.shape[2]
