@@ -108,8 +108,8 @@ $(STAMP):
 	fi
 	@touch $@
 
-# Without the stamp, which is left away where nothing could be built, the next make tries again. An
-# old library goes first: it must not run in the place of one that can't be built any more.
+# Without the stamp, which is not created if the build fails, the next make tries again. An old
+# library is removed first: it must not run in place of one that can no longer be built.
 $(OPS): $(STAMP)
 	@echo '== building the operators of ops/: a minute or two, once'
 	@rm -f ops/build/.built-* ops/avsbench_ops/*.so

@@ -114,11 +114,11 @@ Sizes concrete(const SymSizes& sizes, at::IntArrayRef spatial_shapes) {
     cells += (spatial_shapes[i] + 4) * (spatial_shapes[i + 1] + 4);
   }
   TORCH_CHECK_VALUE(known.dims <= kMaxInt - 15 && (known.dims + 15) / 16 * 16 <= kMaxInt / cells,
-                    "ms_deform_attn: value has ", known.dims, " channels a head on ",
+                    "ms_deform_attn: value has ", known.dims, " channels per head on ",
                     known.tokens, " tokens; expected that an int32 counts their elements, with ",
                     "two more pixels at each side of a level and whole vectors of 16 channels");
   TORCH_CHECK_VALUE(known.points <= kMaxInt / 8 / known.levels, "ms_deform_attn: ", known.points,
-                    " points a level, expected at most ", kMaxInt / 8, " on all levels");
+                    " points per level, expected at most ", kMaxInt / 8, " on all levels");
   return known;
 }
 

@@ -1,7 +1,7 @@
 // Multi-scale deformable attention: what the kernels of all devices share.
 //
 // Symbols: N frames, S tokens (the levels one after the other), M heads of D channels, Q queries,
-// L levels, P points a level.
+// L levels, P points per level.
 
 #pragma once
 

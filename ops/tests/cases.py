@@ -88,7 +88,7 @@ def make_call(
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
 ) -> Call:
-    """Samples around the picture, many of them outside, and none on a border between two pixels.
+    """Samples around the image, many of them outside, and none on a border between two pixels.
 
     There the derivative by the location jumps: two correct roundings give different gradients.
     """

@@ -129,7 +129,7 @@ def test_sizes_past_an_int32(name: str) -> None:
     last = [(1, 1, 1, 2**29)] if name.endswith('fused') else [(1, 1, 1, 1, 2**29)]
     sizes = [tuple(call.rest[0].shape)] if name.endswith('fused') else []
     sizes += [(1, 1, 1, 1, 2**29, 2), *last]
-    with pytest.raises(ValueError, match='points a level'):
+    with pytest.raises(ValueError, match='points per level'):
         operator(name)(call.value, [1, 1], *[torch.zeros(()).expand(size) for size in sizes])
 
 

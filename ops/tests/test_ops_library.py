@@ -102,7 +102,7 @@ def test_autocast_leaves_float64_alone(call: Call) -> None:
 
 
 def test_half_locations_are_refused_under_autocast_too() -> None:
-    """They were rounded before, which no conversion mends."""
+    """They were rounded before, which no conversion undoes."""
     call = make_call('ms_deform_attn', SHAPES).to(torch.float32, torch.bfloat16, torch.float32)
     with torch.autocast('cpu', torch.bfloat16), pytest.raises(TypeError, match='locations has'):
         call.run()

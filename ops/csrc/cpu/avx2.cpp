@@ -15,22 +15,22 @@ namespace avsbench::cpu {
 namespace avx2 {
 namespace {
 
-#include "simd.h"
+#include "simd.inl.h"
 
-#include "simd_avx2.h"
+#include "simd_avx2.inl.h"
 
-#include "plan.h"
+#include "plan.inl.h"
 
-#include "sampling.h"
+#include "sampling.inl.h"
 
-#include "forward.h"
+#include "forward.inl.h"
 
-#include "backward.h"
+#include "backward.inl.h"
 
 using Single = Avx2;
 using Twice = Vectors<double, 4>;
 
-#include "table.h"
+#include "table.inl.h"
 
 }  // namespace
 }  // namespace avx2

@@ -17,22 +17,22 @@ namespace avsbench::cpu {
 namespace avx512 {
 namespace {
 
-#include "simd.h"
+#include "simd.inl.h"
 
-#include "simd_avx512.h"
+#include "simd_avx512.inl.h"
 
-#include "plan.h"
+#include "plan.inl.h"
 
-#include "sampling.h"
+#include "sampling.inl.h"
 
-#include "forward.h"
+#include "forward.inl.h"
 
-#include "backward.h"
+#include "backward.inl.h"
 
 using Single = Avx512;
 using Twice = Vectors<double, 8>;
 
-#include "table.h"
+#include "table.inl.h"
 
 }  // namespace
 }  // namespace avx512

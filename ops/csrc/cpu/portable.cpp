@@ -6,20 +6,20 @@ namespace avsbench::cpu {
 namespace portable {
 namespace {
 
-#include "simd.h"
+#include "simd.inl.h"
 
-#include "plan.h"
+#include "plan.inl.h"
 
-#include "sampling.h"
+#include "sampling.inl.h"
 
-#include "forward.h"
+#include "forward.inl.h"
 
-#include "backward.h"
+#include "backward.inl.h"
 
 using Single = Vectors<float, 4>;
 using Twice = Vectors<double, 4>;
 
-#include "table.h"
+#include "table.inl.h"
 
 }  // namespace
 }  // namespace portable

@@ -104,7 +104,7 @@ MSDA_DEVICE void pixel(bool offsets, const A (&position)[2], const A (&centre)[2
   *y = offsets ? centre[1] * height - half + position[1] : position[1] * height - half;
 }
 
-// First reference point (one a level) of a query.
+// First reference point (one per level) of a query.
 MSDA_DEVICE int64_t first_centre(const Problem& problem, int frame, int query) {
   const int64_t row =
       problem.shared_reference ? query : static_cast<int64_t>(frame) * problem.queries + query;

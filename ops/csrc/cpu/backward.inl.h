@@ -1,5 +1,7 @@
 // Backward kernel: one task owns the gradient of one head of one frame, and adds to it in the
 // order of the queries, so that the sums do not depend on the number of threads.
+//
+// A fragment: included inside the namespace of one instruction set, after forward.inl.h.
 
 // Gradients by the weight and the pixel coordinates of each sample.
 template <class V>

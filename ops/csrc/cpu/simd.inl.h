@@ -1,8 +1,9 @@
 // Vectors of W lanes, written with the compilers' vector extension: runs everywhere, and is what
-// simd_avx2.h and simd_avx512.h start from.
+// simd_avx2.inl.h and simd_avx512.inl.h start from.
 //
-// Included within the namespace of one instruction set, so that no two of them share a symbol.
-// For the same reason nothing here may use a function of the standard library's headers.
+// A fragment: included inside the namespace of one instruction set, after kernels.h, so that no two
+// instruction sets share a symbol; for the same reason no function of the standard library's headers
+// may be used here.
 
 struct BFloat16 {
   uint16_t bits;
@@ -23,7 +24,7 @@ AVSBENCH_INLINE To bit_cast(const From& from) {
 }
 
 AVSBENCH_INLINE float widen_half(uint16_t half) {
-  // The exponent moves to where 2^112 mends its bias, of subnormal numbers too.
+  // The exponent moves to where 2^112 corrects its bias, of subnormal numbers too.
   const uint32_t magnitude = static_cast<uint32_t>(half & 0x7fff) << 13;
   float x = bit_cast<float>(magnitude) * 0x1p112f;
   if (magnitude >= 0x0f800000) x = bit_cast<float>(magnitude | 0x7f800000);  // infinity, NaN

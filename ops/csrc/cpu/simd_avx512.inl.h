@@ -1,4 +1,6 @@
-// 16 floats in an AVX-512 register, see simd.h.
+// 16 floats in an AVX-512 register, see simd.inl.h.
+//
+// A fragment: included inside the namespace of one instruction set, after simd.inl.h.
 
 struct Avx512 : Vectors<float, 16> {
   using Base = Vectors<float, 16>;

@@ -1,4 +1,6 @@
-// 8 floats in an AVX register, see simd.h.
+// 8 floats in an AVX register, see simd.inl.h.
+//
+// A fragment: included inside the namespace of one instruction set, after simd.inl.h.
 
 struct Avx2 : Vectors<float, 8> {
   using Base = Vectors<float, 8>;

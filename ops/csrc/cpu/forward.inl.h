@@ -1,4 +1,6 @@
 // Forward kernel: packs one head of one frame, then mixes the samples of its queries.
+//
+// A fragment: included inside the namespace of one instruction set, after sampling.inl.h.
 
 constexpr int64_t kAhead = 6;  // queries that memory is asked for in advance
 

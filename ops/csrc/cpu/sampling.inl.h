@@ -1,4 +1,6 @@
 // Where the samples of a query lie in the packed map of one head, and what they weigh.
+//
+// A fragment: included inside the namespace of one instruction set, after plan.inl.h.
 
 // Vectors are read whole, past the end of a query's samples; there lie those of another query.
 // Only at the tensor's very end nothing does, so there the samples are copied.

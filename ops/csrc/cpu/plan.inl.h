@@ -1,9 +1,11 @@
 // What a task sets up before its first query: memory, and tables that all queries share.
 //
 // A task copies the channels of one head into its scratch memory ("packs" them), each level with a
-// border of zeros, so that the four corners of every sample can be read without a question: rows
+// border of zeros, so that the four corners of every sample can be read without bounds checks: rows
 // of width + 1 pixels, the last one of which is the border at the right and, as the next row's
 // neighbour, at the left. Samples that touch no pixel read a place of zeros behind the levels.
+//
+// A fragment: included inside the namespace of one instruction set, after simd.inl.h.
 
 template <class T>
 AVSBENCH_INLINE constexpr int size_of() {

@@ -1,4 +1,6 @@
 // The table of kernels for one instruction set: V<A>::type are its vectors of A.
+//
+// A fragment: included inside the namespace of one instruction set, after backward.inl.h and the aliases Single and Twice.
 
 #define AVSBENCH_DISPATCH(function, ...)                                                     \
   do {                                                                                       \
