@@ -140,7 +140,7 @@ def sanitizer_part(tool: str) -> Callable[[Path], Part]:
         command, figures = pytest_command(folder / f'{tool}.xml', '-k', SANITIZER_TESTS)
         program = shutil.which('compute-sanitizer')
         sanitizer = [str(program), '--tool', tool, '--error-exitcode', str(SANITIZER_ERROR)]
-        # Each tensor an allocation of its own, so that an access past its end is seen.
+        # Each tensor an allocation of its own, so that an access past its end is detected.
         return Part(
             tool,
             [*sanitizer, '--target-processes', 'all', *command],

@@ -3,7 +3,7 @@
 The formulas are those of the published evaluation code: mask_iou and Eval_Fmeasure for binary
 masks, calc_color_miou_fscore for semantic ones (AVSBench, arXiv 2207.05042 and 2301.13190,
 github.com/OpenNLPLab/AVSBench). The results equal it to the last bit; what differs is how pixels
-are counted: one histogram a frame in place of 255 passes (binary) or three (semantic). The order
+are counted: one histogram per frame in place of 255 passes (binary) or three (semantic). The order
 of float32 operations is therefore part of these functions: don't rearrange them.
 
 Counting works on any device. Every count is an exact integer, so scores made from counts don't
@@ -221,7 +221,7 @@ def argmax_classes(logits: Tensor) -> Tensor:
 
 
 def class_areas(pred: Tensor, target: Tensor, num_classes: int) -> ClassAreas:
-    """Areas of each class in each frame, from one histogram a frame.
+    """Areas of each class in each frame, from one histogram per frame.
 
     Args:
         pred: (N, H, W) predicted class of each pixel, any integer dtype.

@@ -71,7 +71,7 @@ class BinaryProtocol:
         return functional.binary_counts(logits.sigmoid(), masks), nan_frames
 
     def summarise(self, records: Sequence[ClipRecord]) -> dict[str, float | int]:
-        """All numbers of the set; `records` in the order of the data set, each with a frame."""
+        """All numbers of the set; `records` in data set order, none without frames."""
         counts = _joined(records)
         padded = torch.cat([record.padded for record in records])
         sizes = [len(record.padded) for record in records]
@@ -129,7 +129,7 @@ class SemanticProtocol:
         return functional.class_areas(pred, masks, self.num_classes), 0
 
     def summarise(self, records: Sequence[ClipRecord]) -> dict[str, float | int]:
-        """All numbers of the set; `records` in the order of the data set, each with a frame."""
+        """All numbers of the set; `records` in data set order, none without frames."""
         areas = _joined(records)
         sums = functional.class_sums(functional.class_scores(areas))
         present = sums.count > 0
@@ -152,7 +152,7 @@ class SemanticProtocol:
     def class_rows(
         self, records: Sequence[ClipRecord], names: Sequence[str]
     ) -> list[dict[str, str | float | int | None]]:
-        """One row for each class and one for each mean; None where a class was seen nowhere."""
+        """One row for each class and one for each mean; None where a class never occurs."""
         areas = _joined(records)
         sums = functional.class_sums(functional.class_scores(areas))
         dataset = self._dataset(records, areas)['IoU']

@@ -17,7 +17,7 @@ _BINARY = {
     'F_dataset': 'F of the pixels summed over the set, one threshold',
 }
 _SEMANTIC = {
-    'mIoU': 'per frame, then mean of the classes; a class seen nowhere counts 0 (published)',
+    'mIoU': 'per frame, then mean of the classes; a class that never occurs counts 0 (published)',
     'F': 'the same for F, beta^2 0.3',
     r'(?:mIoU|F)_no_bg': 'without background (class 0)',
     r'(?:mIoU|F)_published_no_bg': "the published 'noBg': leaves out the last class instead",
@@ -25,7 +25,7 @@ _SEMANTIC = {
     'mIoU_dataset': 'pixels summed over the set, then mean of the classes that occur',
     'aAcc_dataset': 'share of pixels with the right class',
     'classes_present': 'occur in a target or a prediction',
-    'classes_absent': 'seen nowhere',
+    'classes_absent': 'never occur',
 }
 _COUNTS = {
     'clips': 'scored',

@@ -5,7 +5,7 @@ words: window and mel matrix are built in every call, and each step takes the wh
 NumPy's BLAS is held to the same number of threads as torch: the published code leaves it all
 cores, where its threads wait for each other by spinning and cost several times the work they do.
 
-The goal of 5x at equal bits was set against 14 ms for 5 s of sound. Held to one thread, the
+The goal of 5x at equal bits was set against 14 ms for 5 s of audio. Held to one thread, the
 published formulation takes 2 ms on a recent processor, of which the transforms and magnitudes are
 0.35 ms in the quickest double-precision library at hand; so 5x is out of reach of the computation
 without changing bits. It is met where it counts: what training reads is kept on disk.
@@ -106,7 +106,7 @@ def published_mel_matrix() -> np.ndarray:
 
 
 def strided(values: np.ndarray, length: int, hop: int) -> np.ndarray:
-    """Overlapping stretches of `length` along the first axis, without copying."""
+    """Overlapping windows of `length` along the first axis, without copying."""
     count = 1 + (len(values) - length) // hop
     shape = (count, length, *values.shape[1:])
     strides = (values.strides[0] * hop, *values.strides)

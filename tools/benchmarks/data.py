@@ -1,9 +1,10 @@
 """Loading of an AVSS sample: published 71 colour comparisons against tables, with equal labels.
 
 One clip of frames and labels, squashed to 224 x 224 as in testing, from large sources and from
-sources that have that size already. The baseline is the published loader in our own words; labels
-are read from the coloured files as there, and from the files of class indices, which the toolbox
-prefers where a clip has both (the original download does). Sound is another benchmark (`audio`);
+sources that have that size already. The baseline is the published loader, rewritten from its
+description; labels are read from the coloured files as there, and from the files of class indices,
+which the toolbox prefers where a clip has both (the original download does). Audio is another
+benchmark (`audio`);
 here it is compared once, computed against kept on disk.
 """
 
@@ -29,7 +30,7 @@ SOURCES = {'720p': (720, 1280), '224': (SIZE, SIZE)}
 GOALS = {
     ('720p', 'semantic'): {'must': 8},
     # 8x is met by the files of indices, which the toolbox prefers. With the coloured ones about 6x
-    # is the bound: of the baseline's 82 ms a frame, unpacking a PNG of 720p and three channels
+    # is the bound: of the baseline's 82 ms per frame, unpacking a PNG of 720p and three channels
     # (6.5 ms), the JPEG (2.2 ms) and Pillow's exact resize of it (3.5 ms) stay with any loader.
     ('720p', 'rgb'): {'stretch': 8},
     ('224', 'semantic'): {'must': 8, 'stretch': 90},
@@ -130,7 +131,7 @@ def sample_error(published: tuple[Tensor, Tensor], packed: dict) -> float:
 
 
 def write_clip(root: Path, size: tuple[int, int], frames: int) -> None:
-    """One v2 clip with smooth pictures and labels of three objects."""
+    """One v2 clip with smooth images and labels of three objects."""
     clip = root / 'v2' / 'clip'
     for name in ('frames', 'labels_rgb', 'labels_semantic'):
         (clip / name).mkdir(parents=True)
@@ -139,9 +140,9 @@ def write_clip(root: Path, size: tuple[int, int], frames: int) -> None:
     for k in range(frames):
         waves = [np.cos(rng.uniform(4, 30) * x + rng.uniform(4, 30) * y + c) for c in range(9)]
         colour = np.stack([sum(waves[c::3]) for c in range(3)], axis=-1)
-        picture = 128 + 30 * colour + rng.normal(0, 4, colour.shape)
-        picture = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
-        picture.save(clip / 'frames' / f'{k}.jpg', quality=85)
+        image = 128 + 30 * colour + rng.normal(0, 4, colour.shape)
+        image = Image.fromarray(np.clip(image, 0, 255).astype(np.uint8))
+        image.save(clip / 'frames' / f'{k}.jpg', quality=85)
         label = np.zeros(size, np.uint8)
         for _ in range(3):
             centre, radius = rng.uniform(0.2, 0.8, 2), rng.uniform(0.05, 0.2)

@@ -1,7 +1,7 @@
 """Metrics: published loops against counting by histogram, with identical values.
 
 `fscore` compares the F-measure of binary masks, `avss` the scores of semantic masks from logits
-on. The baselines are the published evaluation loops of AVSBench in our own words.
+on. The baselines are the published evaluation loops of AVSBench rewritten from the specification.
 """
 
 import argparse

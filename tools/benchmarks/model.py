@@ -45,7 +45,7 @@ class PublishedAttention(nn.Module):
 
 
 class PublishedDeformableAttention(MultiScaleDeformableAttention):
-    """Locations and softmax written out, one grid_sample a level, all samples stacked."""
+    """Locations and softmax written out, one grid_sample per level, all samples stacked."""
 
     def forward(
         self,

@@ -1,6 +1,6 @@
 """The published formulation of multi-scale deformable attention, the baseline of the ratios.
 
-Sampling locations and softmax written out, one grid_sample a level, all samples stacked and then
+Sampling locations and softmax written out, one grid_sample per level, all samples stacked and then
 summed with their weights: Deformable DETR's own PyTorch form (arXiv 2010.04159,
 github.com/fundamentalvision/Deformable-DETR), which the audio-visual systems copy.
 """

@@ -142,12 +142,12 @@ def _steps(
 def _clip(frames: int, size: int) -> dict:
     """One random video as the loader gives it; the same one each time."""
     draw = torch.Generator().manual_seed(1)
-    pictures = torch.randint(256, (frames, 3, size, size), generator=draw, dtype=torch.uint8)
+    images = torch.randint(256, (frames, 3, size, size), generator=draw, dtype=torch.uint8)
     sample = AVSDataSample()
-    sample.gt_masks = (pictures[:, 0] > 127).to(torch.uint8)
+    sample.gt_masks = (images[:, 0] > 127).to(torch.uint8)
     sample.gt_valid = sample.frame_valid = torch.ones(frames, dtype=torch.bool)
     audio = torch.randn(frames, 1, 96, 64, generator=draw)
-    return {'inputs': {'frames': [pictures], 'audio': [audio]}, 'data_samples': [sample]}
+    return {'inputs': {'frames': [images], 'audio': [audio]}, 'data_samples': [sample]}
 
 
 def _now(device: str) -> float:

@@ -1,7 +1,7 @@
 """Own videos from end to end: seconds of video a second, and what they are spent on.
 
-A video is made (a moving picture, gliding tones at 44.1 kHz) and given to what
-`demo/video_demo.py` runs: decoding, the sound's log-mel, the network, the masks at full size with
+A video is made (moving images, gliding tones at 44.1 kHz) and given to what
+`demo/video_demo.py` runs: decoding, the audio's log-mel, the network, the masks at full size with
 the encoded overlay, and the contact sheet. The network has random weights unless a checkpoint is
 given; its time does not depend on them. --threads holds for torch and NumPy; FFmpeg decodes and
 encodes in threads of its own. There is no published counterpart to take a ratio against.
@@ -93,16 +93,16 @@ def line(config: str, reports: list[Report], args: argparse.Namespace) -> str:
 
 
 def moving_picture(args: argparse.Namespace) -> Iterator[np.ndarray]:
-    """Smooth waves that move, with a little noise: no easier to encode than a camera's picture."""
+    """Smooth waves that move, with a little noise: no easier to encode than a camera's image."""
     height, width = args.size
     rng = np.random.default_rng(0)
     y, x = np.meshgrid(np.linspace(0, 6, height), np.linspace(0, 9, width + 256), indexing='ij')
     waves = [np.sin(a * x + b * y) for a, b in rng.uniform(1, 6, (3, 2))]
-    picture = 128 + 80 * np.stack(waves, axis=-1) + rng.normal(0, 6, (height, width + 256, 3))
-    picture = np.clip(picture, 0, 255).astype(np.uint8)
+    image = 128 + 80 * np.stack(waves, axis=-1) + rng.normal(0, 6, (height, width + 256, 3))
+    image = np.clip(image, 0, 255).astype(np.uint8)
     for number in range(args.seconds * args.rate):
         start = abs(256 - number % 512)
-        yield picture[:, start : start + width]
+        yield image[:, start : start + width]
 
 
 def tones(seconds: int) -> np.ndarray:
