@@ -5,7 +5,7 @@ import avsbench  # noqa: F401  a missing package is reported here, not as an unk
 import argparse  # isort: skip
 from pathlib import Path
 
-from avsbench.checkpoint.loading import check_file
+from avsbench.checkpoint.reading import check_file
 from avsbench.config.build import explain_build_errors
 from avsbench.config.loading import apply_overrides, check_subset, default_work_dir, load_config
 from avsbench.config.schema import check_arguments

@@ -16,7 +16,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
-from avsbench.checkpoint.loading import check_file, load_weights
+from avsbench.checkpoint.loading import load_weights
+from avsbench.checkpoint.reading import check_file
 from avsbench.config.build import explain_build_errors
 from avsbench.config.loading import apply_overrides, load_config
 from avsbench.config.schema import check_arguments

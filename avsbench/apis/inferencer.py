@@ -19,7 +19,8 @@ from avsbench.apis.clips import Stretch, stretches
 from avsbench.apis.pipeline import ClipPipeline
 from avsbench.apis.prediction import SlotPrediction, check_threshold, slot_predictions
 from avsbench.apis.sources import Source, open_source
-from avsbench.checkpoint.loading import check_file, load_weights
+from avsbench.checkpoint.loading import load_weights
+from avsbench.checkpoint.reading import check_file
 from avsbench.config.build import explain_build_errors
 from avsbench.config.loading import apply_overrides, load_config
 from avsbench.config.schema import check_arguments

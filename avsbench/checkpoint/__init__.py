@@ -7,16 +7,17 @@ from avsbench.checkpoint.vggish import VGGISH
 from avsbench.registry import SYSTEMS
 
 
-def adapters() -> tuple[CheckpointAdapter, ...]:
-    """The adapter of each registered system, and that of VGGish's own file."""
+def adapters() -> dict[str, CheckpointAdapter]:
+    """The adapter of each registered system by the system's name, and that of VGGish's file."""
     SYSTEMS.import_from_location()
-    return (*(system.adapter for system in SYSTEMS.module_dict.values()), VGGISH)
+    systems = {name: system.adapter for name, system in SYSTEMS.module_dict.items()}
+    return {**systems, 'vggish': VGGISH}
 
 
 def find_adapter(keys: Iterable[str]) -> CheckpointAdapter | None:
     """The adapter of the code base that a state dict with these keys comes from, or None."""
     keys = set(keys)
-    return next((adapter for adapter in adapters() if adapter.matches(keys)), None)
+    return next((adapter for adapter in adapters().values() if adapter.matches(keys)), None)
 
 
 __all__ = ['CheckpointAdapter', 'KeyRule', 'adapters', 'find_adapter']

@@ -1,4 +1,4 @@
-"""Published keys to our keys and back, one adapter a published code base.
+"""Published keys to our keys and back, one adapter per published code base.
 
 An adapter is a list of rules. A rule is a pair of templates with the same fields, such as
 `head.transformer.decoder.layers.{i}.linear1.{rest}` and `...layers.{i}.ffn.fc1.{rest}`; a field
@@ -6,6 +6,7 @@ An adapter is a list of rules. A rule is a pair of templates with the same field
 renames it, so the same list serves both directions.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -18,7 +19,9 @@ _FIELD = re.compile(r'\{(\w+)\}')
 StateDict = dict[str, Tensor]
 
 
+@functools.cache
 def _pattern(template: str) -> re.Pattern:
+    """The regular expression of a template; cached, since each key is tried on every rule."""
     parts = _FIELD.split(template)  # literal, field, literal, ...
     pieces = [re.escape(part) for part in parts]
     for index in range(1, len(parts), 2):
@@ -32,11 +35,11 @@ class KeyRule:
     """A published key template and ours."""
 
     published: str
-    own: str
+    ours: str
 
-    def rename(self, key: str, *, to_own: bool) -> str | None:
+    def rename(self, key: str, *, to_ours: bool) -> str | None:
         """The other name of `key`, or None where the rule does not match."""
-        source, target = (self.published, self.own) if to_own else (self.own, self.published)
+        source, target = (self.published, self.ours) if to_ours else (self.ours, self.published)
         match = _pattern(source).fullmatch(key)
         return target.format(**match.groupdict()) if match else None
 
@@ -51,8 +54,8 @@ class CheckpointAdapter:
         signature: Published keys that only this code base has; all must be there.
         rules: Renaming rules, the first match wins.
         unused: Templates of published keys that the network never reads; they are dropped.
-        audio_prefix: Prefix of our audio encoder's keys, for code bases that keep its weights in a
-            file of their own; empty where the checkpoint holds them.
+        audio_prefix: Prefix of our audio encoder's keys, for code bases that keep its weights in
+            a separate file; empty where the checkpoint holds them.
         restore_unused: Makes those entries again from a published state dict, so that an
             exported file loads strictly in the published code.
     """
@@ -65,7 +68,7 @@ class CheckpointAdapter:
     audio_prefix: str = ''
     restore_unused: Callable[[StateDict], StateDict] = field(default=lambda state: {})
 
-    def to_own(self, state: StateDict) -> tuple[StateDict, list[str]]:
+    def to_ours(self, state: StateDict) -> tuple[StateDict, list[str]]:
         """Rename a published state dict.
 
         Args:
@@ -77,24 +80,27 @@ class CheckpointAdapter:
         Raises:
             CheckpointError: A key belongs to no rule.
         """
-        own, dropped, unknown = {}, [], []
+        ours, dropped, unknown = {}, [], []
         for key, tensor in state.items():
             if any(_pattern(template).fullmatch(key) for template in self.unused):
                 dropped.append(key)
-            elif renamed := self.rename(key, to_own=True):
-                own[renamed] = tensor
+            elif renamed := self.rename(key, to_ours=True):
+                ours[renamed] = tensor
             else:
                 unknown.append(key)
         if unknown:
             raise CheckpointError(
                 f'{len(unknown)} keys are unknown to the {self.name} layout: {examples(unknown)}'
             )
-        return own, dropped
+        return ours, dropped
 
     def to_published(self, state: StateDict) -> StateDict:
         """Rename our state dict for the published code; never-read entries are made again.
 
-        An audio encoder that the code base keeps apart is left out, see `audio_part`.
+        An audio encoder that the code base keeps in a separate file is left out, see `audio_part`.
+
+        Args:
+            state: Our keys and tensors.
 
         Raises:
             CheckpointError: A key belongs to no rule.
@@ -103,7 +109,7 @@ class CheckpointAdapter:
         for key, tensor in state.items():
             if self.audio_prefix and key.startswith(self.audio_prefix):
                 continue
-            renamed = self.rename(key, to_own=False)
+            renamed = self.rename(key, to_ours=False)
             if renamed is None:
                 unknown.append(key)
             else:
@@ -115,7 +121,7 @@ class CheckpointAdapter:
         return published | self.restore_unused(published)
 
     def audio_part(self, state: StateDict) -> StateDict:
-        """What of our state dict belongs to the file of the audio encoder, under its own keys.
+        """The part of our state dict that goes into the audio encoder's file, without our prefix.
 
         Empty where the checkpoint itself holds the audio encoder.
         """
@@ -132,14 +138,14 @@ class CheckpointAdapter:
         keys = set(keys)
         return all(key in keys for key in self.signature)
 
-    def rename(self, key: str, *, to_own: bool) -> str | None:
+    def rename(self, key: str, *, to_ours: bool) -> str | None:
         """The other name of one key, or None where no rule matches."""
         for rule in self.rules:
-            if renamed := rule.rename(key, to_own=to_own):
+            if renamed := rule.rename(key, to_ours=to_ours):
                 return renamed
         return None
 
 
-def prefixed(rules: Iterable[KeyRule], published: str, own: str) -> tuple[KeyRule, ...]:
+def prefixed(rules: Iterable[KeyRule], published: str, ours: str) -> tuple[KeyRule, ...]:
     """The same rules below other prefixes."""
-    return tuple(KeyRule(published + rule.published, own + rule.own) for rule in rules)
+    return tuple(KeyRule(published + rule.published, ours + rule.ours) for rule in rules)

@@ -11,16 +11,16 @@ from avsbench.checkpoint.adapter import KeyRule, StateDict
 def _pvt_v2_rules() -> tuple[KeyRule, ...]:
     rules = [KeyRule('patch_embed1.{rest}', 'patch_embed.{rest}')]
     for stage in range(4):
-        number, own = stage + 1, f'stages_{stage}'
+        number, ours = stage + 1, f'stages_{stage}'
         if stage:
-            rules.append(KeyRule(f'patch_embed{number}.{{rest}}', f'{own}.downsample.{{rest}}'))
+            rules.append(KeyRule(f'patch_embed{number}.{{rest}}', f'{ours}.downsample.{{rest}}'))
         block = f'block{number}.{{i}}'
         rules += [
             KeyRule(
-                f'{block}.mlp.dwconv.dwconv.{{rest}}', f'{own}.blocks.{{i}}.mlp.dwconv.{{rest}}'
+                f'{block}.mlp.dwconv.dwconv.{{rest}}', f'{ours}.blocks.{{i}}.mlp.dwconv.{{rest}}'
             ),
-            KeyRule(f'{block}.{{rest}}', f'{own}.blocks.{{i}}.{{rest}}'),
-            KeyRule(f'norm{number}.{{rest}}', f'{own}.norm.{{rest}}'),
+            KeyRule(f'{block}.{{rest}}', f'{ours}.blocks.{{i}}.{{rest}}'),
+            KeyRule(f'norm{number}.{{rest}}', f'{ours}.norm.{{rest}}'),
         ]
     return tuple(rules)
 

@@ -10,44 +10,13 @@ from torch import Tensor, nn
 
 from avsbench.checkpoint import CheckpointAdapter, find_adapter
 from avsbench.checkpoint.pretrained import match_pretrained
-from avsbench.checkpoint.reading import check_file, read_checkpoint, sha256_of
+from avsbench.checkpoint.reading import read_checkpoint, state_dict_of
 from avsbench.utils.errors import CheckpointError, examples, nearest
 
-__all__ = [
-    'check_file',
-    'check_identity',
-    'check_state',
-    'fill_model',
-    'load_weights',
-    'nonfinite_keys',
-    'read_checkpoint',
-    'sha256_of',
-    'state_dict_of',
-    'translate',
-]
+LAYOUT = 'avsbench'  # how `meta` names our own key names
 
 # What a checkpoint says about itself -> how a message calls it.
 IDENTITY = {'head': 'decode head', 'subset': 'subset', 'num_classes': 'number of classes'}
-
-
-def state_dict_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The weights in a checkpoint: plain or under `state_dict` or `model`; without `module.`.
-
-    Raises:
-        CheckpointError: there is none, or a value is no tensor.
-    """
-    state = checkpoint
-    for key in ('state_dict', 'model'):
-        if isinstance(checkpoint.get(key), Mapping):
-            state = checkpoint[key]
-            break
-    others = [str(key) for key, value in state.items() if not isinstance(value, Tensor)]
-    if others or not state:
-        found = f'not a tensor: {examples(others)}' if others else 'it is empty'
-        raise CheckpointError(f'no state dict in the checkpoint: {found}')
-    if all(key.startswith('module.') for key in state):
-        return {key.removeprefix('module.'): value for key, value in state.items()}
-    return dict(state)
 
 
 def load_weights(
@@ -61,19 +30,19 @@ def load_weights(
     """Load a checkpoint into a model: every key, or an error.
 
     Args:
-        model: the unwrapped network.
-        path: a checkpoint of this toolbox, or one of a published code base that has an adapter.
-        trust: see `read_checkpoint`.
-        expected: what the config is for, any of `head`, `subset`, `num_classes`; compared with
+        model: The unwrapped network.
+        path: A checkpoint of this toolbox, or one of a published code base that has an adapter.
+        trust: See `read_checkpoint`.
+        expected: What the config is for, any of `head`, `subset`, `num_classes`; compared with
             what the checkpoint says about itself.
         allow_nonfinite: accept NaN and infinite weights.
 
     Returns:
         The checkpoint's `meta`, empty where it has none; `layout` names the adapter that was used
-        ('own' for none), `dropped` lists the keys that it left out.
+        ('avsbench' for none), `dropped` lists the keys that it left out.
 
     Raises:
-        CheckpointError: unreadable, of another system, or with other keys, shapes or values.
+        CheckpointError: Unreadable, of another system, or with other keys, shapes or values.
     """
     checkpoint = translate(
         read_checkpoint(path, trust=trust), model, source=path, expected=expected
@@ -92,26 +61,26 @@ def translate(
     """Bring a checkpoint into this toolbox's form.
 
     Args:
-        checkpoint: as `read_checkpoint` returns it.
-        model: the network it is for.
-        source: the file, for messages.
-        expected: see `load_weights`.
+        checkpoint: As `read_checkpoint` returns it.
+        model: The network it is for.
+        source: The file, for messages.
+        expected: See `load_weights`.
 
     Returns:
-        The checkpoint with own keys under `state_dict`, and `meta` as `load_weights` returns it.
+        The checkpoint with our keys under `state_dict`, and `meta` as `load_weights` returns it.
 
     Raises:
-        CheckpointError: of another head, subset or class count, or without weights.
+        CheckpointError: Of another head, subset or class count, or without weights.
     """
     meta = checkpoint.get('meta')
     meta = dict(meta) if isinstance(meta, Mapping) else {}
     expected = expected or {}
     check_identity(meta, expected, source)
-    meta['layout'], meta['dropped'] = 'own', []
+    meta['layout'], meta['dropped'] = LAYOUT, []
     try:
         state = state_dict_of(checkpoint)
-        own_keys = model.state_dict().keys()
-        if 2 * sum(key in own_keys for key in state) <= len(state):
+        our_keys = model.state_dict().keys()
+        if 2 * sum(key in our_keys for key in state) <= len(state):
             state, layout = _adapt(state, model, expected, source)
             meta.update(layout)
     except CheckpointError as error:
@@ -132,7 +101,7 @@ def fill_model(
     """Load the `state_dict` of a checkpoint that `translate` has made into a model.
 
     Raises:
-        CheckpointError: other keys, shapes or values.
+        CheckpointError: Other keys, shapes or values.
     """
     state = checkpoint['state_dict']
     check_state(state, model, source, allow_nonfinite=allow_nonfinite)
@@ -145,7 +114,7 @@ def check_identity(
     """Compare what a checkpoint says about itself with what a config is for.
 
     Raises:
-        CheckpointError: head, subset or class count differ; the message names both.
+        CheckpointError: Head, subset or class count differ; the message names both.
     """
     differing = [
         f'the {name} of the checkpoint is {meta[key]!r}, that of the config {expected[key]!r}'
@@ -174,15 +143,15 @@ def check_state(
     """Compare weights with a model: keys, shapes, and that every value is a number.
 
     Raises:
-        CheckpointError: one message, with the keys counted by module.
+        CheckpointError: One message, with the keys counted by module.
     """
-    own = model.state_dict()
-    missing = [key for key in own if key not in state]
-    unexpected = [key for key in state if key not in own]
+    wanted = model.state_dict()
+    missing = [key for key in wanted if key not in state]
+    unexpected = [key for key in state if key not in wanted]
     shapes = [
-        f'{key} {tuple(state[key].shape)} in the file, {tuple(own[key].shape)} in the model'
-        for key in own
-        if key in state and state[key].shape != own[key].shape
+        f'{key} {tuple(state[key].shape)} in the file, {tuple(wanted[key].shape)} in the model'
+        for key in wanted
+        if key in state and state[key].shape != wanted[key].shape
     ]
     lines = []
     if missing:
@@ -224,7 +193,7 @@ def _adapt(
     if adapter is None:
         return state, {}
     check_identity({'head': adapter.head}, expected, source)
-    state, dropped = adapter.to_own(state)
+    state, dropped = adapter.to_ours(state)
     if adapter.audio_prefix:
         state |= _audio_file(model, adapter)
     return state, {'layout': adapter.name, 'dropped': dropped}
@@ -236,7 +205,7 @@ def _audio_file(model: nn.Module, adapter: CheckpointAdapter) -> dict[str, Tenso
     path = getattr(encoder, 'weights', None)
     if path is None or not Path(path).is_file():
         raise CheckpointError(
-            f'{adapter.name} keeps the audio encoder in a file of its own, and there is none at '
+            f'{adapter.name} keeps the audio encoder in a separate file, and there is none at '
             f'model.audio_encoder.weights={path!r}; put it there, or join the two with '
             'tools/convert_checkpoint.py --audio'
         )

@@ -11,8 +11,10 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from avsbench.utils.errors import CheckpointError, examples, nearest
 
@@ -21,15 +23,15 @@ def read_checkpoint(path: str | Path, *, trust: bool = False, mmap: bool = False
     """Read a checkpoint file on the CPU.
 
     Args:
-        path: a file of `torch.save`, or `.safetensors` where that package is installed.
-        trust: unpickle without restriction, which runs whatever code the file contains.
-        mmap: leave the tensors on disk until they are used; for a look at `meta`.
+        path: A file of `torch.save`, or `.safetensors` where that package is installed.
+        trust: Unpickle without restriction, which runs whatever code the file contains.
+        mmap: Leave the tensors on disk until they are used; for a look at `meta`.
 
     Returns:
         What was saved; a `.safetensors` file as `{'state_dict': ..., 'meta': ...}`.
 
     Raises:
-        CheckpointError: missing, damaged, something else than a checkpoint, or refused.
+        CheckpointError: Missing, damaged, something else than a checkpoint, or refused.
     """
     path = Path(path)
     check_file(path)
@@ -50,11 +52,34 @@ def read_checkpoint(path: str | Path, *, trust: bool = False, mmap: bool = False
     return dict(checkpoint)
 
 
+def state_dict_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights in a checkpoint: plain or under `state_dict` or `model`; without `module.`.
+
+    Args:
+        checkpoint: As `read_checkpoint` returns it.
+
+    Raises:
+        CheckpointError: There is none, or a value is no tensor.
+    """
+    state = checkpoint
+    for key in ('state_dict', 'model'):
+        if isinstance(checkpoint.get(key), Mapping):
+            state = checkpoint[key]
+            break
+    others = [str(key) for key, value in state.items() if not isinstance(value, Tensor)]
+    if others or not state:
+        found = f'not a tensor: {examples(others)}' if others else 'it is empty'
+        raise CheckpointError(f'no state dict in the checkpoint: {found}')
+    if all(key.startswith('module.') for key in state):
+        return {key.removeprefix('module.'): value for key, value in state.items()}
+    return dict(state)
+
+
 def check_file(path: str | Path) -> None:
     """Check that a checkpoint file is there, without reading it.
 
     Raises:
-        CheckpointError: no such file, a directory, or an empty file.
+        CheckpointError: No such file, a directory, or an empty file.
     """
     path = Path(path)
     if path.is_dir():

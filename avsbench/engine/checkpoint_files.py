@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from avsbench.checkpoint.loading import read_checkpoint
+from avsbench.checkpoint.reading import read_checkpoint
 from avsbench.utils.errors import CheckpointError
 
 TEMPORARY_SUFFIX = '.tmp'

@@ -28,7 +28,8 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from avsbench.checkpoint.loading import fill_model, nonfinite_keys, read_checkpoint, translate
+from avsbench.checkpoint.loading import LAYOUT, fill_model, nonfinite_keys, translate
+from avsbench.checkpoint.reading import read_checkpoint
 from avsbench.engine.checkpoint_files import newest_checkpoint, save_atomically
 from avsbench.engine.dist import init_distributed
 from avsbench.engine.seeded_dataset import SeededDataset
@@ -192,7 +193,7 @@ class AVSRunner(Runner):
         meta = checkpoint['meta']
         self._has_loaded = True
         self.loaded_checkpoint = str(Path(filename).absolute())
-        if meta['layout'] != 'own':
+        if meta['layout'] != LAYOUT:
             dropped = f', {len(meta["dropped"])} unused keys left out' if meta['dropped'] else ''
             self.logger.info(f'{filename}: published {meta["layout"]} weights{dropped}')
         self.logger.info(f'loaded {filename}')

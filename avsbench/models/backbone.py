@@ -5,7 +5,7 @@ from mmengine.model import BaseModule
 from timm.layers import freeze_batch_norm_2d
 from torch import Tensor
 
-from avsbench.models.weights import PretrainedPart
+from avsbench.checkpoint.pretrained import PretrainedPart
 from avsbench.registry import MODELS
 from avsbench.utils.errors import ConfigError, nearest
 

@@ -30,7 +30,7 @@ def run(fixture: Fixture) -> Computed:
         Resampled waves, log-mel patches, convolution maps and embeddings by name.
     """
     model = VGGish().eval()
-    model.load_state_dict(VGGISH.to_own(fixture.state_dict())[0], strict=True)
+    model.load_state_dict(VGGISH.to_ours(fixture.state_dict())[0], strict=True)
     outputs: dict[str, Tensor | np.ndarray] = {
         'mel_matrix': log_mel.mel_matrix(),
         'window': log_mel.periodic_hann(),
@@ -97,5 +97,5 @@ def _with_pca(fixture: Fixture, patches: Tensor) -> Tensor:
     state = {
         key: torch.from_numpy(value) for key, value in fixture.seeded.state_dict(entries).items()
     }
-    model.load_state_dict(VGGISH.to_own(state)[0], strict=True)
+    model.load_state_dict(VGGISH.to_ours(state)[0], strict=True)
     return model(patches)[:, 0]

@@ -36,13 +36,13 @@ def load_strictly(model: AVSegmentor, fixture: Fixture) -> Callable[[str], str]:
     adapter = find_adapter(state)
     if adapter is None:
         raise CheckpointError(f'{fixture.path}: no adapter knows its checkpoint keys')
-    own, dropped = adapter.to_own(state)
+    own, dropped = adapter.to_ours(state)
     if 'audio_checkpoint' in fixture.content:
-        audio = VGGISH.to_own(fixture.state_dict('audio_checkpoint'))[0]
+        audio = VGGISH.to_ours(fixture.state_dict('audio_checkpoint'))[0]
         own |= {adapter.audio_prefix + key: tensor for key, tensor in audio.items()}
     model.load_state_dict(own, strict=True)
     print(f'loaded {len(own)} tensors strictly; dropped as never read: {examples(dropped, 3)}')
-    return lambda key: adapter.rename(key, to_own=True)
+    return lambda key: adapter.rename(key, to_ours=True)
 
 
 def use_explicit_attention(model: nn.Module, explicit: bool = True) -> None:

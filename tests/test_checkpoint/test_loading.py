@@ -14,13 +14,8 @@ import torch
 from torch import nn
 
 from avsbench.checkpoint import CheckpointAdapter, KeyRule
-from avsbench.checkpoint.loading import (
-    check_identity,
-    load_weights,
-    read_checkpoint,
-    sha256_of,
-    state_dict_of,
-)
+from avsbench.checkpoint.loading import check_identity, load_weights
+from avsbench.checkpoint.reading import read_checkpoint, sha256_of, state_dict_of
 from avsbench.utils.errors import CheckpointError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,7 +173,7 @@ class TestLoadWeights:
         model, meta = _load(tmp_path, wrap(weights))
         for key, value in model.state_dict().items():
             assert torch.equal(value, weights[key])
-        assert meta['layout'] == 'own' and meta['dropped'] == []
+        assert meta['layout'] == 'avsbench' and meta['dropped'] == []
         assert meta.get('epoch') in (None, 3)
 
     def test_other_keys_are_counted_by_module(self, tmp_path, weights):
@@ -225,7 +220,7 @@ class TestLoadWeights:
     def test_published_layout_of_another_head(self):
         from avsbench.checkpoint import adapters
 
-        adapter = adapters()[0]
+        adapter = adapters()['catr']
         state = {key: torch.zeros(1) for key in adapter.signature}
         with pytest.raises(CheckpointError, match=f"'{adapter.head}', that of the config 'Other'"):
             from avsbench.checkpoint.loading import translate
@@ -233,8 +228,8 @@ class TestLoadWeights:
             translate(state, Net(), source='x.pth', expected={'head': 'Other'})
 
 
-class HearingNet(Net):
-    """With an audio encoder, whose published weights are a file of their own."""
+class AudioVisualNet(Net):
+    """With an audio encoder, whose published weights are a separate file."""
 
     def __init__(self, weights: str | None) -> None:
         super().__init__()
@@ -242,7 +237,7 @@ class HearingNet(Net):
         self.audio_encoder.weights = weights
 
 
-def test_audio_encoder_of_a_file_of_its_own(tmp_path, weights, monkeypatch):
+def test_audio_encoder_in_a_separate_file(tmp_path, weights, monkeypatch):
     adapter = CheckpointAdapter(
         name='Toy',
         head='ToyHead',
@@ -251,18 +246,18 @@ def test_audio_encoder_of_a_file_of_its_own(tmp_path, weights, monkeypatch):
         audio_prefix='audio_encoder.',
     )
     monkeypatch.setattr('avsbench.checkpoint.loading.find_adapter', lambda keys: adapter)
-    path, heard = tmp_path / 'published.pth', tmp_path / 'heard.pth'
+    path, audio_file = tmp_path / 'published.pth', tmp_path / 'audio.pth'
     torch.save({f'net.{key}': value for key, value in weights.items()}, path)
     audio = nn.Linear(2, 2).state_dict()
-    torch.save(audio, heard)
-    model = HearingNet(str(heard))
+    torch.save(audio, audio_file)
+    model = AudioVisualNet(str(audio_file))
     meta = load_weights(model, path)
     assert meta['layout'] == 'Toy'
     assert torch.equal(model.audio_encoder.weight, audio['weight'])
     assert torch.equal(model.head.weight, weights['head.weight'])
     for missing in (None, str(tmp_path / 'none.pth')):
-        with pytest.raises(CheckpointError, match='Toy keeps the audio encoder in a file of its'):
-            load_weights(HearingNet(missing), path)
+        with pytest.raises(CheckpointError, match='Toy keeps the audio encoder in a separate file'):
+            load_weights(AudioVisualNet(missing), path)
 
 
 def test_safetensors(tmp_path, weights):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.evaluator import Evaluator
 
-from avsbench.checkpoint.loading import sha256_of
+from avsbench.checkpoint.reading import sha256_of
 from avsbench.config.loading import load_config
 from avsbench.engine.hooks import FreezeBackboneHook, ReportHook, TrainingDivergedError
 from avsbench.evaluation import AVSMetric

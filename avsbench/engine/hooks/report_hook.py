@@ -12,7 +12,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from avsbench.checkpoint.loading import sha256_of
+from avsbench.checkpoint.reading import sha256_of
 from avsbench.config.loading import resolved_text
 from avsbench.evaluation import AVSMetric, format_table
 from avsbench.registry import HOOKS

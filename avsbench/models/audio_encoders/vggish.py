@@ -8,7 +8,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from avsbench.models.weights import PretrainedPart
+from avsbench.checkpoint.pretrained import PretrainedPart
 from avsbench.registry import MODELS
 
 WIDTHS = (64, 'pool', 128, 'pool', 256, 256, 'pool', 512, 512, 'pool')

@@ -20,19 +20,19 @@ _GENERATOR = 'query_generator.layers.{i}', 'query_generator.layers.{i}'
 
 
 def _layer_rules(names: tuple[str, str], fc1: str, fc2: str) -> list[KeyRule]:
-    published, own = names
+    published, ours = names
     return [
-        KeyRule(f'{published}.{fc1}.{{rest}}', f'{own}.ffn.fc1.{{rest}}'),
-        KeyRule(f'{published}.{fc2}.{{rest}}', f'{own}.ffn.fc2.{{rest}}'),
-        KeyRule(f'{published}.{{rest}}', f'{own}.{{rest}}'),
+        KeyRule(f'{published}.{fc1}.{{rest}}', f'{ours}.ffn.fc1.{{rest}}'),
+        KeyRule(f'{published}.{fc2}.{{rest}}', f'{ours}.ffn.fc2.{{rest}}'),
+        KeyRule(f'{published}.{{rest}}', f'{ours}.{{rest}}'),
     ]
 
 
-def _conv_rules(published: str, own: str) -> list[KeyRule]:
+def _conv_rules(published: str, ours: str) -> list[KeyRule]:
     """A published Sequential(conv, group norm) and our ConvModule."""
     return [
-        KeyRule(f'{published}.0.{{rest}}', f'{own}.conv.{{rest}}'),
-        KeyRule(f'{published}.1.{{rest}}', f'{own}.gn.{{rest}}'),
+        KeyRule(f'{published}.0.{{rest}}', f'{ours}.conv.{{rest}}'),
+        KeyRule(f'{published}.1.{{rest}}', f'{ours}.gn.{{rest}}'),
     ]
 
 

@@ -25,8 +25,10 @@ _DECODER_LAYER = (
 _ATTENTIONS = ('av_atten', 'va_atten')
 
 
-def _layer_rules(names: tuple[tuple[str, str], ...], published: str, own: str) -> list[KeyRule]:
-    return [KeyRule(f'{published}.{theirs}', f'{own}.{ours}') for theirs, ours in names]
+def _layer_rules(
+    names: tuple[tuple[str, str], ...], their_layer: str, our_layer: str
+) -> list[KeyRule]:
+    return [KeyRule(f'{their_layer}.{theirs}', f'{our_layer}.{ours}') for theirs, ours in names]
 
 
 def _pixel_decoder_rules() -> list[KeyRule]:

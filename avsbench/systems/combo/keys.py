@@ -36,7 +36,7 @@ _ENCODER = 'pixel_decoder.transformer.encoder.layers.{i}', 'pixel_decoder.encode
 
 
 def _pixel_decoder_rules() -> list[KeyRule]:
-    published, own = _ENCODER
+    published, ours = _ENCODER
     convs = {'adapter_1': 'lateral_conv', 'layer_1': 'output_conv'}
     return [
         KeyRule(
@@ -44,14 +44,16 @@ def _pixel_decoder_rules() -> list[KeyRule]:
         ),
         KeyRule('pixel_decoder.input_proj.{i}.1.{rest}', 'pixel_decoder.input_convs.{i}.gn.{rest}'),
         KeyRule('pixel_decoder.transformer.level_embed', 'pixel_decoder.level_embed'),
-        KeyRule(f'{published}.linear1.{{rest}}', f'{own}.ffn.fc1.{{rest}}'),
-        KeyRule(f'{published}.linear2.{{rest}}', f'{own}.ffn.fc2.{{rest}}'),
-        KeyRule(f'{published}.{{rest}}', f'{own}.{{rest}}'),
+        KeyRule(f'{published}.linear1.{{rest}}', f'{ours}.ffn.fc1.{{rest}}'),
+        KeyRule(f'{published}.linear2.{{rest}}', f'{ours}.ffn.fc2.{{rest}}'),
+        KeyRule(f'{published}.{{rest}}', f'{ours}.{{rest}}'),
         KeyRule('pixel_decoder.mask_features.{rest}', 'pixel_decoder.mask_conv.{rest}'),
         *(
-            KeyRule(f'pixel_decoder.{theirs}.{end}', f'pixel_decoder.{ours}.{own_end}')
-            for theirs, ours in convs.items()
-            for end, own_end in (('norm.{rest}', 'gn.{rest}'), ('weight', 'conv.weight'))
+            KeyRule(
+                f'pixel_decoder.{their_conv}.{their_end}', f'pixel_decoder.{our_conv}.{our_end}'
+            )
+            for their_conv, our_conv in convs.items()
+            for their_end, our_end in (('norm.{rest}', 'gn.{rest}'), ('weight', 'conv.weight'))
         ),
     ]
 
@@ -113,9 +115,9 @@ COMBO = CheckpointAdapter(
     rules=(
         *(
             rule
-            for published, own in _BACKBONES.items()
+            for published, ours in _BACKBONES.items()
             for rule in prefixed(
-                (*PVT_V2_RULES, *DETECTRON_RESNET_RULES), published, f'backbone.{own}.model.'
+                (*PVT_V2_RULES, *DETECTRON_RESNET_RULES), published, f'backbone.{ours}.model.'
             )
         ),
         KeyRule('scale_factor_module.{i}.{rest}', 'backbone.weights.{i}.{rest}'),

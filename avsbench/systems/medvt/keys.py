@@ -18,8 +18,8 @@ _LAYER = (
 )
 
 
-def _layer_rules(published: str, own: str) -> list[KeyRule]:
-    return [KeyRule(f'{published}.{theirs}', f'{own}.{ours}') for theirs, ours in _LAYER]
+def _layer_rules(their_layer: str, our_layer: str) -> list[KeyRule]:
+    return [KeyRule(f'{their_layer}.{theirs}', f'{our_layer}.{ours}') for theirs, ours in _LAYER]
 
 
 def _fpn_rules() -> list[KeyRule]:
@@ -45,11 +45,13 @@ def _interaction_rules() -> list[KeyRule]:
         'to_out': 'attn.visual_out',
         'context_to_out': 'attn.audio_out',
     }
-    published, own = _INTERACTION
+    their_block, our_block = _INTERACTION
     return [
-        KeyRule('mm_context_encoder.context_proj_modules.{i}.{rest}', f'{own}.audio_proj.{{rest}}'),
+        KeyRule(
+            'mm_context_encoder.context_proj_modules.{i}.{rest}', f'{our_block}.audio_proj.{{rest}}'
+        ),
         *(
-            KeyRule(f'{published}.{theirs}.{{rest}}', f'{own}.{ours}.{{rest}}')
+            KeyRule(f'{their_block}.{theirs}.{{rest}}', f'{our_block}.{ours}.{{rest}}')
             for theirs, ours in names.items()
         ),
     ]

@@ -17,10 +17,13 @@ _GENERATOR = 'query_generator.decoder.{i}', 'query_generator.layers.{i}'
 def _fusion_rules() -> list[KeyRule]:
     rules = []
     for theirs, ours in _MIXTURES.items():
-        published, own = f'fusion_block.{theirs}', f'fusion.{ours}'
-        rules.append(KeyRule(f'{published}.gate.w_gating', f'{own}.gate'))
+        their_mixture, our_mixture = f'fusion_block.{theirs}', f'fusion.{ours}'
+        rules.append(KeyRule(f'{their_mixture}.gate.w_gating', f'{our_mixture}.gate'))
         rules.append(
-            KeyRule(f'{published}.experts.experts.{{i}}.{{rest}}', f'{own}.experts.{{i}}.{{rest}}')
+            KeyRule(
+                f'{their_mixture}.experts.experts.{{i}}.{{rest}}',
+                f'{our_mixture}.experts.{{i}}.{{rest}}',
+            )
         )
     return [
         *rules,
@@ -30,16 +33,16 @@ def _fusion_rules() -> list[KeyRule]:
 
 
 def _generator_rules() -> list[KeyRule]:
-    early, own_early = _EARLY
-    layer, own_layer = _GENERATOR
+    early, our_early = _EARLY
+    layer, our_layer = _GENERATOR
     return [
-        KeyRule(f'{early}.multihead_attn.{{rest}}', f'{own_early}.attn.{{rest}}'),
-        KeyRule(f'{early}.linear1.{{rest}}', f'{own_early}.ffn.fc1.{{rest}}'),
-        KeyRule(f'{early}.linear2.{{rest}}', f'{own_early}.ffn.fc2.{{rest}}'),
-        KeyRule(f'{early}.{{rest}}', f'{own_early}.{{rest}}'),
-        KeyRule(f'{layer}.ffn.0.{{rest}}', f'{own_layer}.ffn.fc1.{{rest}}'),
-        KeyRule(f'{layer}.ffn.2.{{rest}}', f'{own_layer}.ffn.fc2.{{rest}}'),
-        KeyRule(f'{layer}.{{rest}}', f'{own_layer}.{{rest}}'),
+        KeyRule(f'{early}.multihead_attn.{{rest}}', f'{our_early}.attn.{{rest}}'),
+        KeyRule(f'{early}.linear1.{{rest}}', f'{our_early}.ffn.fc1.{{rest}}'),
+        KeyRule(f'{early}.linear2.{{rest}}', f'{our_early}.ffn.fc2.{{rest}}'),
+        KeyRule(f'{early}.{{rest}}', f'{our_early}.{{rest}}'),
+        KeyRule(f'{layer}.ffn.0.{{rest}}', f'{our_layer}.ffn.fc1.{{rest}}'),
+        KeyRule(f'{layer}.ffn.2.{{rest}}', f'{our_layer}.ffn.fc2.{{rest}}'),
+        KeyRule(f'{layer}.{{rest}}', f'{our_layer}.{{rest}}'),
         KeyRule('query_generator.conv.{rest}', 'query_generator.layer_mix.{rest}'),
     ]
 
