@@ -14,8 +14,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from rich.console import Console
-from rich.progress import track
 
 from avsbench.config.loading import apply_overrides, load_config
 from avsbench.config.paths import CONFIG_ROOT, config_file
@@ -25,6 +23,7 @@ from avsbench.media.faults import describe
 from avsbench.registry import DATASETS
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import ConfigError, DataError, examples, nearest
+from avsbench.utils.parallel import show_progress
 
 SUBSETS = ('s4', 'ms3', 'avss', 'own')
 SPLITS = ('train', 'val', 'test')
@@ -47,8 +46,6 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    # mmengine and rich write to stdout, so a report that is piped into a file has no bar
-    console = Console(stderr=True)
     level = 'full' if args.full else 'fast'
     healthy, checked = True, {}
     for split, config in read_datasets(args.target, args.data_root).items():
@@ -59,9 +56,7 @@ def main() -> int:
             healthy = False
             continue
         steps = dataset.check_files(level)
-        dataset.checks = list(
-            track(steps, split, len(dataset), console=console, disable=not console.is_terminal)
-        )
+        dataset.checks = list(show_progress(steps, len(dataset), split))
         broken = [check for check in dataset.checks if check.faults]
         checked[split] = dataset
         healthy &= not broken

@@ -19,14 +19,12 @@ call goes on where it was. Exit code 1 if a video could not be used; these are n
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rich.console import Console
-from rich.progress import track
 
 from avsbench.datasets.preparation import Outcome, prepare
 from avsbench.datasets.preparation.layouts import (
@@ -41,6 +39,7 @@ from avsbench.datasets.preparation.settings import keep_settings
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import ConfigError, DataError
 from avsbench.utils.files import write_text
+from avsbench.utils.parallel import show_progress
 
 MASKS = {
     's4': 's4_data/gt_masks/<split>/<category>/<name>/<name>_<k>.png, k from 1; train: only 1',
@@ -131,7 +130,7 @@ def prepare_tree(args: argparse.Namespace) -> int:
         )
         for row, video in rows
     ]
-    outcomes = prepare(tasks, workers=args.workers, progress=show_progress)
+    outcomes = prepare(tasks, workers=args.workers, progress=clip_bar)
     if args.csv is None:
         good = [row for (row, _), done in zip(rows, outcomes, strict=True) if not done.fault]
         if good:
@@ -153,7 +152,7 @@ def prepare_own(args: argparse.Namespace) -> int:
             faults.append(str(error))
         else:
             tasks.append(replace(task, overwrite=args.overwrite))
-    outcomes = prepare(tasks, workers=args.workers, progress=show_progress)
+    outcomes = prepare(tasks, workers=args.workers, progress=clip_bar)
     faults += [done.fault for done in outcomes if done.fault]
     frames = sum(len(task.frame_paths) for task in tasks)
     print(
@@ -210,18 +209,16 @@ def report(args: argparse.Namespace, outcomes: list[Outcome], missing: list[str]
     return tell_faults(faults)
 
 
+def clip_bar(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:
+    return show_progress(outcomes, total, 'clips')
+
+
 def tell_faults(faults: list[str]) -> int:
     """Name what could not be used; the exit code."""
     if faults:
         head = f'{len(faults)} videos could not be used:'
         print(head, *faults, sep='\n  ', file=sys.stderr)
     return 1 if faults else 0
-
-
-def show_progress(results: Iterator, count: int) -> Iterable:
-    """A progress bar on a terminal; nothing elsewhere."""
-    console = Console(stderr=True)
-    return track(results, 'clips', count, console=console, disable=not console.is_terminal)
 
 
 if __name__ == '__main__':

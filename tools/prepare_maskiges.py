@@ -20,17 +20,16 @@ picture holds 149 segments; of more, the smallest are left out, and counted in t
 """
 
 import argparse
+import functools
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from rich.console import Console
-from rich.progress import track
 
 from avsbench.config.paths import CONFIG_ROOT
 from avsbench.maskiges import MAX_SEGMENTS, plan, prepare
@@ -38,6 +37,7 @@ from avsbench.maskiges.segments import SUPERPIXELS
 from avsbench.registry import DATASETS
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import ConfigError
+from avsbench.utils.parallel import show_progress
 
 SUBSETS = ('s4', 'ms3', 'avss', 'own')
 SPLITS = ('train', 'val', 'test')
@@ -82,7 +82,7 @@ def main() -> None:
         resize=args.resize,
         overwrite=args.overwrite,
         workers=args.workers,
-        progress=show_progress,
+        progress=functools.partial(show_progress, label='Maskiges'),
     )
     print(f'{args.subset}: {report.made} Maskiges made, {report.kept} were there; from {source}')
     if report.crowded:
@@ -101,12 +101,6 @@ def read_datasets(subset: str, data_root: str | None, splits: Iterable[str]) -> 
         DATASETS.build(dict(type=cfg.dataset_type, data_root=root, split=split, check='off'))
         for split in splits
     ]
-
-
-def show_progress(results: Iterator, count: int) -> Iterable:
-    """A progress bar on a terminal; nothing elsewhere."""
-    console = Console(stderr=True)
-    return track(results, 'Maskiges', count, console=console, disable=not console.is_terminal)
 
 
 if __name__ == '__main__':

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 from pathlib import Path
 
 import torch
@@ -10,6 +9,7 @@ import torch
 from avsbench.checkpoint.loading import nonfinite_keys
 from avsbench.checkpoint.reading import read_checkpoint, state_dict_of
 from avsbench.utils.errors import CheckpointError, examples
+from avsbench.utils.files import atomic_write
 
 KEPT = (
     'head',
@@ -56,10 +56,8 @@ def publish(source: str | Path, stem: str | Path, *, trust: bool = False) -> Pat
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()
     stem = Path(str(stem).removesuffix('.pth'))
     target = stem.with_name(f'{stem.name}-{digest[:8]}.pth')
-    target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         raise CheckpointError(f'{target}: exists already and is not written over')
-    temporary = target.with_name(target.name + '.tmp')
-    temporary.write_bytes(buffer.getvalue())
-    os.replace(temporary, target)
+    with atomic_write(target) as temporary:
+        temporary.write_bytes(buffer.getvalue())
     return target

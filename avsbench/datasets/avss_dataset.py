@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from avsbench.datasets.avss_classes import CLASSES, MAX_CLASSES, palette
 from avsbench.datasets.base_avs_dataset import MASKIGE_SUFFIX, BaseAVSDataset
-from avsbench.datasets.transforms.loading import check_choice
 from avsbench.media.faults import BrokenFileError, ClipCheck
 from avsbench.media.images import read_colour_label, read_index_label
 from avsbench.registry import DATASETS
+from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import DataError, nearest
 
 LABEL_SOURCES = ('auto', 'semantic', 'rgb')

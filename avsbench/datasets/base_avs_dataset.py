@@ -11,14 +11,10 @@ from typing import TypeVar
 from mmengine.dataset import BaseDataset
 
 from avsbench.datasets.csv_index import check_names, read_csv, select_split
-from avsbench.datasets.transforms.loading import (
-    LoadLogMel,
-    LoadMaskiges,
-    LoadMasks,
-    check_choice,
-)
+from avsbench.datasets.transforms.loading import LoadLogMel, LoadMaskiges, LoadMasks
 from avsbench.datasets.validation import CHECK_LEVELS, THREADS, ClipChecker, check_clips
 from avsbench.media.faults import BrokenFileError, ClipCheck, describe
+from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import DataError
 
 AUDIO_SOURCES = ('auto', 'log_mel', 'wav')

@@ -1,12 +1,11 @@
 """Own videos and masks, without any index."""
 
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mmengine.dist import barrier, is_main_process
-from rich.console import Console
-from rich.progress import track
 
 from avsbench.datasets.avss_classes import palette
 from avsbench.datasets.base_avs_dataset import MASKIGE_SUFFIX, BaseAVSDataset
@@ -19,6 +18,7 @@ from avsbench.datasets.preparation.own import (
 )
 from avsbench.registry import DATASETS
 from avsbench.utils.errors import ConfigError, DataError, examples
+from avsbench.utils.parallel import show_progress
 
 FRACTIONS = {'train': 0.8, 'val': 0.1, 'test': 0.1}
 MANY = 16  # clips, from which on several processes are worth their start
@@ -171,7 +171,8 @@ class FolderAVSDataset(BaseAVSDataset):
         if is_main_process():
             count = sum(bool(task.missing()) for task in tasks)
             workers = os.cpu_count() or 1 if count >= MANY else 0
-            outcomes = prepare(tasks, workers=workers, progress=_progress)
+            bar = functools.partial(show_progress, label='frames and audio')
+            outcomes = prepare(tasks, workers=workers, progress=bar)
             faults = [outcome.fault for outcome in outcomes if outcome.fault]
         barrier()
         if faults:
@@ -179,10 +180,3 @@ class FolderAVSDataset(BaseAVSDataset):
                 f'{self.tree.videos}: {len(faults)} of {len(tasks)} clips of split {self.split!r} '
                 'cannot be made:\n  ' + '\n  '.join(faults)
             )
-
-
-def _progress(results, count: int):
-    """A progress bar on a terminal; nothing elsewhere."""
-    console = Console(stderr=True)
-    quiet = not console.is_terminal or not count
-    return track(results, 'frames and sound', count, console=console, disable=quiet)

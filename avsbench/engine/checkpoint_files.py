@@ -1,6 +1,5 @@
 """Checkpoint files of a run: written so that a kill never costs one, and found again."""
 
-import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -10,8 +9,7 @@ import torch
 
 from avsbench.checkpoint.reading import read_checkpoint
 from avsbench.utils.errors import CheckpointError
-
-TEMPORARY_SUFFIX = '.tmp'
+from avsbench.utils.files import TEMPORARY_SUFFIX, atomic_write
 
 
 def save_atomically(checkpoint: dict[str, Any], path: str | Path) -> None:
@@ -27,24 +25,19 @@ def save_atomically(checkpoint: dict[str, Any], path: str | Path) -> None:
         CheckpointError: it can't be written, for instance because the disk is full.
     """
     path = Path(path)
-    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
     try:
-        with open(temporary, 'wb') as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        if not zipfile.is_zipfile(temporary):
-            raise OSError('what was written is not a whole file')
-        os.replace(temporary, path)
+        path.parent.stat()  # fails if the work dir has vanished, a drive that was unmounted
+        with atomic_write(path, unique=False, durable=True) as temporary:
+            with open(temporary, 'wb') as file:
+                torch.save(checkpoint, file)
+            if not zipfile.is_zipfile(temporary):
+                raise OSError('what was written is not a whole file')
     except (OSError, RuntimeError) as error:  # torch's writer reports a full disk as RuntimeError
-        written = temporary.stat().st_size if temporary.exists() else 0
-        temporary.unlink(missing_ok=True)
         free = shutil.disk_usage(path.parent).free if path.parent.is_dir() else 0
         raise CheckpointError(
-            f'{path}: could not be saved ({error}); {written} bytes were written, {free} are free '
-            'on that disk. Checkpoints saved before are untouched; make room and use --resume'
+            f'{path}: could not be saved ({error}); {free} bytes are free on that disk. '
+            'Checkpoints saved before are untouched; make room and use --resume'
         ) from error
-    _sync_directory(path.parent)
 
 
 def newest_checkpoint(work_dir: str | Path) -> tuple[Path | None, list[str]]:
@@ -87,24 +80,8 @@ def newest_checkpoint(work_dir: str | Path) -> tuple[Path | None, list[str]]:
 
 def link_atomically(target: Path, link: Path) -> None:
     """Let `link` point to `target` in the same directory, replacing an older link."""
-    temporary = link.with_name(link.name + TEMPORARY_SUFFIX)
-    temporary.unlink(missing_ok=True)
-    try:
-        temporary.symlink_to(target.name)
-    except OSError:  # a file system without symbolic links
-        shutil.copyfile(target, temporary)
-    os.replace(temporary, link)
-
-
-def _sync_directory(folder: Path) -> None:
-    """Make a rename durable, where directories can be synced."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass
-    finally:
-        os.close(descriptor)
+    with atomic_write(link, unique=False) as temporary:
+        try:
+            temporary.symlink_to(target.name)
+        except OSError:  # a file system without symbolic links
+            shutil.copyfile(target, temporary)

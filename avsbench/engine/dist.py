@@ -6,6 +6,7 @@ import os
 import torch
 from torch import distributed
 
+from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError
 from avsbench.utils.launch import slurm_master
 
@@ -28,8 +29,7 @@ def init_distributed(launcher: str, *, backend: str = 'auto', timeout: float = 1
     """
     if launcher == 'none' or distributed.is_initialized():
         return
-    if backend not in BACKENDS:
-        raise ConfigError(f'env_cfg.dist_cfg.backend={backend!r}, expected one of {BACKENDS}')
+    check_choice('env_cfg.dist_cfg.backend', backend, BACKENDS)
     if launcher == 'slurm':
         _read_slurm()
     if 'RANK' not in os.environ or 'LOCAL_RANK' not in os.environ:

@@ -4,7 +4,6 @@ Segments are ranked by area, the smallest first. A pixel's value is 1 + the rank
 segment that covers it, 0 where none does. The file is an 8-bit palette PNG.
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from avsbench.maskiges.palette import MAX_SEGMENTS, PALETTE
 from avsbench.media.faults import BrokenFileError
 from avsbench.media.images import probe_image
+from avsbench.utils.files import atomic_write
 
 SOURCE_KEY = 'avsbench:segments'  # of the text in the file that says where its segments are from
 
@@ -40,25 +40,19 @@ def rank_map(masks: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def save_maskige(path: str | Path, values: np.ndarray, source: str) -> None:
-    """Write a Maskige under a temporary name, then rename it; its folder is made if needed.
+    """Write a Maskige atomically.
 
     Args:
         path: The file.
         values: (H, W) uint8 as `rank_map` makes them.
         source: What made the segments, kept in the file for `is_good`.
     """
-    path = Path(path)
     image = Image.fromarray(values)
     image.putpalette(PALETTE.tobytes())
     text = PngInfo()
     text.add_text(SOURCE_KEY, source)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'{path.name}.{os.getpid()}.tmp')
-    try:
+    with atomic_write(path) as temporary:
         image.save(temporary, format='PNG', pnginfo=text)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def is_good(path: str | Path, size: tuple[int, int]) -> str | None:

@@ -10,7 +10,6 @@ import functools
 import hashlib
 import io
 import os
-import uuid
 import zlib
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from avsbench.media.faults import BrokenFileError
 from avsbench.media.log_mel import PATCH_SHAPE, log_mel_patches, read_wav
 from avsbench.utils.errors import DataError
+from avsbench.utils.files import atomic_write
 
 FRONT_END = 1
 """Raise it when the values of `log_mel_patches` or `read_wav` change."""
@@ -78,13 +78,8 @@ class LogMelCache:
         np.save(buffer, patches, allow_pickle=False)
         content = buffer.getvalue()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            new = entry.with_suffix(f'.{uuid.uuid4().hex}.tmp')
-            try:
-                new.write_bytes(content + _checksum(content))
-                os.replace(new, entry)
-            finally:
-                new.unlink(missing_ok=True)
+            with atomic_write(entry) as temporary:
+                temporary.write_bytes(content + _checksum(content))
         except OSError as error:
             raise DataError(
                 f'{self.folder}: the log-mel cache cannot be written ({error.strerror}). Set '

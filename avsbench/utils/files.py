@@ -1,28 +1,70 @@
-"""Small files that are replaced as a whole."""
+"""Files that are replaced as a whole: a reader finds the old content or the new, never a part."""
 
 import json
 import math
 import os
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
+TEMPORARY_SUFFIX = '.tmp'
+
+
+@contextmanager
+def atomic_write(path: str | Path, *, unique: bool = True, durable: bool = False) -> Iterator[Path]:
+    """Give a temporary path to write to, and rename it to `path` at the end of the block.
+
+    If the block raises, the temporary file is removed and an older file stays as it was. The
+    folder is created if needed.
+
+    Args:
+        path: The file to replace.
+        unique: Several processes may write the same file at once. Without, the temporary name is
+            `<name>.tmp`, so that a process that was killed leaves at most one such file behind.
+        durable: Flush the file and the renaming to the disk, so that a power cut loses neither.
+    """
+    path = Path(path)
+    tag = f'.{uuid.uuid4().hex[:12]}' if unique else ''
+    temporary = path.with_name(f'{path.name}{tag}{TEMPORARY_SUFFIX}')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary.unlink(missing_ok=True)
+    try:
+        yield temporary
+        if durable:
+            with open(temporary, 'rb') as file:
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    if durable:
+        _sync_folder(path.parent)
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file under a temporary name, then rename it; its folder is made if needed."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'{path.name}.tmp')
-    temporary.write_text(text, encoding='utf-8')
-    os.replace(temporary, path)
+    """Write a text file atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding='utf-8')
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Write a json file as `write_text` does; NaN and infinite numbers become null."""
+    """Write a json file atomically; NaN and infinite numbers become null."""
     write_text(path, json.dumps(_jsonable(content), indent=2, allow_nan=False) + '\n')
+
+
+def _sync_folder(folder: Path) -> None:
+    """Flush a renaming to the disk, on file systems where a folder can be synced."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
 
 
 def _jsonable(value: Any) -> Any:
@@ -30,10 +72,8 @@ def _jsonable(value: Any) -> Any:
         return {str(key): _jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_jsonable(item) for item in value]
-    if isinstance(value, torch.Tensor | np.ndarray):
+    if hasattr(value, 'tolist'):  # a tensor, an array, or a number of numpy's
         return _jsonable(value.tolist())
-    if isinstance(value, np.generic):
-        return _jsonable(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return str(value) if isinstance(value, Path) else value

@@ -28,7 +28,8 @@ from typing import Any
 import torch
 from mmengine.logging import print_log
 
-from avsbench.utils.errors import ConfigError, nearest
+from avsbench.utils.checks import check_choice
+from avsbench.utils.errors import ConfigError
 
 ENV = 'AVSBENCH_OPS'
 PATHS = ('auto', 'reference', 'cpu', 'cuda')
@@ -222,9 +223,7 @@ def _kernels(device_type: str) -> str:
 
 
 def _checked(path: str, what: str) -> str:
-    if path not in PATHS:
-        raise ConfigError(f'{what}={path!r}, expected one of {list(PATHS)}{nearest(path, PATHS)}')
-    return path
+    return check_choice(what, path, PATHS)
 
 
 def _import_package() -> ModuleType:

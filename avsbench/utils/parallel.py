@@ -1,9 +1,12 @@
-"""Work in several processes."""
+"""Long work: in several processes, with a bar that shows how far it is."""
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import track
 
 _Task = TypeVar('_Task')
 _Result = TypeVar('_Result')
@@ -30,3 +33,16 @@ def map_in_processes(
             yield from pool.map(work, tasks, chunksize=max(1, min(8, len(tasks) // workers)))
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def show_progress(items: Iterable[_Task], total: int, label: str) -> Iterator[_Task]:
+    """The items, with a progress bar on a terminal; nothing is shown elsewhere.
+
+    Args:
+        items: What the caller goes through.
+        total: How many there are; 0 shows no bar.
+        label: Text before the bar.
+    """
+    console = Console(stderr=True)  # stdout may be piped into a file
+    quiet = not console.is_terminal or not total
+    yield from track(items, label, total, console=console, disable=quiet)

@@ -330,7 +330,8 @@ class TestKill:
                 raise KeyboardInterrupt
 
             monkeypatch.setattr(torch, 'save', killed)
-            with pytest.raises(KeyboardInterrupt):
+            with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+                patch.setattr(Path, 'unlink', lambda *_, **__: None)  # a kill cleans up nothing
                 save_atomically(checkpoint(2), tmp_path / 'epoch_2.pth')
             found, remarks = newest_checkpoint(tmp_path)
             assert found == tmp_path / 'epoch_1.pth'

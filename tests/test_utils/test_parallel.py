@@ -3,8 +3,9 @@ import time
 
 import pytest
 
+from avsbench.utils import parallel
 from avsbench.utils.errors import DataError
-from avsbench.utils.parallel import map_in_processes
+from avsbench.utils.parallel import map_in_processes, show_progress
 
 
 def late_if_even(number: int) -> tuple[int, int]:
@@ -33,3 +34,13 @@ def test_the_first_error_ends_it(workers: int) -> None:
 
 def test_no_tasks() -> None:
     assert list(map_in_processes(refuse, [], 2)) == []
+
+
+@pytest.mark.parametrize('terminal', [True, False])
+def test_bar_on_a_terminal_only(terminal: bool, monkeypatch, capsys) -> None:
+    for name in ('FORCE_COLOR', 'TTY_INTERACTIVE'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(parallel.Console, 'is_terminal', terminal)
+    assert list(show_progress(iter('abc'), 3, 'clips')) == ['a', 'b', 'c']
+    out, err = capsys.readouterr()
+    assert out == '' and ('clips' in err) is terminal

@@ -21,6 +21,7 @@ from avsbench.media.log_mel import (
     resample,
 )
 from avsbench.utils.errors import DataError
+from avsbench.utils.files import atomic_write
 from avsbench.utils.parallel import map_in_processes
 
 JPEG_QUALITY = 95
@@ -136,21 +137,14 @@ def prepare_clip(task: ClipTask) -> Outcome:
 
 
 def write_whole(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file under a temporary name, then rename it.
+    """Write a file atomically.
 
     Raises:
         DataError: it can't be written.
     """
-    path = Path(path)
-    temporary = path.with_name(f'{path.name}.{os.getpid()}.tmp')
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(temporary, 'wb') as file:
-                write(file)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with atomic_write(path) as temporary, open(temporary, 'wb') as file:
+            write(file)
     except OSError as error:
         raise DataError(
             f'{path}: cannot be written ({error.strerror}); choose a folder with free space that '

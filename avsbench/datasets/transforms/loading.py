@@ -16,7 +16,8 @@ from avsbench.media.images import (
 from avsbench.media.log_mel import MIN_SAMPLES, PATCH_SHAPE, SAMPLE_RATE, log_mel_patches, read_wav
 from avsbench.media.log_mel_cache import LogMelCache
 from avsbench.registry import TRANSFORMS
-from avsbench.utils.errors import ConfigError, DataError, nearest
+from avsbench.utils.checks import check_choice
+from avsbench.utils.errors import ConfigError, DataError
 from avsbench.utils.safe_pickle import load_tensor_pickle
 
 
@@ -231,16 +232,6 @@ def read_log_mel(path: str | Path) -> np.ndarray:
     if not np.isfinite(patches).all():
         raise BrokenFileError(f'{path}: it holds NaN or infinity', 'broken log-mel')
     return patches.astype(np.float32, copy=False)
-
-
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
-    """`value` if it is one of the choices, else a `ConfigError` with the nearest of them."""
-    if value not in choices:
-        raise ConfigError(
-            f'{name}: got {value!r}, expected one of {", ".join(map(repr, choices))}'
-            f'{nearest(value, choices)}'
-        )
-    return value
 
 
 def _size_error(path: str, shape: tuple, other: str, expected: tuple) -> BrokenFileError:

@@ -1,7 +1,6 @@
 """Freezing of a part of the network during the first epochs."""
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
@@ -50,7 +49,7 @@ class FreezeBackboneHook(Hook):
             runner.logger.info(f'{self.module}: {state}')
 
     def _part(self, runner: Runner) -> nn.Module:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = runner.bare_model
         try:
             return model.get_submodule(self.module)
         except AttributeError as error:

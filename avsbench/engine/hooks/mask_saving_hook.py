@@ -1,13 +1,12 @@
 """Writes the predicted masks of a test as pictures."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import barrier, get_rank
+from mmengine.dist import barrier
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from PIL import Image
@@ -15,6 +14,7 @@ from PIL import Image
 from avsbench.registry import HOOKS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError, DataError, examples
+from avsbench.utils.files import atomic_write
 from avsbench.utils.maps import enlarge
 
 
@@ -102,10 +102,8 @@ class MaskSavingHook(Hook):
         else:
             image = Image.fromarray(mask).convert('P')
             image.putpalette(palette)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f'{path.name}.{get_rank()}.tmp')
-        image.save(temporary, format='PNG')
-        os.replace(temporary, path)
+        with atomic_write(path) as temporary:
+            image.save(temporary, format='PNG')
 
 
 def full_size_masks(sample: AVSDataSample) -> np.ndarray:

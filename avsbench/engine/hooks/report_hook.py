@@ -8,7 +8,6 @@ from typing import Any
 from mmengine.dist import is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
@@ -111,5 +110,4 @@ def _place_tables(evaluator: Evaluator, work_dir: str) -> None:
 
 def _missing_pretrained(runner: Runner) -> list[str]:
     """Weight files that the training should have started from, as far as the model tells."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    return list(getattr(model, 'missing_pretrained', []))
+    return list(getattr(runner.bare_model, 'missing_pretrained', []))
