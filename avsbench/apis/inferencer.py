@@ -17,7 +17,7 @@ from mmengine.registry import init_default_scope
 
 from avsbench.apis.clips import Stretch, stretches
 from avsbench.apis.pipeline import ClipPipeline
-from avsbench.apis.prediction import SlotPrediction, check_threshold, slot_predictions
+from avsbench.apis.prediction import FIELDS, SlotPrediction, check_threshold, slot_predictions
 from avsbench.apis.sources import Source, open_source
 from avsbench.checkpoint.loading import load_weights
 from avsbench.checkpoint.reading import check_file
@@ -282,8 +282,9 @@ class AVSInferencer(BaseInferencer):
             `masks` (n, H, W) uint8 (0 and 1, or class indices), `seconds` (n) at which the masks
             begin, `rows` (a dict of second, class, area as a share of the picture, and mean
             probability for each class in each mask), `classes` (names by index) and, if asked for,
-            `logits` (n, K, h, w). As `AVSDataSample` it has `pred_masks`, `seg_logits` if asked
-            for, and the rest in its metainfo.
+            `logits` (n, K, h, w), or `probabilities` of a network that has no logits. As
+            `AVSDataSample` it has `pred_masks`, `seg_logits` or `seg_probs` if asked for, and the
+            rest in its metainfo.
         """
         count = max((answer.source for answer in preds), default=-1) + 1
         results = []
@@ -299,14 +300,17 @@ class AVSInferencer(BaseInferencer):
                 'rows': [row.as_dict() for row in rows],
                 'classes': self.classes,
             }
-            logits = [prediction.logits for prediction in found if prediction.logits is not None]
+            kept = {
+                name: torch.stack([getattr(prediction, name) for prediction in found])
+                for name in FIELDS
+                if getattr(found[0], name) is not None
+            }
             result = {'masks': np.stack(masks), **meta}
-            if logits:
-                result['logits'] = torch.stack(logits).numpy()
+            result |= {name: maps.numpy() for name, maps in kept.items()}
             if return_datasamples:
                 result = AVSDataSample(metainfo=meta, pred_masks=torch.from_numpy(result['masks']))
-                if logits:
-                    result.seg_logits = torch.stack(logits)
+                for name, maps in kept.items():
+                    result.set_field(maps, FIELDS[name])
             results.append(result)
         return {'predictions': results, 'visualization': visualization}
 

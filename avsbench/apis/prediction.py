@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
-from avsbench.utils.maps import enlarge
+from avsbench.utils.maps import THRESHOLD, foreground, probabilities, resize
 
 NOTHING = 'none'
 """Class of the one row of a slot in which nothing is marked."""
+
+FIELDS = {'logits': 'seg_logits', 'probabilities': 'seg_probs'}
+"""What `with_logits` keeps: its name in a prediction, and in a data sample."""
 
 COLUMNS = ('second', 'class', 'area', 'mean_probability')
 
@@ -61,7 +63,8 @@ class SlotPrediction:
         threshold: a pixel is marked where its probability exceeds this; None for 0.5 of a network
             that tells one class, and for the most probable class whatever its probability of one
             that tells several.
-        logits: (K, h, w) as the network gave them, or None.
+        logits: (K, h, w) as the network gave them; None if not asked for, or if it has none.
+        probabilities: (K, h, w) of a network that has no logits, if asked for; else None.
     """
 
     slot: int
@@ -74,6 +77,7 @@ class SlotPrediction:
     log_mel: np.ndarray
     threshold: float | None = None
     logits: Tensor | None = None
+    probabilities: Tensor | None = None
 
     @property
     def second(self) -> float:
@@ -91,14 +95,14 @@ class SlotPrediction:
         """
         size = size or self.size
         if self.labels is None:
-            logits = enlarge(self.score[None, None], size, 'bilinear')[0, 0]
-            probability = logits.sigmoid()
-            mask = (probability > (0.5 if self.threshold is None else self.threshold)).byte()
+            logits = resize(self.score[None, None], size)
+            probability = probabilities(logits)[0, 0]
+            mask = foreground(probability, THRESHOLD if self.threshold is None else self.threshold)
         else:
-            probability = enlarge(self.score[None, None], size, 'nearest')[0, 0]
-            mask = enlarge(self.labels[None, None], size, 'nearest')[0, 0]
+            probability = resize(self.score[None, None], size, 'nearest')[0, 0]
+            mask = resize(self.labels[None, None], size, 'nearest')[0, 0]
             if self.threshold is not None:
-                mask = torch.where(probability > self.threshold, mask, 0)
+                mask = mask * foreground(probability, self.threshold)
         return mask.numpy(), probability.numpy()
 
     def rows(self, mask: np.ndarray, probability: np.ndarray) -> list[Row]:
@@ -131,21 +135,26 @@ def slot_predictions(
     """Take apart what a network says about a clip.
 
     Args:
-        sample: with `seg_logits` (T, K, h, w) and `pred_masks` (T, h, w).
+        sample: with a prediction.
         item: the packed clip.
         slots: that its first frames stand for; further frames were added to fill the clip.
         fps: slots a second.
         size: (H, W) of the video.
         classes: names, the background first.
         threshold: see `SlotPrediction`.
-        with_logits: keep the logits of all classes.
+        with_logits: keep the logits of all classes, or the probabilities where there are none.
     """
-    logits = sample.seg_logits[: len(slots)].float().cpu()
-    if logits.shape[1] == 1:
-        labels, scores = None, logits[:, 0]
+    part = slice(len(slots))
+    if sample.num_classes == 1:
+        labels, scores = None, sample.seg_logits[part, 0].float().cpu()
     else:
-        labels = sample.pred_masks[: len(slots)].cpu()
-        scores = logits.softmax(1).amax(1)
+        labels = sample.pred_masks[part].cpu()
+        scores = sample.probabilities()[part].amax(1).float().cpu()
+    kept = {
+        name: sample.get(field)[part].float().cpu()
+        for name, field in FIELDS.items()
+        if with_logits and field in sample
+    }
     frames = item['inputs']['frames'][:, :3].permute(0, 2, 3, 1).numpy()
     patches = item['inputs']['audio'][:, 0].numpy()
     return [
@@ -159,7 +168,7 @@ def slot_predictions(
             frame=frames[index],
             log_mel=patches[index],
             threshold=threshold,
-            logits=logits[index] if with_logits else None,
+            **{name: maps[index] for name, maps in kept.items()},
         )
         for index, slot in enumerate(slots)
     ]

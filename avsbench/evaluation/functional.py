@@ -14,14 +14,14 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from avsbench.utils.maps import THRESHOLD
 
 BETA2 = 0.3
 NUM_THRESHOLDS = 255
 _CODES = 256  # what a probability can be: below every threshold, or one of 255 intervals
-_BLOCK = 1 << 16  # pixels: running values of the argmax that stay in a core's cache
 
 
 class BinaryCounts(NamedTuple):
@@ -89,7 +89,7 @@ def thresholds() -> Tensor:
     return torch.linspace(0, 1 - 1e-10, NUM_THRESHOLDS, device='cpu', dtype=torch.float32)
 
 
-def binary_counts(probs: Tensor, targets: Tensor, threshold: float = 0.5) -> BinaryCounts:
+def binary_counts(probs: Tensor, targets: Tensor, threshold: float = THRESHOLD) -> BinaryCounts:
     """Count what the IoU and the F-measure of binary masks need.
 
     Args:
@@ -192,34 +192,6 @@ def meter_mean(values: Sequence[Tensor | float]) -> float:
     return float(total / len(values))
 
 
-def argmax_classes(logits: Tensor) -> Tensor:
-    """The class of each pixel, as torch.argmax over the classes but several times faster on CPU.
-
-    Equal logits give the lowest class; a NaN counts as the largest value, as in torch.
-
-    Args:
-        logits: (N, K, H, W), K at most 256, any floating dtype and device.
-
-    Returns:
-        (N, H, W) uint8.
-
-    Raises:
-        ValueError: more classes than a uint8 can hold.
-    """
-    if logits.shape[1] > 256:
-        raise ValueError(f'argmax_classes: {logits.shape[1]} classes, expected at most 256')
-    classes_last = logits.stride(1) == 1 and logits.shape[1] > 1  # torch's own way is quick there
-    if logits.device.type != 'cpu' or classes_last:
-        return logits.argmax(1).to(torch.uint8)
-    labels = torch.empty(len(logits), *logits.shape[2:], dtype=torch.uint8)
-    rows = max(1, _BLOCK // max(1, logits.shape[3]))
-    for frame, target in zip(logits.detach(), labels, strict=True):
-        for block, out in zip(frame.split(rows, dim=1), target.split(rows), strict=True):
-            if _running_argmax(block, out.numpy()):
-                out.copy_(block.argmax(0))
-    return labels
-
-
 def class_areas(pred: Tensor, target: Tensor, num_classes: int) -> ClassAreas:
     """Areas of each class in each frame, from one histogram per frame.
 
@@ -290,23 +262,3 @@ def _histograms_at_once(
     offsets = torch.arange(count, device=frames[0].device).mul_(bins)
     shifted = codes(*frames) + offsets[:, None]
     return torch.bincount(shifted.flatten(), minlength=count * bins).view(count, bins)
-
-
-def _running_argmax(block: Tensor, out: np.ndarray) -> bool:
-    """Write the argmax over the classes of `block` (K, h, w) to `out`; True if it holds a NaN.
-
-    Later classes replace earlier ones only where they are strictly larger. As classes come in
-    rising order, the replacement is itself a maximum.
-    """
-    wide = block if block.dtype in (torch.float32, torch.float64) else block.float()
-    classes = wide.numpy()
-    best = classes[0].copy()
-    larger = np.empty(best.shape, bool)
-    candidate = np.empty(best.shape, np.uint8)
-    out[:] = 0
-    for index in range(1, len(classes)):
-        np.greater(classes[index], best, out=larger)
-        np.maximum(best, classes[index], out=best)
-        np.multiply(larger.view(np.uint8), np.uint8(index), out=candidate)
-        np.maximum(out, candidate, out=out)
-    return bool(np.isnan(best).any())

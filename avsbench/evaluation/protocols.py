@@ -15,6 +15,7 @@ from torch import Tensor
 
 from avsbench.evaluation import functional
 from avsbench.utils.errors import DataError
+from avsbench.utils.maps import probabilities
 
 
 class ClipRecord(NamedTuple):
@@ -65,10 +66,10 @@ class BinaryProtocol:
         logits, masks = sample['seg_logits'], sample['gt_masks']
         expected = (len(masks), 1, *masks.shape[1:])
         _check_shape(sample, 'seg_logits', tuple(logits.shape), expected)
-        logits, masks = logits[scored, 0].float(), masks[scored]
+        logits, masks = logits[scored].float(), masks[scored]
         _check_values(sample, 'gt_masks', masks, 1)
         nan_frames = int(logits.isnan().flatten(1).any(1).sum())
-        return functional.binary_counts(logits.sigmoid(), masks), nan_frames
+        return functional.binary_counts(probabilities(logits)[:, 0], masks), nan_frames
 
     def summarise(self, records: Sequence[ClipRecord]) -> dict[str, float | int]:
         """All numbers of the set; `records` in data set order, none without frames."""

@@ -40,6 +40,10 @@ class AVSHeadOutput:
 class AVSDecodeHead(BaseModule, metaclass=ABCMeta):
     """Base of all decode heads.
 
+    Attributes:
+        predicts_logits: Whether `predict` returns logits; otherwise probabilities, whose sums over
+            the queries may exceed 1.
+
     Args:
         in_channels: Channels of the backbone levels; the segmentor fills it in.
         audio_channels: Width D of the audio embedding; the segmentor fills it in.
@@ -51,6 +55,7 @@ class AVSDecodeHead(BaseModule, metaclass=ABCMeta):
         self.in_channels = in_channels
         self.audio_channels = audio_channels
         self.num_classes = num_classes
+        self.predicts_logits = True
 
     @abstractmethod
     def forward(
@@ -75,7 +80,11 @@ class AVSDecodeHead(BaseModule, metaclass=ABCMeta):
 
     @abstractmethod
     def predict(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
-        """Logits (N, K, H, W) at `img_shape` (H, W), for both kinds of heads."""
+        """What the largest of decides each pixel, (N, K, H, W) at `img_shape` (H, W).
+
+        Logits before sigmoid (K = 1) or softmax (K > 1). A head that classifies masks has none for
+        K > 1: it returns `class_score_maps` and says so by `predicts_logits`.
+        """
 
 
 class DenseAVSHead(AVSDecodeHead):
@@ -145,7 +154,7 @@ def class_targets(labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def class_score_maps(cls_logits: Tensor, mask_logits: Tensor, img_shape: tuple[int, int]) -> Tensor:
-    """Sum over the queries of class probability times mask.
+    """Sum over the queries of class probability times mask: 1 for one query certain of both.
 
     Args:
         cls_logits: (N, Q, C + 1), "no object" last.

@@ -3,10 +3,10 @@
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from avsbench.evaluation.functional import argmax_classes
 from avsbench.models.heads import AVSHeadOutput
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
+from avsbench.utils.maps import decide
 
 
 @MODELS.register_module()
@@ -49,8 +49,8 @@ class AVSegmentor(BaseModel):
                 were padded `frame_valid` (N,), and where the data preprocessor resized them
                 `img_shape`, (H, W) of the prediction.
             data_samples: One a clip; needed by the modes 'loss' and 'predict'.
-            mode: 'loss' for loss terms, 'predict' for data samples with `seg_logits` and
-                `pred_masks`, 'tensor' for the head's output.
+            mode: 'loss' for loss terms, 'predict' for data samples with `seg_logits` (or
+                `seg_probs`, see `AVSDataSample`) and `pred_masks`, 'tensor' for the head's output.
 
         Returns:
             According to the mode.
@@ -66,27 +66,21 @@ class AVSegmentor(BaseModel):
             return self.decode_head.loss(output, data_samples)
         if mode == 'predict':
             shape = inputs.get('img_shape', tuple(inputs['frames'].shape[-2:]))
-            logits = self.decode_head.predict(output, shape)
-            return self.postprocess(logits, inputs['clip_lengths'], data_samples)
+            maps = self.decode_head.predict(output, shape)
+            return self.postprocess(maps, inputs['clip_lengths'], data_samples)
         raise ValueError(f"mode={mode!r}, expected 'tensor', 'loss' or 'predict'")
 
     def postprocess(
-        self, logits: Tensor, clip_lengths: tuple[int, ...], data_samples: list[AVSDataSample]
+        self, maps: Tensor, clip_lengths: tuple[int, ...], data_samples: list[AVSDataSample]
     ) -> list[AVSDataSample]:
-        """Split logits (N, K, H, W) by clip and decide each pixel.
-
-        One class: a pixel sounds where its probability exceeds 0.5. Several: the largest logit,
-        the first one of equals.
-        """
-        if logits.shape[1] == 1:
-            masks = (logits[:, 0].sigmoid() > 0.5).byte()  # (N, H, W)
-        else:
-            masks = argmax_classes(logits)
-        parts = zip(
-            data_samples, logits.split(clip_lengths), masks.split(clip_lengths), strict=True
-        )
-        for sample, clip_logits, clip_masks in parts:
-            sample.seg_logits = clip_logits
+        """Decide each pixel of the head's prediction (N, K, H, W), and split it by clip."""
+        masks = decide(maps)  # (N, H, W)
+        field = 'seg_logits'
+        if not self.decode_head.predicts_logits:
+            field, maps = 'seg_probs', maps.clamp_(max=1)
+        parts = zip(data_samples, maps.split(clip_lengths), masks.split(clip_lengths), strict=True)
+        for sample, clip_maps, clip_masks in parts:
+            sample.set_field(clip_maps, field)
             sample.pred_masks = clip_masks
         return data_samples
 

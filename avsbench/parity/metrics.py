@@ -6,6 +6,7 @@ from torch import Tensor
 
 from avsbench.evaluation import functional as metric
 from avsbench.parity.fixture import Computed, Fixture
+from avsbench.utils.maps import argmax_classes
 
 
 def binary_inputs(fixture: Fixture) -> tuple[Tensor, Tensor]:
@@ -94,7 +95,7 @@ def semantic_inputs(fixture: Fixture) -> tuple[Tensor, Tensor, Tensor]:
 def run_semantic(fixture: Fixture) -> Computed:
     """Compute every output of `metrics_semantic` and the summaries of both code bases."""
     logits, target, exists = semantic_inputs(fixture)
-    areas = metric.class_areas(metric.argmax_classes(logits), target, 71)
+    areas = metric.class_areas(argmax_classes(logits), target, 71)
     scores = metric.class_scores(areas)
     outputs, summary = {}, {}
     for system, kept in (('avsbench', torch.ones_like(exists)), ('combo', exists)):

@@ -11,10 +11,10 @@ from mmengine.evaluator import Evaluator
 from mmengine.registry import DefaultScope
 
 from avsbench.evaluation import AVSMetric, format_table
-from avsbench.evaluation import functional as F
 from avsbench.parity import metrics as parity
 from avsbench.registry import METRICS
 from avsbench.utils.errors import ConfigError, DataError
+from avsbench.utils.maps import argmax_classes
 
 BINARY = dict(type='AVSMetric', task='binary')
 SEMANTIC = dict(type='AVSMetric', task='semantic', num_classes=6)
@@ -59,7 +59,7 @@ def test_binary_fixture(fixture_of):
 
 def semantic_fixture_samples(fixture):
     logits, target, exists = parity.semantic_inputs(fixture)
-    pred = F.argmax_classes(logits)
+    pred = argmax_classes(logits)
     parts = zip(pred.split(10), target.split(10), exists.split(10), strict=True)
     return [
         make_sample(index, gt, pred=clip, gt_valid=valid, frame_valid=valid)

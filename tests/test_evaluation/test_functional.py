@@ -3,6 +3,7 @@ import torch
 
 from avsbench.evaluation import functional as metric
 from avsbench.parity import metrics as parity
+from avsbench.utils.maps import argmax_classes
 
 THRESHOLDS = metric.thresholds()
 
@@ -176,7 +177,7 @@ def test_class_sums_equal_the_published_loop(published):
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(6, 9, 20, 24, generator=generator)
     target = torch.randint(0, 7, (6, 20, 24), generator=generator)
-    areas = metric.class_areas(metric.argmax_classes(logits), target, 9)
+    areas = metric.class_areas(argmax_classes(logits), target, 9)
     ours = metric.class_sums(metric.class_scores(areas))
     for mine, theirs in zip(ours, published.published_class_sums(logits, target), strict=True):
         assert torch.equal(mine, theirs)
@@ -198,48 +199,3 @@ def test_no_frames():
     counts = counts_of(torch.zeros(0, 4, 4), torch.zeros(0, 4, 4))
     assert counts.predicted.shape == (0, 255) and counts.hits.shape == (0,)
     assert metric.class_areas(torch.zeros(0, 4, 4), torch.zeros(0, 4, 4), 3).target.shape == (0, 3)
-
-
-# --- argmax -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize('shape', [(2, 71, 9, 11), (1, 1, 4, 4), (1, 256, 3, 3), (1, 5, 300, 400)])
-def test_argmax_equals_torch(shape, dtype):
-    logits = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(dtype)
-    labels = metric.argmax_classes(logits)
-    assert labels.dtype == torch.uint8
-    assert torch.equal(labels.long(), logits.argmax(1))
-
-
-def test_argmax_of_ties_is_the_lowest_class():
-    logits = torch.randint(0, 3, (3, 9, 16, 16), generator=torch.Generator().manual_seed(0)).float()
-    first = (logits == logits.amax(1, keepdim=True)).int().argmax(1)
-    assert torch.equal(metric.argmax_classes(logits).long(), first)
-    assert (metric.argmax_classes(torch.zeros(2, 71, 4, 4)) == 0).all()
-
-
-def test_argmax_of_infinities_and_nan_equals_torch():
-    generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(4, 7, 16, 16, generator=generator)
-    for value in (float('nan'), float('inf'), -float('inf')):
-        logits[torch.rand(logits.shape, generator=generator) < 0.1] = value
-    logits[3] = -float('inf')
-    assert torch.equal(metric.argmax_classes(logits).long(), logits.argmax(1))
-
-
-@pytest.mark.parametrize('layout', ['channels_last', 'transposed', 'needs grad'])
-def test_argmax_of_other_layouts(layout):
-    logits = torch.randn(2, 7, 12, 16, generator=torch.Generator().manual_seed(0))
-    if layout == 'channels_last':
-        logits = logits.contiguous(memory_format=torch.channels_last)
-    elif layout == 'transposed':
-        logits = logits.transpose(2, 3)
-    else:
-        logits.requires_grad_()
-    assert torch.equal(metric.argmax_classes(logits).long(), logits.argmax(1))
-
-
-def test_argmax_refuses_more_classes_than_fit():
-    with pytest.raises(ValueError, match='257 classes'):
-        metric.argmax_classes(torch.zeros(1, 257, 2, 2))

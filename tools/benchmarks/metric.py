@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from avsbench.evaluation import functional
+from avsbench.utils.maps import argmax_classes
 from benchmarks.harness import Result, compare, exit_code, header
 
 BETA2 = 0.3
@@ -118,9 +119,7 @@ def our_f_measure(logits: Tensor, target: Tensor) -> float:
 
 def our_class_sums(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The toolbox's way to `published_class_sums`."""
-    areas = functional.class_areas(
-        functional.argmax_classes(logits), target, num_classes=logits.shape[1]
-    )
+    areas = functional.class_areas(argmax_classes(logits), target, num_classes=logits.shape[1])
     return tuple(functional.class_sums(functional.class_scores(areas)))
 
 

@@ -5,7 +5,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.dist import barrier
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -15,7 +14,7 @@ from avsbench.registry import HOOKS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError, DataError, examples
 from avsbench.utils.files import atomic_write
-from avsbench.utils.maps import enlarge
+from avsbench.utils.maps import decide, resize
 
 
 @HOOKS.register_module()
@@ -73,7 +72,7 @@ class MaskSavingHook(Hook):
             names = self._names(sample)
             masks = full_size_masks(sample)[sample.frame_valid.cpu().numpy()]
             palette = None
-            if sample.seg_logits.shape[1] > 1:
+            if sample.num_classes > 1:
                 palette = _palette(runner.test_dataloader.dataset.metainfo)
             for name, mask in zip(names, masks, strict=True):
                 self._save(name, mask, palette, sample.sample_idx)
@@ -110,17 +109,16 @@ def full_size_masks(sample: AVSDataSample) -> np.ndarray:
     """Predicted masks of a clip at the size of its frames on disk.
 
     Args:
-        sample: with `seg_logits` (T, K, h, w), `pred_masks` (T, h, w) and `ori_shape` (H, W).
+        sample: with a prediction and `ori_shape` (H, W).
 
     Returns:
         (T, H, W) uint8: 0 and 1 where K is 1, else the class index.
     """
     size = tuple(sample.ori_shape)
-    if sample.seg_logits.shape[1] == 1:
-        logits = enlarge(sample.seg_logits.float(), size, 'bilinear')
-        masks = (logits[:, 0].sigmoid() > 0.5).to(torch.uint8)
+    if sample.num_classes == 1:
+        masks = decide(resize(sample.seg_logits.float(), size))
     else:
-        masks = enlarge(sample.pred_masks[:, None], size, 'nearest')[:, 0]
+        masks = resize(sample.pred_masks[:, None], size, 'nearest')[:, 0]
     return masks.cpu().numpy()
 
 

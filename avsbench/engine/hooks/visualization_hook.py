@@ -101,6 +101,6 @@ def _masks_of(sample: AVSDataSample) -> AVSDataSample:
     for name in ('gt_masks', 'gt_valid', 'frame_valid', 'pred_masks'):
         if name in sample:
             kept.set_field(sample.get(name).cpu(), name)
-    if sample.seg_logits.shape[1] == 1:
+    if sample.num_classes == 1:
         kept.seg_logits = sample.seg_logits.cpu()
     return kept

@@ -83,6 +83,7 @@ class CATRHead(AVSDecodeHead):
                 f'among {list(range(len(in_channels)))}'
             )
         width = {'embed_dims': embed_dims}
+        self.predicts_logits = num_classes == 1
         self.num_queries = num_queries
         self.group_frames = group_frames
         self.video_level, self.skip_levels = video_level, tuple(skip_levels)
@@ -192,10 +193,10 @@ class CATRHead(AVSDecodeHead):
         return losses
 
     def predict(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
-        """Logits (N, K, H, W) at `img_shape` (H, W).
+        """Logits for K = 1, score maps for K > 1, (N, K, H, W) at `img_shape` (H, W).
 
-        For K = 1 those of the query that is most certainly of the sounding object, chosen anew for
-        each frame.
+        The logits are those of the query that is most certainly of the sounding object, chosen
+        anew for each frame.
         """
         cls_logits, mask_logits = output.cls_logits[-1], output.mask_logits[-1]
         if self.num_classes > 1:

@@ -67,6 +67,7 @@ class ComboHead(AVSDecodeHead):
             raise ConfigError(f'ComboHead: audio_mix={audio_mix!r}, expected one of {AUDIO_MIXES}')
         width = {'embed_dims': embed_dims}
         classes = max(2, num_classes)
+        self.predicts_logits = num_classes == 1
         self.num_queries = num_queries
         self.audio_mix = audio_mix
         self.pixel_decoder = MODELS.build({'in_channels': in_channels, **width, **pixel_decoder})
@@ -191,7 +192,8 @@ class ComboHead(AVSDecodeHead):
     def predict(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
         """Score maps (N, K, H, W) at `img_shape`: masks summed by the queries' classes.
 
-        Of two classes the logit is the difference, whose sigmoid is their softmax.
+        For K = 1 the logit is the difference of foreground and background, whose sigmoid is their
+        softmax, as published.
         """
         scores = self.score_maps(output, img_shape)
         return scores[:, 1:] - scores[:, :1] if self.num_classes == 1 else scores
