@@ -24,6 +24,8 @@ from avsbench.apis.outputs import Outputs
 from avsbench.apis.render import Report, draw_plots, render_video
 from avsbench.utils.cli import OverrideAction, run_command
 from avsbench.utils.errors import AVSBenchError, ConfigError
+from avsbench.utils.extras import require
+from avsbench.video import VideoFile
 
 MAX_UPLOAD = '2gb'
 KEEP = 3600  # seconds that videos of the page stay on disk
@@ -52,7 +54,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    gradio = import_gradio()
+    gradio = require('gradio', 'the page')
+    require('av', 'reading and writing video')
     inferencer = AVSInferencer(
         args.config,
         args.checkpoint,
@@ -72,18 +75,6 @@ def main() -> None:
         )
     except OSError as error:
         raise ConfigError(f'{args.host}, port {args.port or "7860 to 7959"}: {error}') from error
-
-
-def import_gradio() -> Any:
-    try:
-        import gradio
-
-        import avsbench.video  # noqa: F401  says itself what is missing
-    except ImportError as error:
-        raise ConfigError(
-            "the page needs gradio: pip install -e '.[demo]', which installs it with PyAV"
-        ) from error
-    return gradio
 
 
 def build_page(gradio: Any, inferencer: AVSInferencer) -> Any:
@@ -163,7 +154,7 @@ def answer(
             try:
                 report = render_video(
                     inferencer,
-                    video,
+                    VideoFile(video),
                     outputs,
                     fps=int(fps),
                     threshold=None if several and threshold == 0 else threshold,
@@ -184,7 +175,7 @@ def summarise(report: Report) -> str:
     """One line a fact, for the status."""
     lines = [
         f'{report.frames} frames, {report.masks} masks of {report.seconds:g} s in '
-        f'{report.wall:.1f} s; sound {report.sound}'
+        f'{report.wall:.1f} s; audio {report.audio}'
     ]
     return '\n'.join(lines + [f'warning: {warning}' for warning in report.warnings])
 

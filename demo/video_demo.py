@@ -18,8 +18,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from avsbench.apis import AVSInferencer
 from avsbench.apis.outputs import Outputs
 from avsbench.apis.render import Report, render_video
-from avsbench.apis.sources import FileSource
 from avsbench.utils.cli import OverrideAction, run_command
+from avsbench.video import VideoFile
 
 
 def parse_args() -> argparse.Namespace:
@@ -57,7 +57,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    FileSource(args.video)  # before seconds go into building a network
+    source = VideoFile(args.video)  # fails before time is spent on building the network
     outputs = Outputs(args.out, args.masks, overwrite=args.overwrite, source=args.video)
     try:
         inferencer = AVSInferencer(
@@ -67,7 +67,7 @@ def main() -> None:
             trust_checkpoint=args.trust_checkpoint,
             cfg_options=args.cfg_options,
         )
-        report = render_with_bar(inferencer, args, outputs)
+        report = render_with_bar(inferencer, source, args, outputs)
     finally:
         outputs.discard()
     for warning in report.warnings:
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def render_with_bar(
-    inferencer: AVSInferencer, args: argparse.Namespace, outputs: Outputs
+    inferencer: AVSInferencer, source: VideoFile, args: argparse.Namespace, outputs: Outputs
 ) -> Report:
     columns = (TextColumn('{task.description}'), BarColumn(), TextColumn('{task.fields[at]}'))
     with Progress(*columns, TimeRemainingColumn()) as bar:
@@ -87,7 +87,7 @@ def render_with_bar(
 
         return render_video(
             inferencer,
-            args.video,
+            source,
             outputs,
             fps=args.fps,
             threshold=args.threshold,
@@ -101,7 +101,7 @@ def print_report(report: Report, outputs: Outputs) -> None:
     print(
         f'{report.frames} frames, {report.masks} masks of {report.seconds:g} s in '
         f'{report.wall:.1f} s ({", ".join(f"{name} {share:.0%}" for name, share in shares)}); '
-        f'sound {report.sound}\n'
+        f'audio {report.audio}\n'
         f'overlay {outputs.video}, table {outputs.table}, contact sheet {outputs.sheet}'
         + (f', masks in {outputs.masks}' if outputs.masks else '')
     )

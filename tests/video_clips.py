@@ -1,4 +1,4 @@
-"""Small video files of every kind, and a network whose masks can be told from their sound alone."""
+"""Small video files of every kind, and a network whose masks depend on the audio alone."""
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -13,7 +13,7 @@ from avsbench.registry import MODELS
 
 SIZE = (48, 64)  # (H, W)
 RATE = 16000  # Hz
-LOW, HIGH = 300.0, 3000.0  # Hz: the left half of the picture sounds, the right half
+LOW, HIGH = 300.0, 3000.0  # Hz: mark the left half of the frame, the right half
 MEL_MIDDLE = 27  # band at about 1.2 kHz, between the two
 
 CONFIG = """
@@ -57,7 +57,7 @@ KINDS = {
         short='zero',
     ),
 }
-CLASSES_HEARD = (7, 13)  # of the network with several classes: low, high
+TONE_CLASSES = (7, 13)  # of the network with several classes: low, high
 
 
 @MODELS.register_module()
@@ -66,7 +66,7 @@ class ToyListener(BaseModel):
 
     Args:
         data_preprocessor: Config.
-        num_classes: 1, or more for a class at each side.
+        num_classes: 1, or more for one class on each side.
     """
 
     def __init__(self, data_preprocessor: dict, num_classes: int = 1) -> None:
@@ -91,7 +91,7 @@ class ToyListener(BaseModel):
             logits[:, 0] = torch.where(where, 4.0, -4.0)
         else:
             logits[:, 0] = torch.where(where, -4.0, 4.0)
-            for name, chosen in zip(CLASSES_HEARD, (low > high, low <= high), strict=True):
+            for name, chosen in zip(TONE_CLASSES, (low > high, low <= high), strict=True):
                 logits[:, name] = torch.where(where & chosen[:, None, None], 6.0, -4.0)
         start = 0
         for sample, length in zip(data_samples, inputs['clip_lengths'], strict=True):
@@ -121,7 +121,7 @@ def numbered_frames(count: int, size: tuple[int, int] = SIZE) -> Iterable[np.nda
     """Frames whose number can be read from their brightness: `frame_number` undoes it."""
     for number in range(count):
         frame = np.full((*size, 3), 20 + 7 * (number % 32), np.uint8)
-        frame[: size[0] // 4, : size[1] // 4] = (220, 40, 40)  # tells which corner is up
+        frame[: size[0] // 4, : size[1] // 4] = (220, 40, 40)  # shows which corner is up
         yield frame
 
 
@@ -140,7 +140,7 @@ def write_video(
     sample_rate: int = RATE,
     codec: str = 'libx264',
     pix_fmt: str = 'yuv420p',
-    sound_codec: str = 'aac',
+    audio_codec: str = 'aac',
     times: Sequence[float] | None = None,
     container: str | None = None,
     options: dict[str, str] | None = None,
@@ -148,51 +148,51 @@ def write_video(
     """Write a video file.
 
     Args:
-        path: the file.
-        frames: (H, W, 3) uint8, or how many numbered ones.
-        samples: (n,) or (n, 2) float in [-1, 1]; None for no sound track.
-        rate: frames a second.
-        sample_rate: in Hz.
-        codec: of the pictures.
-        pix_fmt: of the pictures.
-        sound_codec: of the sound.
-        times: seconds of each frame, for a variable rate.
-        container: its name; None to go by the suffix.
-        options: of the container.
+        path: The file.
+        frames: (H, W, 3) uint8 each, or the number of numbered ones.
+        samples: (n,) or (n, 2) float in [-1, 1]; None for no audio track.
+        rate: Frames per second.
+        sample_rate: In Hz.
+        codec: Of the video.
+        pix_fmt: Of the video.
+        audio_codec: Of the audio.
+        times: Seconds of each frame, for a variable frame rate.
+        container: Its name; None to go by the suffix.
+        options: Of the container.
     """
     if isinstance(frames, int):
         frames = numbered_frames(frames)
     with av.open(str(path), 'w', format=container, options=options or {}) as output:
         frames = list(frames)
-        pictures = output.add_stream(codec, rate=rate)
+        video = output.add_stream(codec, rate=rate)
         shape = frames[0].shape if frames else (*SIZE, 3)
-        pictures.height, pictures.width, pictures.pix_fmt = shape[0], shape[1], pix_fmt
+        video.height, video.width, video.pix_fmt = shape[0], shape[1], pix_fmt
         if times is not None:
-            pictures.codec_context.time_base = Fraction(1, 90000)
-        sound = None
+            video.codec_context.time_base = Fraction(1, 90000)
+        audio = None
         if samples is not None:
             layout = 'stereo' if samples.ndim == 2 else 'mono'
-            sound = output.add_stream(sound_codec, rate=sample_rate, layout=layout)
+            audio = output.add_stream(audio_codec, rate=sample_rate, layout=layout)
         for number, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format='rgb24')
             if times is not None:
                 frame.time_base = Fraction(1, 90000)
                 frame.pts = round(times[number] * 90000)
-            output.mux(pictures.encode(frame))
-        output.mux(pictures.encode(None))
-        if sound is not None:
+            output.mux(video.encode(frame))
+        output.mux(video.encode(None))
+        if audio is not None:
             pcm = (np.clip(samples, -1, 1) * 32767).astype(np.int16)
             block = av.AudioFrame.from_ndarray(pcm.reshape(1, -1), format='s16', layout=layout)
             block.sample_rate, block.pts = sample_rate, 0
-            output.mux(sound.encode(block))
-            output.mux(sound.encode(None))
+            output.mux(audio.encode(block))
+            output.mux(audio.encode(None))
     return path
 
 
 def rotate_by_metadata(path: Path) -> None:
-    """Mark the pictures of an mp4 as to be turned a quarter clockwise by the player."""
+    """Set the metadata of an mp4 that makes players rotate it a quarter turn clockwise."""
     content = bytearray(path.read_bytes())
-    header = content.find(b'tkhd')  # of the first track, the pictures
+    header = content.find(b'tkhd')  # of the first track, the video
     matrix = header + 4 + 40
     width = int.from_bytes(content[matrix + 36 + 4 : matrix + 36 + 8], 'big')
     turned = (0, 1 << 16, 0, -(1 << 16) & 0xFFFFFFFF, 0, 0, width, 0, 1 << 30)

@@ -32,6 +32,7 @@ from avsbench.media.log_mel import read_wav
 from avsbench.registry import DATASETS
 from avsbench.utils.cli import OverrideAction, run_command
 from avsbench.utils.errors import DataError
+from avsbench.video import VideoFile, make_video
 from avsbench.visualization.gallery import scenes, spread
 
 RATE = 10  # frames a second; each frame of the data stays for a second
@@ -92,8 +93,6 @@ def masks_of_video(
     inferencer: AVSInferencer, dataset: BaseDataset, info: dict, args: argparse.Namespace
 ) -> np.ndarray:
     """(T, H, W) uint8 masks that the video command writes for a clip."""
-    from avsbench.video import make_video
-
     name = info['clip_id'].replace('/', '_')
     source, masks = args.out / f'{name}.mp4', args.out / f'{name}_masks'
     outputs = Outputs(
@@ -106,7 +105,7 @@ def masks_of_video(
     make_video(
         source, (f for f in frames for _ in range(RATE)), RATE, *read_wav(info['audio_path'])
     )
-    render_video(inferencer, source, outputs)
+    render_video(inferencer, VideoFile(source), outputs)
     paths = sorted(masks.glob('*.png'))
     return np.stack([np.asarray(Image.open(path)) // 255 for path in paths])
 

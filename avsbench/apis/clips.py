@@ -21,7 +21,7 @@ from fractions import Fraction
 import numpy as np
 
 from avsbench.apis.pipeline import ClipPipeline, Prepared
-from avsbench.apis.sources import Source
+from avsbench.apis.sources import VideoSource
 from avsbench.media.log_mel import log_mel_patches
 from avsbench.utils.errors import DataError
 from avsbench.utils.seconds import INSTANT
@@ -44,7 +44,7 @@ class Stretch:
 
 
 def stretches(
-    source: Source, pipeline: ClipPipeline, fps: int, clock: StageClock
+    source: VideoSource, pipeline: ClipPipeline, fps: int, clock: StageClock
 ) -> Iterator[Stretch]:
     """Cut a source into stretches of T seconds, holding one of them at a time.
 
@@ -58,7 +58,7 @@ def stretches(
         DataError: the source has no frames.
     """
     length = pipeline.seconds * fps
-    sound = source.sound()
+    sound = source.audio()
     kept: dict[int, Prepared] = {}
     size = None
     try:
@@ -82,14 +82,15 @@ def slot_of(time: Fraction, fps: int) -> int:
     return int(time * fps)
 
 
-def _slots(source: Source, fps: int, clock: StageClock) -> Iterator[tuple[int, np.ndarray]]:
+def _slots(source: VideoSource, fps: int, clock: StageClock) -> Iterator[tuple[int, np.ndarray]]:
     """(slot, the frame that stands for it) for every slot up to that of the last frame."""
     slot, shown, time = 0, None, Fraction(0)
-    for time, read in clock.over('decode', source.timed_frames()):
+    for frame in clock.over('decode', source.frames()):
+        time = frame.time
         while shown is not None and time > (slot + INSTANT) / fps:
             yield slot, _read(shown, clock)
             slot += 1
-        shown = read
+        shown = frame.rgb
     while shown is not None and slot <= slot_of(time, fps):
         yield slot, _read(shown, clock)
         slot += 1
@@ -102,7 +103,7 @@ def _read(read, clock: StageClock) -> np.ndarray:
 
 def _stretch(
     kept: dict[int, Prepared],
-    source: Source,
+    source: VideoSource,
     sound,
     pipeline: ClipPipeline,
     fps: int,

@@ -18,7 +18,7 @@ from mmengine.registry import init_default_scope
 from avsbench.apis.clips import Stretch, stretches
 from avsbench.apis.pipeline import ClipPipeline
 from avsbench.apis.prediction import FIELDS, SlotPrediction, check_threshold, slot_predictions
-from avsbench.apis.sources import Source, open_source
+from avsbench.apis.sources import VideoSource, open_source
 from avsbench.checkpoint.loading import load_weights
 from avsbench.checkpoint.reading import check_file
 from avsbench.config.build import explain_build_errors
@@ -134,13 +134,13 @@ class AVSInferencer(BaseInferencer):
             visualizer.dataset_meta = {'classes': self.classes, 'palette': self.palette}
         return visualizer
 
-    def _inputs_to_list(self, inputs: Any) -> list[Source]:
+    def _inputs_to_list(self, inputs: Any) -> list[VideoSource]:
         """One source for each input; a folder is not taken for a list of videos."""
         items = inputs if isinstance(inputs, Sequence) and not isinstance(inputs, str) else [inputs]
         return [open_source(item) for item in items]
 
     def preprocess(
-        self, inputs: list[Source], batch_size: int = 1, fps: int = 1
+        self, inputs: list[VideoSource], batch_size: int = 1, fps: int = 1
     ) -> Iterator[Batch]:
         """Cut the sources into batches of clips.
 
@@ -210,7 +210,7 @@ class AVSInferencer(BaseInferencer):
         Yields:
             One `SlotPrediction` after the other.
         """
-        source = inputs if hasattr(inputs, 'timed_frames') else open_source(inputs)
+        source = open_source(inputs)
         clock = clock or StageClock()
         _check_numbers(fps, batch_size)
         for stretch in stretches(source, self.pipeline, fps, clock):
@@ -223,7 +223,7 @@ class AVSInferencer(BaseInferencer):
             yield from sorted(found, key=lambda prediction: prediction.slot)
 
     def visualize(
-        self, inputs: list[Source], preds: list[Answer], draw: bool = False
+        self, inputs: list[VideoSource], preds: list[Answer], draw: bool = False
     ) -> list[list[np.ndarray]]:
         """Draw frames, masks and sound of each clip at the size of the network's input.
 
@@ -315,7 +315,7 @@ class AVSInferencer(BaseInferencer):
         return {'predictions': results, 'visualization': visualization}
 
     def _batches(
-        self, index: int, source: Source, fps: int, batch_size: int, clock: StageClock
+        self, index: int, source: VideoSource, fps: int, batch_size: int, clock: StageClock
     ) -> Iterator[Batch]:
         _check_numbers(fps, batch_size)
         for stretch in stretches(source, self.pipeline, fps, clock):

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from avsbench.utils.errors import DataError, examples
+from avsbench.video import container_of
 
 MASK_NAME = re.compile(r'\d{6}\.png')
 
@@ -36,8 +37,6 @@ class Outputs:
         overwrite: bool = False,
         source: str | Path | None = None,
     ) -> None:
-        from avsbench.video import container_of  # PyAV is an extra
-
         self.video = Path(video)
         self.container = container_of(video)
         self.table = self.video.with_suffix('.csv')

@@ -14,10 +14,10 @@ from avsbench.apis.clips import slot_of
 from avsbench.apis.inferencer import AVSInferencer
 from avsbench.apis.outputs import Outputs
 from avsbench.apis.prediction import COLUMNS, SlotPrediction
-from avsbench.apis.sources import FileSource
 from avsbench.apis.summary import VideoSummary
 from avsbench.utils.errors import DataError
 from avsbench.utils.timing import StageClock
+from avsbench.video import VideoFile, VideoWriter
 from avsbench.visualization.gallery import contact_sheet, spread
 from avsbench.visualization.overlay import MaskPainter
 from avsbench.visualization.video_sheet import draw_areas, draw_sound
@@ -34,7 +34,7 @@ class Report:
         frames: of the overlay video.
         seconds: that were looked at, whole ones.
         masks: that were computed.
-        sound: what happened to the sound track, e.g. 'copied'.
+        audio: what happened to the audio track, e.g. 'copied'.
         wall: seconds that it took.
         clock: time of the stages `decode`, `audio`, `network`, `encode` and `sheet`.
         summary: for pictures.
@@ -44,7 +44,7 @@ class Report:
     frames: int = 0
     seconds: float = 0.0
     masks: int = 0
-    sound: str = ''
+    audio: str = ''
     wall: float = 0.0
     clock: StageClock = field(default_factory=StageClock)
     summary: VideoSummary = field(default_factory=VideoSummary)
@@ -53,7 +53,7 @@ class Report:
 
 def render_video(
     inferencer: AVSInferencer,
-    video: str | Path,
+    source: VideoFile,
     outputs: Outputs,
     *,
     fps: int = 1,
@@ -68,7 +68,7 @@ def render_video(
 
     Args:
         inferencer: the network.
-        video: the file.
+        source: the video file.
         outputs: where the results go.
         fps: masks a second.
         threshold: see `SlotPrediction`.
@@ -84,7 +84,6 @@ def render_video(
     """
     report, start = Report(), time.perf_counter()
     try:
-        source = FileSource(video)
         with outputs.temporary(outputs.table).open('w', newline='', encoding='utf-8') as file:
             table = csv.writer(file, lineterminator='\n')
             table.writerow(COLUMNS)
@@ -97,9 +96,9 @@ def render_video(
             )
             masks = _masks(predictions, inferencer, outputs, table, report)
             _write_overlay(source, masks, inferencer, outputs, fps, report, progress)
-        report.warnings = source.complaints()
+        report.warnings = source.warnings()
         with report.clock('sheet'):
-            sheet = draw_sheet(inferencer, report.summary, Path(video).name)
+            sheet = draw_sheet(inferencer, report.summary, source.path.name)
             Image.fromarray(sheet).save(outputs.temporary(outputs.sheet))
         outputs.commit()
     except OSError as error:
@@ -164,7 +163,7 @@ def save_mask(mask: np.ndarray, palette: bytes | None, path: Path) -> None:
 
 
 def _write_overlay(
-    source: FileSource,
+    source: VideoFile,
     masks: Iterator[tuple[int, np.ndarray]],
     inferencer: AVSInferencer,
     outputs: Outputs,
@@ -172,30 +171,27 @@ def _write_overlay(
     report: Report,
     progress: Callable[[float, float | None], None] | None,
 ) -> None:
-    from avsbench.video import VideoWriter  # PyAV is an extra
-
     painter = MaskPainter(inferencer.classes, inferencer.palette)
-    video = source.file
-    writer = VideoWriter(outputs.temporary(outputs.video), video, outputs.container, outputs.video)
+    writer = VideoWriter(outputs.temporary(outputs.video), source, outputs.container, outputs.video)
     current = -1
     try:
-        for picture in report.clock.over('decode', video.pictures()):
-            slot = slot_of(picture.time, fps)
+        for frame in report.clock.over('decode', source.frames()):
+            slot = slot_of(frame.time, fps)
             while current < slot:
                 current, mask = next(masks)
                 if current == slot:
                     with report.clock('encode'):
                         painter.set_mask(mask)
             with report.clock('decode'):
-                rgb = picture.rgb()
+                rgb = frame.rgb()
             with report.clock('encode'):
-                writer.write(picture, painter.paint(rgb))
+                writer.write(frame, painter.paint(rgb))
             report.frames += 1
             if progress is not None:
-                progress(float(picture.time), source.duration)
+                progress(float(frame.time), source.duration)
         with report.clock('encode'):
             writer.finish()
     except BaseException:
         writer.abort()
         raise
-    report.sound, report.seconds = writer.sound, report.summary.end
+    report.audio, report.seconds = writer.audio, report.summary.end

@@ -1,4 +1,4 @@
-"""Where pictures and sound come from: a video file, a folder of frames with a wav, or arrays."""
+"""Where frames and audio come from: a video file, a folder of frames with a wav file, or arrays."""
 
 import os
 import re
@@ -6,23 +6,38 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from avsbench.media.images import read_frame
 from avsbench.media.log_mel import FULL_SCALE, read_wav
 from avsbench.utils.errors import DataError, nearest
+from avsbench.video import VideoFile
 
-PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
 KEYS = ('frames', 'audio', 'sample_rate', 'frame_rate')
 
-Timed = tuple[Fraction, Callable[[], np.ndarray]]
-"""Seconds since the first frame, and a function that gives the frame (H, W, 3) uint8, RGB."""
+
+class TimedFrame(Protocol):
+    """A frame that is decoded when it is needed.
+
+    Attributes:
+        time: Seconds since the first frame.
+    """
+
+    time: Fraction
+
+    def rgb(self) -> np.ndarray:
+        """(H, W, 3) uint8, RGB."""
 
 
-class Sound(Protocol):
-    """Samples of stretches that follow each other."""
+class Audio(Protocol):
+    """Mono samples, read in order of time.
+
+    Attributes:
+        rate: Sample rate in Hz.
+    """
 
     rate: int
 
@@ -33,45 +48,49 @@ class Sound(Protocol):
         """Free what it holds."""
 
 
-class Source(Protocol):
-    """A video to look at from its start to its end, as often as needed.
+@runtime_checkable
+class VideoSource(Protocol):
+    """A video that can be read from start to end, any number of times.
 
     Attributes:
-        name: for messages.
-        duration: in seconds, None where it is not known in advance.
+        name: For messages.
+        duration: In seconds, None where it is not known in advance.
     """
 
     name: str
     duration: float | None
 
-    def timed_frames(self) -> Iterator[Timed]:
+    def frames(self) -> Iterator[TimedFrame]:
         """Frames in the order of their times, the first at 0."""
 
-    def sound(self) -> Sound:
-        """The sound, from the time of the first frame on."""
+    def audio(self) -> Audio:
+        """The audio, from the time of the first frame on."""
 
 
-def open_source(item: Any) -> Source:
-    """The source of what a user has given.
+def open_source(item: Any) -> VideoSource:
+    """Open what a user has given as a video.
 
     Args:
-        item: path of a video file; or a mapping with
+        item: Path of a video file; a `VideoSource`; or a mapping with
 
-            * `frames`: folder of pictures, or array (n, H, W, 3) uint8, RGB;
-            * `audio`: path of a wav, or samples (m,) or (m, channels), int16 or float in [-1, 1];
+            * `frames`: folder of images, or array (n, H, W, 3) uint8, RGB;
+            * `audio`: path of a wav file, or samples (m,) or (m, channels), int16 or float in
+              [-1, 1];
             * `sample_rate`: of samples, in Hz;
-            * `frame_rate`: frames a second, 1 if left out.
+            * `frame_rate`: frames per second, 1 by default.
 
     Raises:
-        DataError: something else, or a file that can't be used.
+        DataError: It is something else, or a file that can't be used.
     """
+    if isinstance(item, VideoSource):
+        return item
     if isinstance(item, str | os.PathLike):
         if Path(item).is_dir():
             raise DataError(
                 f"{item}: is a folder; give dict(frames={str(item)!r}, audio='its.wav') for a "
-                'folder of frames with its sound'
+                'folder of frames with its audio'
             )
-        return FileSource(item)
+        return VideoFile(item)
     if not isinstance(item, Mapping):
         raise DataError(
             f'cannot read a video from {type(item).__name__}: expected the path of a video, or a '
@@ -90,53 +109,28 @@ def open_source(item: Any) -> Source:
     )
 
 
-class FileSource:
-    """A video file, see `avsbench.video.VideoFile`.
+@dataclass(frozen=True)
+class StoredFrame:
+    """A frame in memory or in an image file, see `TimedFrame`."""
 
-    Args:
-        path: the file.
-    """
-
-    def __init__(self, path: str | os.PathLike) -> None:
-        from avsbench.video import VideoFile  # PyAV is an extra
-
-        self.file = VideoFile(path)
-        self.name = str(path)
-        self.duration = self.file.duration
-        self._sound = None
-
-    def timed_frames(self) -> Iterator[Timed]:
-        """See `Source`."""
-        for picture in self.file.pictures():
-            yield picture.time, picture.rgb
-
-    def sound(self) -> Sound:
-        """See `Source`."""
-        from avsbench.video import SoundTrack
-
-        self._sound = SoundTrack(self.file.path, self.file.origin)
-        return self._sound
-
-    def complaints(self) -> list[str]:
-        """What was wrong with the file when it was last read, one sentence each."""
-        found = [self.file.complaint(), self._sound.complaint if self._sound else None]
-        return [text for text in found if text]
+    time: Fraction
+    rgb: Callable[[], np.ndarray]
 
 
 @dataclass
-class ArraySound:
+class ArrayAudio:
     """Samples in memory.
 
     Attributes:
         samples: (n,) float64 in [-1, 1].
-        rate: in Hz.
+        rate: Sample rate in Hz.
     """
 
     samples: np.ndarray
     rate: int
 
     def between(self, start: Fraction | int, stop: Fraction | int) -> np.ndarray:
-        """See `Sound`."""
+        """See `Audio`."""
         first, last = int(start * self.rate), int(stop * self.rate)
         part = self.samples[first:last]
         return np.pad(part, (0, last - first - len(part)))
@@ -149,10 +143,10 @@ class ArraySource:
     """Frames and samples in memory, or frames that are read one by one.
 
     Args:
-        frames: functions that each give a frame.
+        frames: Functions that return one frame each.
         samples: (n,) float64 in [-1, 1].
-        rate: of the samples, in Hz.
-        frame_rate: frames a second.
+        rate: Sample rate in Hz.
+        frame_rate: Frames per second.
     """
 
     name = 'frames'
@@ -165,20 +159,20 @@ class ArraySource:
         frame_rate: float | Fraction,
     ) -> None:
         if not frame_rate > 0:
-            raise DataError(f'frame_rate={frame_rate!r}, expected frames a second, above 0')
+            raise DataError(f'frame_rate={frame_rate!r}, expected frames per second, above 0')
         self._frames = frames
         self._rate = Fraction(frame_rate).limit_denominator(100_000)
-        self._samples = ArraySound(samples, rate)
+        self._audio = ArrayAudio(samples, rate)
         self.duration = float(len(frames) / self._rate)
 
-    def timed_frames(self) -> Iterator[Timed]:
-        """See `Source`."""
+    def frames(self) -> Iterator[StoredFrame]:
+        """See `VideoSource`."""
         for index, read in enumerate(self._frames):
-            yield index / self._rate, read
+            yield StoredFrame(index / self._rate, read)
 
-    def sound(self) -> Sound:
-        """See `Source`."""
-        return self._samples
+    def audio(self) -> ArrayAudio:
+        """See `VideoSource`."""
+        return self._audio
 
 
 def _frames(given: Any) -> list[Callable[[], np.ndarray]]:
@@ -186,9 +180,9 @@ def _frames(given: Any) -> list[Callable[[], np.ndarray]]:
         folder = Path(given)
         if not folder.is_dir():
             raise DataError(f'{folder}: no such folder of frames')
-        paths = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES]
+        paths = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
         if not paths:
-            raise DataError(f'{folder}: no pictures ({", ".join(PICTURE_SUFFIXES)}) in it')
+            raise DataError(f'{folder}: contains no images ({", ".join(IMAGE_SUFFIXES)})')
         return [lambda path=path: read_frame(path) for path in sorted(paths, key=_natural)]
     frames = np.asarray(given)
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not frames.size:

@@ -1,28 +1,20 @@
-"""Video files through PyAV: pictures and sound in, overlay with its sound track out.
+"""Video files through PyAV: frames and audio in, an overlay with its audio track out.
 
-PyAV is an extra (`video`); nothing else of the toolbox imports this package before it is needed.
+PyAV belongs to the extra `video`; it is imported when the first file is opened.
 """
 
-from avsbench.utils.errors import ConfigError
-
-try:
-    import av  # noqa: F401
-except ImportError as error:
-    raise ConfigError(
-        'reading and writing video needs PyAV: pip install av, or install the toolbox with its '
-        "extra: pip install -e '.[video]'"
-    ) from error
-
+from avsbench.video.audio import AudioTrack
+from avsbench.video.containers import VideoError
 from avsbench.video.making import make_video
-from avsbench.video.reading import Picture, VideoFile
+from avsbench.video.reading import DecodedFrame, VideoFile
 from avsbench.video.sampling import VideoClip, read_clip
-from avsbench.video.sound import SoundTrack
 from avsbench.video.writing import VideoWriter, container_of
 
 __all__ = [
-    'Picture',
-    'SoundTrack',
+    'AudioTrack',
+    'DecodedFrame',
     'VideoClip',
+    'VideoError',
     'VideoFile',
     'VideoWriter',
     'container_of',

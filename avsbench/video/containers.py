@@ -1,15 +1,22 @@
-"""Opening a container and walking through one of its streams, whatever state the file is in."""
+"""Opening a container and reading one of its streams, whatever state the file is in."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-
-import av
-from av.container import InputContainer
-from av.stream import Disposition, Stream
+from typing import TYPE_CHECKING
 
 from avsbench.utils.errors import DataError
+from avsbench.utils.extras import OptionalModule
 
-# Containers of pictures and sound. Playlists, which name further files or addresses, are not among
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+    from av.stream import Stream
+else:
+    av = OptionalModule('av', 'reading and writing video')
+
+# Containers of video and audio. Playlists, which name further files or addresses, are not among
 # them: opening a video never reads anything but that file.
 FORMATS = 'mov,mp4,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,gif'
 
@@ -22,10 +29,10 @@ def open_container(path: str | Path) -> InputContainer:
     """Open a video file.
 
     Args:
-        path: the file; any characters may be in its name.
+        path: The file; its name may contain any characters.
 
     Raises:
-        VideoError: missing, no file, empty, or no container of pictures and sound.
+        VideoError: It is missing, a folder, empty, or not a container of video and audio.
     """
     path = Path(path)
     if path.is_dir():
@@ -40,23 +47,24 @@ def open_container(path: str | Path) -> InputContainer:
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(
             f'{path}: not readable as a video ({reason(error)}). It is cut off before its index, '
-            f'or no container of the formats {FORMATS}'
+            f'or not a container of one of the formats {FORMATS}'
         ) from error
 
 
-def picture_stream(container: InputContainer) -> Stream | None:
-    """The first video stream that is no cover picture."""
-    still = Disposition.attached_pic | Disposition.timed_thumbnails
+def video_stream(container: InputContainer) -> Stream | None:
+    """The first video stream that is not cover art."""
+    flags = av.stream.Disposition
+    still = flags.attached_pic | flags.timed_thumbnails
     for stream in container.streams.video:
         if not stream.disposition & still and stream.codec_context is not None:
             return stream
     return None
 
 
-def sound_stream(container: InputContainer) -> Stream | None:
-    """The sound track that players take: the one marked as default, else the first."""
+def audio_stream(container: InputContainer) -> Stream | None:
+    """The audio stream that players choose: the one marked as default, else the first."""
     tracks = [s for s in container.streams.audio if s.codec_context is not None]
-    marked = [s for s in tracks if s.disposition & Disposition.default]
+    marked = [s for s in tracks if s.disposition & av.stream.Disposition.default]
     return next(iter(marked or tracks), None)
 
 
@@ -64,19 +72,19 @@ class StreamReader:
     """Packets and frames of one stream, with a count of what could not be read.
 
     Args:
-        container: is closed by whoever opened it.
-        stream: of that container.
+        container: Whoever opened it closes it.
+        stream: Of that container.
 
     Attributes:
-        damaged: packets and frames that could not be decoded so far.
-        broke_off: why the file could not be read to its end, or None.
+        damaged: Packets and frames that could not be decoded so far.
+        read_error: Why the file could not be read to its end, or None.
     """
 
     def __init__(self, container: InputContainer, stream: Stream) -> None:
         self.container = container
         self.stream = stream
         self.damaged = 0
-        self.broke_off: str | None = None
+        self.read_error: str | None = None
 
     @property
     def codec(self) -> str:
@@ -92,12 +100,12 @@ class StreamReader:
             except StopIteration:
                 return
             except (av.FFmpegError, OSError) as error:
-                self.broke_off = reason(error)
-                yield av.Packet()  # what the decoder still holds
+                self.read_error = reason(error)
+                yield av.Packet()  # flushes the decoder
                 return
 
     def frames(self) -> Iterator[av.VideoFrame | av.AudioFrame]:
-        """Decoded frames; a packet that can't be decoded is counted and left out."""
+        """Decoded frames; a packet that can't be decoded is counted and skipped."""
         for packet in self.packets():
             try:
                 frames = self.stream.codec_context.decode(packet if packet.size else None)
@@ -112,5 +120,5 @@ class StreamReader:
 
 
 def reason(error: Exception) -> str:
-    """FFmpeg's words alone."""
+    """FFmpeg's message without the error class and file name that PyAV adds."""
     return getattr(error, 'strerror', None) or str(error) or type(error).__name__

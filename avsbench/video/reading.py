@@ -1,35 +1,42 @@
-"""Pictures of a video file, one after the other, each with its time."""
+"""Frames of a video file, one after the other, each with its time."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 
 from avsbench.media.images import MAX_PIXELS
+from avsbench.video.audio import AudioTrack
 from avsbench.video.containers import (
     StreamReader,
     VideoError,
+    audio_stream,
+    av,
     open_container,
-    picture_stream,
-    sound_stream,
+    video_stream,
 )
 
-DEFAULT_RATE = Fraction(25)  # of a file that does not tell
-MAX_GAP = 600  # seconds between two frames; more is a broken time stamp, not a still picture
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+DEFAULT_RATE = Fraction(25)  # for a file that does not state its own
+MAX_GAP = 600  # seconds between two frames; more is a broken time stamp, not a still image
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One frame, not yet converted.
+class DecodedFrame:
+    """One frame, not yet converted to RGB.
 
     Attributes:
-        time: seconds since the first frame.
-        pts: presentation time as the file counts it, in `VideoFile.time_base`.
-        duration: in the same unit, 0 where the file does not say.
-        frame: as decoded.
+        time: Seconds since the first frame.
+        pts: Presentation time as the file counts it, in `VideoFile.time_base`.
+        duration: In the same unit, 0 where the file does not say.
+        frame: As decoded.
         size: (H, W) upright, in pixels.
     """
 
@@ -40,7 +47,7 @@ class Picture:
     size: tuple[int, int]
 
     def rgb(self) -> np.ndarray:
-        """(H, W, 3) uint8, upright; more than 8 bits are reduced, a change of size undone."""
+        """(H, W, 3) uint8, upright; reduced to 8 bits, and all frames of a file in one size."""
         turns = quarter_turns(self.frame)
         height, width = self.size if turns % 2 == 0 else self.size[::-1]
         pixels = self.frame.to_ndarray(format='rgb24', width=width, height=height)
@@ -48,52 +55,56 @@ class Picture:
 
 
 class VideoFile:
-    """A video file with pictures and sound.
+    """A video file with audio.
 
-    The seconds of a video count from its first picture. Making an instance reads the header and
-    the first picture; each call of `pictures` opens the file anew and holds one frame at a time.
+    Times count from the first frame. The constructor reads the header and the first frame; each
+    call of `frames` or `audio` opens the file anew and holds one frame at a time, so that several
+    may run side by side.
 
     Args:
-        path: the file.
+        path: The file.
 
     Attributes:
-        size: (H, W) of the upright pictures in pixels.
-        rate: frames a second on average.
-        time_base: seconds of one unit of `Picture.pts`.
-        start: `pts` of the first picture.
-        clock_start: time in seconds at which the file's clock begins; 0 as a rule.
-        pixel_aspect: width of a pixel divided by its height.
-        duration: seconds by the header, None where it does not say. For progress bars.
-        damaged: frames that the last walk through the pictures could not decode.
-        broke_off: why the last walk ended before the end of the file, or None.
+        size: (H, W) of the upright frames in pixels.
+        rate: Mean number of frames per second.
+        time_base: Seconds of one unit of `DecodedFrame.pts`.
+        start: `pts` of the first frame.
+        clock_start: Time in seconds at which the file's clock begins; 0 as a rule.
+        pixel_aspect: Width of a pixel divided by its height.
+        duration: Seconds according to the header, None where it does not say. For progress bars.
+        name: The path as it was given, for messages.
+        damaged: Frames that `frames` could not decode when it last ran.
+        read_error: Why `frames` ended before the end of the file when it last ran, or None.
 
     Raises:
-        VideoError: not readable, no picture, no sound, no frame, or too large.
+        VideoError: It is not readable, lacks video or audio, has no frame, or is too large.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self.name = str(path)
         self.damaged = 0
-        self.broke_off: str | None = None
-        self._promised = 0
+        self.read_error: str | None = None
+        self._header_frames = 0
         self._decoded = 0
+        self._audio: AudioTrack | None = None
         with open_container(self.path) as container:
-            stream = picture_stream(container)
+            stream = video_stream(container)
             if stream is None:
-                raise VideoError(f'{self.path}: has no pictures, expected a video with sound')
-            if sound_stream(container) is None:
+                raise VideoError(f'{self.path}: has no video track, expected a video with audio')
+            if audio_stream(container) is None:
                 raise VideoError(
-                    f'{self.path}: has no sound track, and the masks follow the sound; give a '
-                    'video with sound, or its frames in a folder with a wav file'
+                    f'{self.path}: has no audio track, and the masks follow the audio; give a '
+                    'video with audio, or its frames in a folder with a wav file'
                 )
             self._read_header(container, stream)
 
-    def _read_header(self, container: av.container.InputContainer, stream: av.VideoStream) -> None:
+    def _read_header(self, container: InputContainer, stream: av.VideoStream) -> None:
         context = stream.codec_context
         if context.width * context.height > MAX_PIXELS:
             raise VideoError(
-                f'{self.path}: {context.width} x {context.height} pixels, more than {MAX_PIXELS} '
-                'are refused'
+                f'{self.path}: {context.width} x {context.height} pixels, more than the limit of '
+                f'{MAX_PIXELS}'
             )
         self.rate = stream.average_rate or stream.base_rate or DEFAULT_RATE
         self.time_base = stream.time_base
@@ -103,37 +114,37 @@ class VideoFile:
         )
         self.duration = next((float(end) for end in ends if end), None)
         self.clock_start = Fraction(container.start_time or 0, av.time_base)
-        self._promised = stream.frames
+        self._header_frames = stream.frames
         reader = StreamReader(container, stream)
         first = next(reader.frames(), None)
         if first is None:
-            why = reader.broke_off or f'{reader.damaged} damaged packets'
-            raise VideoError(f'{self.path}: no picture can be decoded ({why})')
+            why = reader.read_error or f'{reader.damaged} damaged packets'
+            raise VideoError(f'{self.path}: no frame can be decoded ({why})')
         self.start = first.pts or 0
-        self.size = _upright(first)
+        self.size = _upright_size(first)
         aspect = stream.sample_aspect_ratio or Fraction(1)
         self.pixel_aspect = aspect if quarter_turns(first) % 2 == 0 else 1 / aspect
 
     @property
     def origin(self) -> Fraction:
-        """Time of the first picture on the file's clock, in seconds."""
+        """Time of the first frame on the file's clock, in seconds."""
         return self.start * self.time_base
 
-    def pictures(self) -> Iterator[Picture]:
-        """All frames in the order of their times, which grow strictly.
+    def frames(self) -> Iterator[DecodedFrame]:
+        """All frames in the order of their times, which increase strictly.
 
-        A frame that can't be decoded is left out and counted in `damaged`. A frame without a time
-        follows the one before it by 1 / `rate`; one that comes out before its predecessor's time
-        is moved behind it by the smallest unit.
+        A frame that can't be decoded is skipped and counted in `damaged`. A frame without a time
+        follows its predecessor by 1 / `rate`; one whose time is not after its predecessor's is
+        moved behind it by the smallest unit.
 
         Raises:
-            VideoError: more than `MAX_GAP` seconds between two frames.
+            VideoError: Two frames are more than `MAX_GAP` seconds apart.
         """
         step = max(1, round(1 / (self.rate * self.time_base)))
         last: int | None = None
-        self.damaged, self.broke_off, self._decoded = 0, None, 0
+        decoded = 0
         with open_container(self.path) as container:
-            stream = picture_stream(container)
+            stream = video_stream(container)
             stream.thread_type = 'AUTO'
             reader = StreamReader(container, stream)
             for frame in reader.frames():
@@ -145,10 +156,28 @@ class VideoFile:
                 self._check_gap(last, pts)
                 last = pts
                 time = (pts - self.start) * self.time_base
-                self._decoded += 1
-                self.damaged, self.broke_off = reader.damaged, reader.broke_off
-                yield Picture(time, pts, frame.duration or 0, frame, self.size)
-            self.damaged, self.broke_off = reader.damaged, reader.broke_off
+                decoded += 1
+                self._note(decoded, reader)
+                yield DecodedFrame(time, pts, frame.duration or 0, frame, self.size)
+            self._note(decoded, reader)
+
+    def audio(self) -> AudioTrack:
+        """The audio track, from the time of the first frame on.
+
+        Raises:
+            VideoError: It holds no audio that can be decoded.
+        """
+        self._audio = AudioTrack(self.path, self.origin)
+        return self._audio
+
+    def warnings(self) -> list[str]:
+        """What was wrong with frames and audio when they were last read, one sentence each."""
+        found = [self.warning(), self._audio.warning() if self._audio else None]
+        return [text for text in found if text]
+
+    def _note(self, decoded: int, reader: StreamReader) -> None:
+        self._decoded = decoded
+        self.damaged, self.read_error = reader.damaged, reader.read_error
 
     def _check_gap(self, last: int | None, pts: int) -> None:
         if last is not None and (pts - last) * self.time_base > MAX_GAP:
@@ -158,17 +187,17 @@ class VideoFile:
                 f'(more than {MAX_GAP} s without a frame); encode it again, or cut it there'
             )
 
-    def complaint(self) -> str | None:
-        """What was wrong with the pictures of the last whole walk, as one sentence; or None."""
-        missing = max(0, self._promised - self._decoded)
-        if not (self.damaged or self.broke_off or missing):
+    def warning(self) -> str | None:
+        """What was wrong with the frames when all were last read, in one sentence, or None."""
+        missing = max(0, self._header_frames - self._decoded)
+        if not (self.damaged or self.read_error or missing):
             return None
-        promised = f' of {self._promised}' if self._promised else ''
-        why = f' ({self.broke_off})' if self.broke_off else ''
+        expected = f' of {self._header_frames}' if self._header_frames else ''
+        why = f' ({self.read_error})' if self.read_error else ''
         damaged = f', {self.damaged} of them or their neighbours damaged' if self.damaged else ''
         return (
-            f'{self.path}: the file is damaged{why}: {self._decoded}{promised} frames could be '
-            f'read{damaged}; the result holds these'
+            f'{self.path}: the file is damaged{why}: {self._decoded}{expected} frames could be '
+            f'read{damaged}; the result covers only these'
         )
 
 
@@ -177,6 +206,6 @@ def quarter_turns(frame: av.VideoFrame) -> int:
     return round(frame.rotation / 90) % 4
 
 
-def _upright(frame: av.VideoFrame) -> tuple[int, int]:
+def _upright_size(frame: av.VideoFrame) -> tuple[int, int]:
     size = (frame.height, frame.width)
     return size if quarter_turns(frame) % 2 == 0 else size[::-1]

@@ -1,7 +1,7 @@
-"""One clip of a video: a frame for each second, and the sound as a mono waveform.
+"""One clip of a video: a frame for each second, and the audio as a mono waveform.
 
 The published preprocessing of AVSBench takes the frame at 15/16 of each second, by its number in
-the file; a second that the video no longer has gets the last frame.
+the file; seconds after the end of the video get the last frame.
 """
 
 from contextlib import closing
@@ -13,22 +13,22 @@ import numpy as np
 
 from avsbench.utils.errors import nearest
 from avsbench.utils.seconds import INSTANT
+from avsbench.video.audio import AudioTrack
 from avsbench.video.containers import VideoError
-from avsbench.video.reading import Picture, VideoFile
-from avsbench.video.sound import SoundTrack
+from avsbench.video.reading import DecodedFrame, VideoFile
 
 RULES = ('index', 'time')
 
 
 @dataclass(frozen=True)
 class VideoClip:
-    """A part of a video.
+    """T seconds of a video.
 
     Attributes:
-        frames: T frames (H, W, 3) uint8, RGB, one a second.
-        samples: (n,) float64 in [-1, 1), mono; fewer than T seconds where the sound ends before.
-        rate: of the samples, in Hz.
-        repeated: frames at the end that are copies, because the video was over.
+        frames: T frames (H, W, 3) uint8, RGB, one per second.
+        samples: (n,) float64 in [-1, 1), mono; fewer than T seconds where the audio ends earlier.
+        rate: Sample rate in Hz.
+        repeated: Frames at the end that repeat the last one because the video is shorter.
     """
 
     frames: list[np.ndarray]
@@ -38,44 +38,44 @@ class VideoClip:
 
 
 def read_clip(path: str | Path, seconds: int, *, start: int = 0, rule: str = 'index') -> VideoClip:
-    """Read the frames and the sound of some seconds.
+    """Read the frames and the audio of one clip.
 
     Args:
-        path: video file.
+        path: The video file.
         seconds: T.
-        start: second at which the clip begins; 0 is the first frame.
+        start: Second at which the clip begins; 0 is the first frame.
         rule: 'index': as published, frame int(r / 16 * 15) of each r frames, r being the rounded
-            frame rate. 'time': the frame that is on screen after 15/16 of the second, for files
-            with a variable rate. At a whole number of frames a second both are the same.
+            frame rate. 'time': the frame on screen after 15/16 of the second, for files with a
+            variable frame rate. With a whole number of frames per second both agree.
 
     Raises:
-        VideoError: not readable or damaged, or the clip begins behind the end.
+        VideoError: The file is not readable or damaged, or the clip begins after its end.
     """
     if rule not in RULES:
         raise ValueError(f'rule: got {rule!r}, expected one of {RULES}{nearest(rule, RULES)}')
     video = VideoFile(path)
     frames, repeated = _frames(video, seconds, start, rule)
-    # Only a walk to the end can tell how many frames the file should have had.
-    missing = video.complaint() if repeated else None
-    if video.damaged or video.broke_off or missing:
-        why = video.broke_off or missing or f'{video.damaged} frames can not be decoded'
+    # How many frames are missing is known only once the end was reached.
+    missing = video.warning() if repeated else None
+    if video.damaged or video.read_error or missing:
+        why = video.read_error or missing or f'{video.damaged} frames cannot be decoded'
         raise VideoError(
             f'{path}: the file is damaged in the seconds {start} to {start + seconds} ({why}); '
             'record, download or encode it again'
         )
     if not frames:
         raise VideoError(f'{path}: ends before second {start}, at which the clip begins')
-    track = SoundTrack(path, video.origin + start)
-    with closing(track):
+    with closing(AudioTrack(path, video.origin + start)) as track:
         samples = track.between(0, seconds)
         samples = samples[: max(0, round(track.end * track.rate))]
-    if track.complaint:
-        raise VideoError(track.complaint)
+        damage = track.warning()
+    if damage:
+        raise VideoError(damage)
     return VideoClip(frames, samples, track.rate, repeated)
 
 
 def _frames(video: VideoFile, seconds: int, start: int, rule: str) -> tuple[list[np.ndarray], int]:
-    """T frames, and how many of them are copies of the last; none if the video ends before."""
+    """T frames, and how many of them repeat the last one; none if the video ends before `start`."""
     if rule == 'index':
         rate = round(video.rate)
         begin, step = round(start * video.rate), 1
@@ -84,16 +84,16 @@ def _frames(video: VideoFile, seconds: int, start: int, rule: str) -> tuple[list
         begin, step = start, 1 / video.rate
         targets = [start + second + INSTANT for second in range(seconds)]
     frames: list[np.ndarray] = []
-    shown: Picture | None = None
+    shown: DecodedFrame | None = None
     place: int | Fraction = 0
-    with closing(video.pictures()) as pictures:
-        for index, picture in enumerate(pictures):
-            place = index if rule == 'index' else picture.time
+    with closing(video.frames()) as decoded:
+        for index, frame in enumerate(decoded):
+            place = index if rule == 'index' else frame.time
             while shown is not None and len(frames) < seconds and targets[len(frames)] < place:
                 frames.append(shown.rgb())
             if len(frames) == seconds:
                 return frames, 0
-            shown = picture
+            shown = frame
     end = place + step
     if shown is None or end <= begin:
         return [], seconds

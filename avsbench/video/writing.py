@@ -1,41 +1,45 @@
-"""Writes a video: pictures encoded anew, the sound track of another file beside them."""
+"""Writes a video: frames encoded anew, with the audio track of another file."""
+
+from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
-from av.container import OutputContainer
-from av.video.reformatter import ColorRange, Colorspace
 
 from avsbench.utils.errors import ConfigError
+from avsbench.video.audio import uniform
 from avsbench.video.containers import (
     StreamReader,
     VideoError,
+    audio_stream,
+    av,
     open_container,
     reason,
-    sound_stream,
 )
-from avsbench.video.reading import Picture, VideoFile
-from avsbench.video.sound import uniform
+from avsbench.video.reading import DecodedFrame, VideoFile
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
 
 SUFFIXES = {'.mp4': 'mp4', '.m4v': 'mp4', '.mov': 'mov', '.mkv': 'matroska'}
-"""File name suffix -> container that holds H.264."""
+"""File name suffix -> container that can hold H.264."""
 
 ENCODER = 'libx264'
 OPTIONS = {'preset': 'veryfast', 'crf': '20'}
-SOUND_ENCODER = 'aac'
-AHEAD = Fraction(1, 2)  # seconds by which the sound is written before the pictures
-HD_LINES = 720  # pictures from this height on have the colours of HD television
+AUDIO_ENCODER = 'aac'
+AHEAD = Fraction(1, 2)  # seconds by which the audio is written ahead of the frames
+HD_LINES = 720  # frames of at least this height use the colour space of HD television
 
 
 def container_of(path: str | Path) -> str:
     """Name of the container for a file name.
 
     Raises:
-        ConfigError: another suffix than those of `SUFFIXES`.
+        ConfigError: The suffix is not one of `SUFFIXES`.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
@@ -47,22 +51,22 @@ def container_of(path: str | Path) -> str:
 
 
 class VideoWriter:
-    """Writes pictures with the times of a source, and the source's sound track.
+    """Writes frames with the times of a source video, and the source's audio track.
 
-    The sound track is copied packet by packet where the container can hold its codec, else it is
-    encoded as AAC. Pictures of odd sides get one more line or column, as H.264 asks for.
+    The audio track is copied packet by packet where the container can hold its codec, else it is
+    encoded as AAC. Frames with odd sides get one more line or column, as H.264 requires.
 
     Args:
-        path: file to write, replaced if there.
-        source: whose times, rate and sound the result has.
-        container: name of the container, as `container_of` gives it.
-        name: of the file in messages, where it is renamed later; None for `path`.
+        path: File to write; replaced if it exists.
+        source: Video whose times, frame rate and audio the result has.
+        container: Name of the container, as `container_of` gives it.
+        name: Of the file in messages, where it is renamed later; None for `path`.
 
     Attributes:
-        sound: 'copied' or 'encoded as aac'.
+        audio: 'copied' or 'encoded as aac'.
 
     Raises:
-        VideoError: the file can't be written.
+        VideoError: The file can't be written.
     """
 
     def __init__(
@@ -74,42 +78,39 @@ class VideoWriter:
         self._time_base = source.time_base
         self._input = open_container(source.path)
         try:
-            if not self._open(source, container, _CopiedSound):
-                self._open(source, container, _EncodedSound)
+            if not self._open(source, container, _CopiedAudio):
+                self._open(source, container, _EncodedAudio)
         except VideoError:
             self._input.close()
             raise
-        self.sound = self._sound.kind
-        self._waiting = self._sound.packets()
+        self.audio = self._audio.kind
+        self._waiting = self._audio.packets()
         self._next = next(self._waiting, None)
 
     def _open(
-        self,
-        source: VideoFile,
-        container: str,
-        kind: 'type[_CopiedSound] | type[_EncodedSound]',
+        self, source: VideoFile, container: str, kind: type[_CopiedAudio] | type[_EncodedAudio]
     ) -> bool:
-        """Open the file with one kind of sound; False if it can't be copied into the container."""
-        track = StreamReader(self._input, sound_stream(self._input))
+        """Open the file with one kind of audio; False if it can't be copied to the container."""
+        track = StreamReader(self._input, audio_stream(self._input))
         options = {'movflags': 'faststart'} if container != 'matroska' else {}
         with self._explained():
             self._output = av.open(
                 str(self.path.absolute()), 'w', format=container, options=options
             )
         try:
-            if kind is _CopiedSound and not _can_hold(self._output, track.codec):
+            if kind is _CopiedAudio and not _can_hold(self._output, track.codec):
                 raise ValueError(f'{container} does not hold {track.codec}')
-            self._pictures = self._add_pictures(source)
-            self._sound = kind(track, self._output, self._shift)
+            self._video = self._add_video(source)
+            self._audio = kind(track, self._output, self._shift)
             self._output.start_encoding()  # writes the header
         except (av.FFmpegError, OSError, ValueError) as error:
             self._close_quietly()
-            if kind is _CopiedSound:
+            if kind is _CopiedAudio:
                 return False
             raise VideoError(f'{self.name}: cannot be written ({reason(error)})') from error
         return True
 
-    def _add_pictures(self, source: VideoFile) -> av.VideoStream:
+    def _add_video(self, source: VideoFile) -> av.VideoStream:
         height, width = (side + side % 2 for side in source.size)
         stream = self._output.add_stream(ENCODER, rate=source.rate, options=OPTIONS)
         context = stream.codec_context
@@ -117,21 +118,23 @@ class VideoWriter:
         context.time_base = self._time_base
         context.sample_aspect_ratio = source.pixel_aspect
         hd = height >= HD_LINES
-        self._colours = Colorspace.ITU709 if hd else Colorspace.ITU601
-        # By the numbers of ITU-T H.273: 1 is BT.709, 6 is BT.601 with 525 lines.
+        reformatter = av.video.reformatter
+        spaces = reformatter.Colorspace
+        self._colours = spaces.ITU709 if hd else spaces.ITU601
+        # Codes of ITU-T H.273: 1 is BT.709, 6 is BT.601 with 525 lines.
         context.colorspace = context.color_primaries = context.color_trc = 1 if hd else 6
-        context.color_range = ColorRange.MPEG
+        context.color_range = reformatter.ColorRange.MPEG
         return stream
 
-    def write(self, picture: Picture, rgb: np.ndarray) -> None:
-        """Add a picture.
+    def write(self, source_frame: DecodedFrame, rgb: np.ndarray) -> None:
+        """Add a frame.
 
         Args:
-            picture: of the source, in its order; gives the time.
+            source_frame: Next frame of the source, which gives the time.
             rgb: (H, W, 3) uint8 to show at that time.
 
         Raises:
-            VideoError: the file can't be written any further.
+            VideoError: The file can't be written any further.
         """
         missing = [(0, side % 2) for side in rgb.shape[:2]]
         if any(more for _, more in missing):
@@ -139,22 +142,22 @@ class VideoWriter:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format='rgb24')
         frame = frame.reformat(format='yuv420p', dst_colorspace=self._colours)
         frame.time_base = self._time_base
-        frame.pts = picture.pts - round(self._shift / self._time_base)
-        frame.duration = picture.duration
+        frame.pts = source_frame.pts - round(self._shift / self._time_base)
+        frame.duration = source_frame.duration
         with self._explained():
-            self._write_sound(frame.pts * self._time_base + AHEAD)
-            self._output.mux(self._pictures.encode(frame))
+            self._write_audio(frame.pts * self._time_base + AHEAD)
+            self._output.mux(self._video.encode(frame))
 
     def finish(self) -> None:
-        """Write what is left of the sound and of the encoder's memory, and close the file."""
+        """Write the rest of the audio and the frames still in the encoder, and close the file."""
         with self._explained():
-            self._output.mux(self._pictures.encode(None))
-            self._write_sound(None)
+            self._output.mux(self._video.encode(None))
+            self._write_audio(None)
             self._output.close()
         self._input.close()
 
     def abort(self) -> None:
-        """Close the file, whatever it holds; it is of no use."""
+        """Close the unfinished file, which is of no use."""
         self._close_quietly()
         self._input.close()
 
@@ -162,7 +165,7 @@ class VideoWriter:
         with contextlib.suppress(av.FFmpegError, OSError):
             self._output.close()
 
-    def _write_sound(self, until: Fraction | None) -> None:
+    def _write_audio(self, until: Fraction | None) -> None:
         while self._next is not None:
             if until is not None and self._next.dts * self._next.time_base > until:
                 return
@@ -171,7 +174,7 @@ class VideoWriter:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn an error of writing into one that names the file."""
+        """Name the file in errors of writing it."""
         try:
             yield
         except (av.FFmpegError, OSError) as error:
@@ -179,16 +182,16 @@ class VideoWriter:
 
 
 def _can_hold(output: OutputContainer, codec: str) -> bool:
-    """Whether a container can hold a sound codec such that players know it too.
+    """Whether a container can hold an audio codec in a form that players support.
 
-    Few players know samples without compression in mp4, and some tracks do not tell what mp4 wants
-    to know of them (which channels they are).
+    Few players support uncompressed audio in mp4, and mp4 needs the channel layout, which some
+    uncompressed tracks do not state.
     """
     plain = codec.startswith('pcm_') and output.format.name != 'matroska'
     return codec in output.supported_codecs and not plain
 
 
-class _CopiedSound:
+class _CopiedAudio:
     kind = 'copied'
 
     def __init__(self, reader: StreamReader, target: OutputContainer, shift: Fraction) -> None:
@@ -196,7 +199,7 @@ class _CopiedSound:
         self.stream = target.add_stream_from_template(reader.stream)
 
     def packets(self) -> Iterator[av.Packet]:
-        """The source's packets on the target's clock; those without a time are left out."""
+        """The source's packets on the target's clock, without those that have no time."""
         last = None
         for packet in self.reader.packets():
             if packet.dts is None or not packet.size or (last is not None and packet.dts <= last):
@@ -209,17 +212,17 @@ class _CopiedSound:
             yield packet
 
 
-class _EncodedSound:
-    kind = f'encoded as {SOUND_ENCODER}'
+class _EncodedAudio:
+    kind = f'encoded as {AUDIO_ENCODER}'
 
     def __init__(self, reader: StreamReader, target: OutputContainer, shift: Fraction) -> None:
         self.reader, self.shift = reader, shift
         source = reader.stream.codec_context
-        rates = av.Codec(SOUND_ENCODER, 'w').audio_rates or [source.sample_rate]
+        rates = av.Codec(AUDIO_ENCODER, 'w').audio_rates or [source.sample_rate]
         rate = source.sample_rate if source.sample_rate in rates else 48000
-        # By the number of channels: some files do not say which ones they are.
+        # By the number of channels, since some files do not state their layout.
         self.layout = 'mono' if source.layout.nb_channels == 1 else 'stereo'
-        self.stream = target.add_stream(SOUND_ENCODER, rate=rate, layout=self.layout)
+        self.stream = target.add_stream(AUDIO_ENCODER, rate=rate, layout=self.layout)
 
     def packets(self) -> Iterator[av.Packet]:
         """The decoded track, encoded anew."""

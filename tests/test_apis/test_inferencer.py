@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 from soundfile import write as write_wav
-from video_clips import CLASSES_HEARD, HIGH, LOW, RATE, SIZE, tone, toy_listener, write_video
+from video_clips import HIGH, LOW, RATE, SIZE, TONE_CLASSES, tone, toy_listener, write_video
 
 from avsbench.apis import AVSInferencer
 from avsbench.structures import AVSDataSample
@@ -96,7 +96,7 @@ def test_frame_of_a_second_is_the_one_at_15_16(inferencer, tmp_path):
 def test_classes_areas_and_logits_of_a_semantic_network(semantic, video):
     out = semantic(video, with_logits=True, draw=True)
     (result,) = out['predictions']
-    assert set(np.unique(result['masks'])) == {0, *CLASSES_HEARD}
+    assert set(np.unique(result['masks'])) == {0, *TONE_CLASSES}
     names = [row['class'] for row in result['rows']]
     assert names == ['bird', 'cello', 'bird', 'none', 'cello', 'cello', 'bird']
     assert len(result['classes']) == 71 and result['logits'].shape == (7, 71, 32, 32)

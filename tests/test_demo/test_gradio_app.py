@@ -137,7 +137,7 @@ def test_clip_in_playable_overlay_out(browser, page, tmp_path):
 def test_a_video_without_sound_is_told_on_the_page(browser, page, tmp_path):
     video = write_video(tmp_path / 'silent.mp4', 10, None)
     status = use(browser, page, video)
-    assert status.startswith('error: silent.mp4: has no sound track'), status
+    assert status.startswith('error: silent.mp4: has no audio track'), status
     assert not browser.find_elements(By.CSS_SELECTOR, '#overlay video')
 
 

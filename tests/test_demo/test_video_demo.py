@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from video_clips import HIGH, LOW, RATE, SIZE, tone, toy_listener, write_video
 
-from avsbench.video import SoundTrack, VideoFile
+from avsbench.video import AudioTrack, VideoFile
 from avsbench.visualization.local_visualizer import PREDICTION_COLOUR
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,13 +56,13 @@ def coloured(frame):
 def test_overlay_masks_table_and_sheet(call, video, tmp_path):
     code, out, err = call(video.name, '--out', 'out.mp4', '--masks', 'masks')
     assert code == 0, err
-    assert '65 frames, 3 masks of 3 s' in out and 'sound copied' in out
+    assert '65 frames, 3 masks of 3 s' in out and 'audio copied' in out
     overlay = VideoFile('out.mp4')
-    pictures = [picture.rgb() for picture in overlay.pictures()]
-    assert len(pictures) == 65 and overlay.duration == pytest.approx(2.6, abs=0.01)
-    assert ''.join(coloured(picture) for picture in pictures) == 25 * 'L' + 25 * 'R' + 15 * '-'
+    frames = [frame.rgb() for frame in overlay.frames()]
+    assert len(frames) == 65 and overlay.duration == pytest.approx(2.6, abs=0.01)
+    assert ''.join(coloured(frame) for frame in frames) == 25 * 'L' + 25 * 'R' + 15 * '-'
     assert PREDICTION_COLOUR[0] > PREDICTION_COLOUR[2]  # what `coloured` looks for
-    before, after = (SoundTrack(p, 0).between(0, 3) for p in ('in.mp4', 'out.mp4'))
+    before, after = (AudioTrack(p, 0).between(0, 3) for p in ('in.mp4', 'out.mp4'))
     assert np.abs(before - after).max() < 1e-3
 
     masks = [np.asarray(Image.open(tmp_path / 'masks' / f'{n:06d}.png')) for n in range(3)]
@@ -106,7 +106,7 @@ def test_names(call, video, name, words):
     video.rename(name)
     code, _, err = call(f'--out=out of {name}', *words)
     assert code == 0, err
-    assert len(list(VideoFile(f'out of {name}').pictures())) == 65
+    assert len(list(VideoFile(f'out of {name}').frames())) == 65
 
 
 def test_nothing_is_written_over(call, video):
@@ -132,7 +132,7 @@ def test_nothing_is_written_over(call, video):
     assert VideoFile('out.mp4').size == SIZE
     code, _, err = call(video.name, '--out', 'in.mp4', '--overwrite')
     assert code == 2 and 'in.mp4: is the video that is read' in err
-    assert len(list(VideoFile('in.mp4').pictures())) == 65
+    assert len(list(VideoFile('in.mp4').frames())) == 65
 
 
 @pytest.mark.parametrize(
@@ -193,12 +193,12 @@ def test_damaged_file_gives_what_is_there_and_a_warning(call, tmp_path):
     code, out, err = call('in.mp4', '--out', 'out.mp4')
     assert code == 0 and 'warning: in.mp4: the file is damaged' in err
     written = int(out.split(' frames')[0].split()[-1])
-    assert 10 < written == len(list(VideoFile('out.mp4').pictures())) < 70
+    assert 10 < written == len(list(VideoFile('out.mp4').frames())) < 70
 
 
 @pytest.mark.parametrize(
     'place',
-    ['avsbench.apis.render.save_mask', 'avsbench.video.writing.VideoWriter._write_sound'],
+    ['avsbench.apis.render.save_mask', 'avsbench.video.writing.VideoWriter._write_audio'],
 )
 def test_a_full_disk_in_the_middle_leaves_nothing(call, video, monkeypatch, place):
     def full(*_):

@@ -139,7 +139,7 @@ def test_unreadable_videos_are_named_at_the_end(tool, videos, tmp_path):
     done = tool(*call)
     assert done.code == 1 and '3 clips made' in done.out
     assert '3 videos could not be used:' in done.err
-    for text in ('junk.mp4: not readable', 'mute.mp4: has no sound track', 'brief.mp4: 0.'):
+    for text in ('junk.mp4: not readable', 'mute.mp4: has no audio track', 'brief.mp4: 0.'):
         assert text in done.err
     assert 'junk' not in (tmp_path / 'out/s4_meta_data.csv').read_text()
     for name in ('junk', 'mute', 'brief'):

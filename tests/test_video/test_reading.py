@@ -1,4 +1,4 @@
-"""Every kind of file that people have: a defined result, or one error that says what is wrong."""
+"""Every kind of file that users have: a defined result, or one error that says what is wrong."""
 
 from fractions import Fraction
 
@@ -17,8 +17,7 @@ from video_clips import (
     write_video,
 )
 
-from avsbench.video import SoundTrack, VideoFile
-from avsbench.video.containers import VideoError
+from avsbench.video import AudioTrack, VideoError, VideoFile
 
 
 def clip(path, frames=25, seconds=1, **options):
@@ -26,16 +25,16 @@ def clip(path, frames=25, seconds=1, **options):
 
 
 def numbers(path):
-    return [frame_number(picture.rgb()) for picture in VideoFile(path).pictures()]
+    return [frame_number(frame.rgb()) for frame in VideoFile(path).frames()]
 
 
 def test_frames_in_order_with_their_times(tmp_path):
     video = VideoFile(clip(tmp_path / 'in.mp4', 50, 2))
-    pictures = list(video.pictures())
-    assert [frame_number(picture.rgb()) for picture in pictures] == [n % 32 for n in range(50)]
-    assert [picture.time for picture in pictures] == [Fraction(n, 25) for n in range(50)]
+    frames = list(video.frames())
+    assert [frame_number(frame.rgb()) for frame in frames] == [n % 32 for n in range(50)]
+    assert [frame.time for frame in frames] == [Fraction(n, 25) for n in range(50)]
     assert (video.size, video.rate, video.duration) == (SIZE, 25, 2)
-    assert video.complaint() is None
+    assert video.warning() is None
 
 
 @pytest.mark.parametrize(
@@ -50,9 +49,9 @@ def test_any_name(tmp_path, name, monkeypatch):
 @pytest.mark.parametrize(
     ('suffix', 'options'),
     [
-        ('mkv', dict(codec='ffv1', sound_codec='flac', pix_fmt='bgr0')),
-        ('avi', dict(codec='ffv1', sound_codec='pcm_s16le', pix_fmt='bgr0')),
-        ('mov', dict(sound_codec='alac')),
+        ('mkv', dict(codec='ffv1', audio_codec='flac', pix_fmt='bgr0')),
+        ('avi', dict(codec='ffv1', audio_codec='pcm_s16le', pix_fmt='bgr0')),
+        ('mov', dict(audio_codec='alac')),
         ('ts', {}),
         ('mp4', dict(pix_fmt='yuv420p10le')),
         ('mp4', dict(pix_fmt='yuv444p')),
@@ -61,21 +60,21 @@ def test_any_name(tmp_path, name, monkeypatch):
 def test_containers_and_pixel_formats(tmp_path, suffix, options):
     path = clip(tmp_path / f'in.{suffix}', 30, 1, **options)
     assert numbers(path) == list(range(30))
-    sound = SoundTrack(path, VideoFile(path).origin).between(0, 1)
-    assert np.corrcoef(sound, tone([LOW]))[0, 1] > 0.99
+    audio = AudioTrack(path, VideoFile(path).origin).between(0, 1)
+    assert np.corrcoef(audio, tone([LOW]))[0, 1] > 0.99
 
 
 def test_variable_frame_rate(tmp_path):
     times = [0, 0.04, 0.5, 0.52, 2.0, 2.9]
     path = clip(tmp_path / 'in.mp4', 6, 3, times=times)
-    found = [float(picture.time) for picture in VideoFile(path).pictures()]
+    found = [float(frame.time) for frame in VideoFile(path).frames()]
     assert found == pytest.approx(times, abs=1e-4)
 
 
 def test_time_stamps_that_jump_are_an_error(tmp_path):
     path = clip(tmp_path / 'in.mp4', 3, 1, times=[0, 1, 1000])
     with pytest.raises(VideoError, match='jump from 1.0 s to 1000.0 s'):
-        list(VideoFile(path).pictures())
+        list(VideoFile(path).frames())
 
 
 def test_rotation_by_metadata(tmp_path):
@@ -83,7 +82,7 @@ def test_rotation_by_metadata(tmp_path):
     rotate_by_metadata(path)
     video = VideoFile(path)
     assert video.size == SIZE[::-1]
-    frame = next(video.pictures()).rgb()
+    frame = next(video.frames()).rgb()
     assert frame.shape == (*SIZE[::-1], 3)
     corners = {
         'upper left': frame[2, 2],
@@ -96,7 +95,7 @@ def test_rotation_by_metadata(tmp_path):
 
 def test_ten_bits_have_the_colours_of_eight(tmp_path):
     eight, ten = (
-        next(VideoFile(clip(tmp_path / f'{form}.mp4', 1, pix_fmt=form)).pictures()).rgb()
+        next(VideoFile(clip(tmp_path / f'{form}.mp4', 1, pix_fmt=form)).frames()).rgb()
         for form in ('yuv420p', 'yuv420p10le')
     )
     assert ten.dtype == np.uint8 and ten.shape == eight.shape
@@ -104,19 +103,19 @@ def test_ten_bits_have_the_colours_of_eight(tmp_path):
         assert np.abs(ten[place].astype(int) - eight[place]).max() <= 4
 
 
-def test_no_sound_no_picture_no_frames(tmp_path):
+def test_no_audio_no_video_no_frames(tmp_path):
     silent = write_video(tmp_path / 'silent.mp4', 3, None)
-    with pytest.raises(VideoError, match=r'silent.mp4: has no sound track, and the masks follow'):
+    with pytest.raises(VideoError, match=r'silent.mp4: has no audio track, and the masks follow'):
         VideoFile(silent)
-    with av.open(str(tmp_path / 'sound.mp4'), 'w') as output:
+    with av.open(str(tmp_path / 'audio.mp4'), 'w') as output:
         stream = output.add_stream('aac', rate=RATE, layout='mono')
         block = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.int16), 's16', 'mono')
         block.sample_rate, block.pts = RATE, 0
         output.mux([*stream.encode(block), *stream.encode(None)])
-    with pytest.raises(VideoError, match='sound.mp4: has no pictures'):
-        VideoFile(tmp_path / 'sound.mp4')
+    with pytest.raises(VideoError, match='audio.mp4: has no video track'):
+        VideoFile(tmp_path / 'audio.mp4')
     empty = write_video(tmp_path / 'empty.mkv', 0, tone([LOW]))
-    with pytest.raises(VideoError, match=r'empty.mkv: (no picture can be decoded|has no pictures)'):
+    with pytest.raises(VideoError, match=r'empty.mkv: (no frame can|has no video track)'):
         VideoFile(empty)
 
 
@@ -144,7 +143,7 @@ def test_no_video_at_all(tmp_path, content, message):
 
 
 def noisy_clip(path, **options):
-    """Pictures and sound that take some bytes each, so that a cut hits both."""
+    """A video whose frames and audio take many bytes each, so that a cut hits both."""
     rng = np.random.default_rng(0)
     frames = [
         frame // 2 + rng.integers(0, 90, frame.shape, np.uint8) for frame in numbered_frames(75)
@@ -153,15 +152,15 @@ def noisy_clip(path, **options):
 
 
 def test_cut_off_in_the_middle(tmp_path):
-    """With the index in front, what is there can be read, and the rest is told."""
+    """With the index in front, what is there can be read, and the rest is reported."""
     path = noisy_clip(tmp_path / 'in.mp4', options={'movflags': 'faststart'})
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     video = VideoFile(path)
-    count = len([picture.rgb() for picture in video.pictures()])
+    count = len([frame.rgb() for frame in video.frames()])
     assert 10 < count < 65
-    complaint = video.complaint()
-    assert f'{count} of 75 frames could be read' in complaint and 'damaged' in complaint
-    track = SoundTrack(path, video.origin)
+    warning = video.warning()
+    assert f'{count} of 75 frames could be read' in warning and 'damaged' in warning
+    track = AudioTrack(path, video.origin)
     assert np.isfinite(track.between(0, 3)).all() and track.end < 2.9
 
 
@@ -179,26 +178,26 @@ def test_garbage_inside(tmp_path):
     content[middle : middle + 3000] = bytes(3000)
     path.write_bytes(content)
     video = VideoFile(path)
-    assert len(list(video.pictures())) > 30
-    assert 'damaged' in (video.complaint() or '')
+    assert len(list(video.frames())) > 30
+    assert 'damaged' in (video.warning() or '')
 
 
-def test_sound_of_stretches_equals_the_whole(tmp_path):
+def test_intervals_of_audio_equal_the_whole(tmp_path):
     samples = np.stack([tone([LOW, HIGH, LOW]), tone([HIGH, 0, LOW])], axis=1)
-    path = write_video(tmp_path / 'in.mkv', 75, samples, sound_codec='pcm_s16le')
+    path = write_video(tmp_path / 'in.mkv', 75, samples, audio_codec='pcm_s16le')
     origin = VideoFile(path).origin
-    whole = SoundTrack(path, origin).between(0, 4)
+    whole = AudioTrack(path, origin).between(0, 4)
     assert len(whole) == 4 * RATE and not whole[3 * RATE :].any()
     assert whole[: 3 * RATE] == pytest.approx(samples.mean(1), abs=1e-4)
-    track = SoundTrack(path, origin)
+    track = AudioTrack(path, origin)
     parts = [track.between(start, start + 1) for start in range(4)]
     assert (np.concatenate(parts) == whole).all()
 
 
-def test_sound_that_begins_late_is_silent_before(tmp_path):
-    """The track starts half a second after the first picture."""
+def test_audio_that_begins_late_is_silent_before(tmp_path):
+    """The track starts half a second after the first frame."""
     path = tmp_path / 'in.mkv'
-    source = clip(tmp_path / 'in.mp4', 50, 1, container='mp4', sound_codec='aac')
+    source = clip(tmp_path / 'in.mp4', 50, 1, container='mp4', audio_codec='aac')
     with av.open(str(source)) as given, av.open(str(path), 'w') as output:
         streams = {s.index: output.add_stream_from_template(s) for s in given.streams}
         for packet in given.demux():
@@ -208,6 +207,19 @@ def test_sound_that_begins_late_is_silent_before(tmp_path):
                     packet.dts += RATE // 2
                 packet.stream = streams[packet.stream.index]
                 output.mux(packet)
-    sound = SoundTrack(path, VideoFile(path).origin).between(0, 2)
-    assert np.abs(sound[: int(0.4 * RATE)]).max() < 0.01
-    assert np.abs(sound[int(0.6 * RATE) : int(1.4 * RATE)]).max() > 0.4
+    audio = AudioTrack(path, VideoFile(path).origin).between(0, 2)
+    assert np.abs(audio[: int(0.4 * RATE)]).max() < 0.01
+    assert np.abs(audio[int(0.6 * RATE) : int(1.4 * RATE)]).max() > 0.4
+
+
+def test_what_was_wrong_is_that_of_one_pass(tmp_path):
+    """Two passes side by side, as the overlay and the network make them, count frames once."""
+    path = noisy_clip(tmp_path / 'in.mp4', options={'movflags': 'faststart'})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    video = VideoFile(path)
+    alone = len(list(video.frames()))
+    expected = video.warnings()
+    assert sum(1 for _ in zip(video.frames(), video.frames(), strict=True)) == alone
+    assert video.warnings() == expected and f'{alone} of 75 frames' in expected[0]
+    assert not video.audio().between(0, 4)[3 * RATE :].any()
+    assert len(video.warnings()) == 2 and 'the audio track is damaged' in video.warnings()[1]

@@ -1,4 +1,4 @@
-"""A clip of a video: which frames it has, and its sound."""
+"""A clip of a video: which frames it has, and its audio."""
 
 from fractions import Fraction
 
@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from video_clips import RATE, frame_number, numbered_frames, tone, write_video
 
-from avsbench.video import read_clip
-from avsbench.video.containers import VideoError
+from avsbench.video import VideoError, read_clip
 
 
 def video(path, frames=150, seconds=5, rate=30, **kwargs):
@@ -67,7 +66,7 @@ def test_start(tmp_path, rule):
 def test_samples_are_those_of_the_track(tmp_path):
     path = tmp_path / 'a.mkv'
     stereo = np.stack([tone([440] * 2, 44100), 0 * tone([440] * 2, 44100)], 1)
-    write_video(path, 50, stereo, sample_rate=44100, sound_codec='pcm_s16le')
+    write_video(path, 50, stereo, sample_rate=44100, audio_codec='pcm_s16le')
     clip = read_clip(path, 2)
     assert clip.rate == 44100 and len(clip.samples) == 2 * 44100
     assert np.abs(clip.samples - stereo.mean(1)).max() < 1e-4

@@ -4,18 +4,17 @@ import pytest
 from video_clips import LOW, RATE, rotate_by_metadata, tone, write_video
 
 from avsbench.utils.errors import ConfigError
-from avsbench.video import SoundTrack, VideoFile, VideoWriter, container_of
-from avsbench.video.containers import VideoError
+from avsbench.video import AudioTrack, VideoError, VideoFile, VideoWriter, container_of
 
 
 def copy(source, path):
-    """All pictures of a file written as they are; what happened to the sound."""
+    """Write all frames of a file as they are; what happened to the audio."""
     video = VideoFile(source)
     writer = VideoWriter(path, video, container_of(path))
-    for picture in video.pictures():
-        writer.write(picture, picture.rgb())
+    for frame in video.frames():
+        writer.write(frame, frame.rgb())
     writer.finish()
-    return writer.sound
+    return writer.audio
 
 
 def noise(seconds, seed=0):
@@ -30,8 +29,8 @@ def lag(one, other):
     return best if best < size // 2 else best - size
 
 
-def sound_of(path, seconds):
-    return SoundTrack(path, VideoFile(path).origin).between(0, seconds)
+def audio_of(path, seconds):
+    return AudioTrack(path, VideoFile(path).origin).between(0, seconds)
 
 
 @pytest.mark.parametrize(
@@ -46,22 +45,22 @@ def sound_of(path, seconds):
         ('mkv', 'pcm_s24le', 'mp4', 'encoded as aac'),
     ],
 )
-def test_the_sound_stays_and_stays_aligned(tmp_path, suffix, codec, out, expected):
-    source = write_video(tmp_path / f'in.{suffix}', 65, noise(2.6), sound_codec=codec)
+def test_the_audio_stays_and_stays_aligned(tmp_path, suffix, codec, out, expected):
+    source = write_video(tmp_path / f'in.{suffix}', 65, noise(2.6), audio_codec=codec)
     path = tmp_path / f'out.{out}'
     assert copy(source, path) == expected
-    before, after = sound_of(source, 3), sound_of(path, 3)
+    before, after = audio_of(source, 3), audio_of(path, 3)
     assert abs(lag(before, after)) < RATE / 25  # one frame
     if expected == 'copied':
         assert np.abs(before - after).max() < 1e-3
-    assert len(list(VideoFile(path).pictures())) == 65
+    assert len(list(VideoFile(path).frames())) == 65
 
 
 def test_times_and_duration_of_a_variable_rate(tmp_path):
     times = [0, 0.04, 0.5, 0.52, 2.0, 2.9]
     source = write_video(tmp_path / 'in.mp4', 6, tone([LOW] * 3), times=times)
     copy(source, tmp_path / 'out.mp4')
-    found = [float(p.time) for p in VideoFile(tmp_path / 'out.mp4').pictures()]
+    found = [float(frame.time) for frame in VideoFile(tmp_path / 'out.mp4').frames()]
     assert found == pytest.approx(times, abs=1e-3)
 
 
@@ -79,12 +78,12 @@ def test_colours_stay(tmp_path):
         tmp_path / 'in.mkv', [frame] * 3, tone([LOW]), codec='ffv1', pix_fmt='bgr0'
     )
     copy(source, tmp_path / 'out.mp4')
-    seen = next(VideoFile(tmp_path / 'out.mp4').pictures()).rgb().astype(int)
+    copied = next(VideoFile(tmp_path / 'out.mp4').frames()).rgb().astype(int)
     inner = (slice(8, 56), [8, 16, 24, 40, 48, 56, 72, 80, 88])
-    assert np.abs(seen[inner] - frame[inner]).max() < 12
+    assert np.abs(copied[inner] - frame[inner]).max() < 12
 
 
-def test_odd_sides_and_rotated_pictures(tmp_path):
+def test_odd_sides_and_rotated_frames(tmp_path):
     frames = np.zeros((3, 33, 47, 3), np.uint8)
     source = write_video(
         tmp_path / 'in.mkv', list(frames), tone([LOW]), codec='ffv1', pix_fmt='bgr0'

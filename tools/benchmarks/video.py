@@ -25,7 +25,7 @@ from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
 from avsbench.registry import MODELS
 from avsbench.utils.errors import ConfigError
-from avsbench.video import make_video
+from avsbench.video import VideoFile, make_video
 from benchmarks.harness import header, quartiles
 
 SOUND_RATE = 44100
@@ -69,7 +69,7 @@ def measure(video: Path, config: str, args: argparse.Namespace) -> None:
     reports = []
     for number in range(args.rounds + 1):
         outputs = Outputs(video.with_name('out.mp4'), video.with_name('masks'), overwrite=True)
-        report = render_video(inferencer, video, outputs, fps=args.fps)
+        report = render_video(inferencer, VideoFile(video), outputs, fps=args.fps)
         if number:
             reports.append(report)
     print(line(config, reports, args), flush=True)
