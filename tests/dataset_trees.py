@@ -7,7 +7,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from avsbench.datasets.avss_classes import CLASSES, palette
+from avsbench.layouts.avss_classes import CLASSES, palette
 
 SIZE = (24, 32)  # (H, W) of the small trees' frames
 RATE = 16000

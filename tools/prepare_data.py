@@ -5,21 +5,21 @@
 
 Without --csv the folders below --videos tell the split (S4: and the category):
 `<split>/<category>/<name>.mp4` for s4, `<split>/<name>.mp4` for ms3 and avss, the splits being
-train, val and test; the index is written. With --csv the videos lie in any folders, under the names
-of that index. Masks are yours to add; where they belong is printed at the end.
+train, val and test; the csv is written. With --csv the videos lie in any folders, under the names
+in it. Masks are yours to add; where they belong is printed at the end.
 
     python tools/prepare_data.py own --videos data/own/videos --out data/own
 
-takes one picture a second out of own videos, to draw masks on (docs/own_data.md).
+extracts one image per second of custom videos, to draw masks on (docs/own_data.md).
 
 A clip is the first seconds of a video. Files that are there already stay, so that an interrupted
 call goes on where it was. Exit code 1 if a video could not be used; these are named at the end.
 """
 
 import argparse
+import functools
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,25 +27,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
 from avsbench.datasets.preparation import Outcome, prepare
-from avsbench.datasets.preparation.layouts import (
-    LAYOUTS,
-    index_text,
+from avsbench.datasets.preparation.avsbench_tree import (
+    clip_task,
+    csv_text,
+    rows_of_csv,
     rows_of_folders,
-    rows_of_index,
-    task_of,
+    start_of,
 )
-from avsbench.datasets.preparation.own import OwnTree
+from avsbench.datasets.preparation.custom_tree import CustomTree
 from avsbench.datasets.preparation.settings import keep_settings
+from avsbench.layouts import LAYOUTS, Layout
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import ConfigError, DataError
 from avsbench.utils.files import write_text
 from avsbench.utils.parallel import show_progress
-
-MASKS = {
-    's4': 's4_data/gt_masks/<split>/<category>/<name>/<name>_<k>.png, k from 1; train: only 1',
-    'ms3': 'ms3_data/gt_masks/<split>/<name>/<name>_<k>.png, k from 1',
-    'avss': '<label>/<uid>/labels_semantic/<k>.png, k from 0, class indices',
-}
 
 
 def parse_args() -> argparse.Namespace:
@@ -55,11 +50,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('subset', choices=[*LAYOUTS, 'own'], help='whose layout the tree has')
     parser.add_argument('--videos', type=Path, required=True, metavar='DIR')
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='data_root to make')
-    parser.add_argument('--csv', type=Path, help='index with the published columns')
+    parser.add_argument('--csv', type=Path, help='with the published columns')
     parser.add_argument(
         '--trim',
         action='store_true',
-        help="S4: the videos are the untrimmed ones, cut them at the index's `start`",
+        help='S4: the videos are the untrimmed ones, cut them at `start` of the csv',
     )
     parser.add_argument(
         '--seconds', type=int, help='frames of a clip (default: 5; avss: 10, or 5 with v1 labels)'
@@ -79,7 +74,7 @@ def parse_args() -> argparse.Namespace:
         'after 15/16 s, for files with a variable frame rate (default: index)',
     )
     parser.add_argument('--log-mel', action='store_true', help='store log-mel beside the wav')
-    parser.add_argument('--overwrite', action='store_true', help='make all files anew')
+    parser.add_argument('--overwrite', action='store_true', help='make all files again')
     parser.add_argument(
         '--workers', type=int, default=os.cpu_count(), help='processes (default: %(default)s)'
     )
@@ -90,60 +85,51 @@ def main() -> int:
     args = parse_args()
     if args.workers < 0:
         raise ConfigError(f'--workers: got {args.workers}, expected 0 or more')
-    return prepare_own(args) if args.subset == 'own' else prepare_tree(args)
+    if args.subset == 'own':
+        return prepare_custom(args)
+    return prepare_tree(LAYOUTS[args.subset], args)
 
 
-def prepare_tree(args: argparse.Namespace) -> int:
+def prepare_tree(layout: Layout, args: argparse.Namespace) -> int:
     """A tree in AVSBench's layout."""
-    layout = LAYOUTS[args.subset]
-    if args.trim and (args.subset != 's4' or args.csv is None):
-        raise ConfigError('--trim needs s4 and --csv: `start` is a column of its index')
-    seconds = layout.seconds if args.seconds is None else args.seconds
-    if seconds < 1:
-        raise ConfigError(f'--seconds: got {seconds}, expected 1 or more')
-    if args.subset == 'avss' and seconds not in (5, 10):
-        raise ConfigError(f'--seconds {seconds}: clips of avss have 5 or 10')
-    size = layout.size if args.size is None else read_size(args.size)
+    if args.trim and ('start' not in layout.columns or args.csv is None):
+        raise ConfigError('--trim needs s4 and --csv: `start` is a column of its csv')
+    frames = clip_frames(layout, args.seconds)
     missing: list[str] = []
     if args.csv is None:
-        rows = list(rows_of_folders(args.subset, args.videos, seconds))
+        rows = list(rows_of_folders(layout, args.videos, frames))
     else:
-        rows, missing = rows_of_index(args.subset, args.csv, args.videos)
+        rows, missing = rows_of_csv(layout, args.csv, args.videos)
+    size = layout.frame_size if args.size is None else read_size(args.size)
     rule = args.frames_by or 'index'
-    settings = dict(subset=args.subset, seconds=seconds, size=size, frames_by=rule)
+    settings = dict(subset=layout.subset, seconds=frames, size=size, frames_by=rule)
     keep_settings(args.out, settings | {'trim': args.trim}, overwrite=args.overwrite)
     present = args.out / layout.csv
     if args.csv is not None:
-        copy_index(args.csv, present, overwrite=args.overwrite)
-    tasks = [
-        task_of(
-            args.subset,
-            row,
-            video,
-            args.out,
-            seconds=clip_seconds(args, row, seconds),
-            size=size,
-            rule=rule,
-            log_mel=args.log_mel,
-            trim=args.trim,
-            overwrite=args.overwrite,
-        )
-        for row, video in rows
-    ]
-    outcomes = prepare(tasks, workers=args.workers, progress=clip_bar)
+        copy_csv(args.csv, present, overwrite=args.overwrite)
+    tasks = []
+    for row, video in rows:
+        number = layout.kind(row).frames if args.seconds is None else frames
+        task = clip_task(layout, row, video, args.out, frames=number, log_mel=args.log_mel)
+        start = start_of(row, video) if args.trim else 0
+        tasks.append(replace(task, size=size, start=start, rule=rule, overwrite=args.overwrite))
+    outcomes = prepare(
+        tasks, workers=args.workers, progress=functools.partial(show_progress, label='clips')
+    )
     if args.csv is None:
         good = [row for (row, _), done in zip(rows, outcomes, strict=True) if not done.fault]
         if good:
-            write_text(present, index_text(args.subset, good, present))
-    return report(args, outcomes, missing)
+            write_text(present, csv_text(layout, good, present))
+    report(layout, args.out, outcomes, missing)
+    return report_faults([*missing, *(done.fault for done in outcomes if done.fault)])
 
 
-def prepare_own(args: argparse.Namespace) -> int:
-    """The frames of own videos that masks are to be drawn on."""
+def prepare_custom(args: argparse.Namespace) -> int:
+    """The frames of custom videos that masks are to be drawn on."""
     for name in ('csv', 'trim', 'seconds', 'size', 'frames_by', 'log_mel'):
         if getattr(args, name):
             raise ConfigError(f'own: --{name.replace("_", "-")} is for the other layouts')
-    tree = OwnTree(args.videos, args.out / 'masks', args.out / 'prepared')
+    tree = replace(CustomTree.of(args.out), videos=args.videos)
     tasks, faults = [], []
     for name, video in tree.names().items():
         try:
@@ -152,15 +138,17 @@ def prepare_own(args: argparse.Namespace) -> int:
             faults.append(str(error))
         else:
             tasks.append(replace(task, overwrite=args.overwrite))
-    outcomes = prepare(tasks, workers=args.workers, progress=clip_bar)
+    outcomes = prepare(
+        tasks, workers=args.workers, progress=functools.partial(show_progress, label='clips')
+    )
     faults += [done.fault for done in outcomes if done.fault]
     frames = sum(len(task.frame_paths) for task in tasks)
     print(
-        f'{len(tasks)} videos, {frames} seconds: pictures are in '
+        f'{len(tasks)} videos, {frames} seconds: images are in '
         f'{args.out}/prepared/frames/<name>/<second>.jpg, their masks belong to '
         f'{args.out}/masks/<name>/<second>.png'
     )
-    return tell_faults(faults)
+    return report_faults(faults)
 
 
 def read_size(given: list[int]) -> tuple[int, int] | None:
@@ -170,15 +158,21 @@ def read_size(given: list[int]) -> tuple[int, int] | None:
     return None if given == [0] else (given[0], given[-1])
 
 
-def clip_seconds(args: argparse.Namespace, row: dict, seconds: int) -> int:
-    """T of a clip: AVSS has two kinds, which the index tells apart."""
-    if args.subset == 'avss' and args.seconds is None:
-        return 10 if row['label'] == 'v2' else 5
+def clip_frames(layout: Layout, seconds: int | None) -> int:
+    """T of the clips, where the csv doesn't tell."""
+    if seconds is None:
+        return layout.frames
+    if seconds < 1:
+        raise ConfigError(f'--seconds: got {seconds}, expected 1 or more')
+    lengths = sorted({kind.frames for kind in layout.kinds.values()})
+    if 'label' in layout.columns and seconds not in lengths:
+        allowed = ' or '.join(map(str, lengths))
+        raise ConfigError(f'--seconds {seconds}: clips of {layout.subset} have {allowed}')
     return seconds
 
 
-def copy_index(csv: Path, present: Path, *, overwrite: bool) -> None:
-    """Put the index into the tree."""
+def copy_csv(csv: Path, present: Path, *, overwrite: bool) -> None:
+    """Put the csv into the tree."""
     content = csv.read_text(encoding='utf-8-sig')
     if present.is_file() and not overwrite:
         if present.read_text(encoding='utf-8-sig') != content:
@@ -189,13 +183,13 @@ def copy_index(csv: Path, present: Path, *, overwrite: bool) -> None:
     write_text(present, content)
 
 
-def report(args: argparse.Namespace, outcomes: list[Outcome], missing: list[str]) -> int:
-    """Say what was done and what to do next; the exit code."""
-    faults = [*missing, *(done.fault for done in outcomes if done.fault)]
+def report(layout: Layout, out: Path, outcomes: list[Outcome], missing: list[str]) -> None:
+    """Say what was done and what to do next."""
+    faults = len(missing) + sum(bool(done.fault) for done in outcomes)
     kept = sum(not done.made and not done.fault for done in outcomes)
     made = sum(done.made for done in outcomes)
     print(
-        f'{args.out}: {len(outcomes) - kept - len(faults) + len(missing)} clips made '
+        f'{out}: {len(outcomes) - kept - faults + len(missing)} clips made '
         f'({made} files), {kept} were there'
     )
     short = [done for done in outcomes if done.repeated]
@@ -204,16 +198,16 @@ def report(args: argparse.Namespace, outcomes: list[Outcome], missing: list[str]
             f'{len(short)} videos are shorter than their clip: their last frame is repeated, '
             f'e.g. {short[0].task.video}, {short[0].repeated} times'
         )
-    print(f'Masks belong to {args.out}/{MASKS[args.subset]}')
-    print(f'To check: python tools/check_dataset.py {args.subset} --data-root {args.out}')
-    return tell_faults(faults)
+    place = next(iter(layout.masks.values())).replace('{', '<').replace('}', '>')
+    values = 'class indices' if layout.semantic else 'two values, 0 is background'
+    print(f'Masks belong to {out}/{place}, k from {layout.first_frame}; {values}')
+    for label, kind in layout.kinds.items():
+        for split in kind.first_only:
+            print(f'  {split} split of {label}: only k = {layout.first_frame} is needed')
+    print(f'To check: python tools/check_dataset.py {layout.subset} --data-root {out}')
 
 
-def clip_bar(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:
-    return show_progress(outcomes, total, 'clips')
-
-
-def tell_faults(faults: list[str]) -> int:
+def report_faults(faults: list[str]) -> int:
     """Name what could not be used; the exit code."""
     if faults:
         head = f'{len(faults)} videos could not be used:'

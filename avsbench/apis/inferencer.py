@@ -24,7 +24,7 @@ from avsbench.checkpoint.reading import check_file
 from avsbench.config.build import explain_build_errors
 from avsbench.config.loading import apply_overrides, load_config
 from avsbench.config.schema import check_arguments
-from avsbench.datasets.avss_classes import CLASSES, palette
+from avsbench.layouts.avss_classes import CLASSES, palette
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError

@@ -1,16 +1,16 @@
 """Data sets of audio-visual segmentation."""
 
+from avsbench.datasets.avsbench_dataset import AVSBenchDataset
 from avsbench.datasets.avss_dataset import AVSSDataset
 from avsbench.datasets.base_avs_dataset import BaseAVSDataset
 from avsbench.datasets.folder_dataset import FolderAVSDataset
 from avsbench.datasets.ms3_dataset import MS3Dataset
 from avsbench.datasets.s4_dataset import S4Dataset
-from avsbench.media.faults import BrokenFileError
 
 __all__ = [
+    'AVSBenchDataset',
     'AVSSDataset',
     'BaseAVSDataset',
-    'BrokenFileError',
     'FolderAVSDataset',
     'MS3Dataset',
     'S4Dataset',

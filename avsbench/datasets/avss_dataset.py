@@ -5,51 +5,44 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from avsbench.datasets.avss_classes import CLASSES, MAX_CLASSES, palette
-from avsbench.datasets.base_avs_dataset import MASKIGE_SUFFIX, BaseAVSDataset
+from avsbench.datasets.avsbench_dataset import AVSBenchDataset
+from avsbench.datasets.clip_info import ClipInfo
+from avsbench.layouts import AVSS, ClipFiles
+from avsbench.layouts.avss_classes import CLASSES, MAX_CLASSES, palette
 from avsbench.media.faults import BrokenFileError, ClipCheck
 from avsbench.media.images import read_colour_label, read_index_label
 from avsbench.registry import DATASETS
 from avsbench.utils.checks import check_choice
-from avsbench.utils.errors import DataError, nearest
+from avsbench.utils.errors import DataError
 
-LABEL_SOURCES = ('auto', 'semantic', 'rgb')
-FOLDERS = {'semantic': 'labels_semantic', 'rgb': 'labels_rgb'}
-MASKIGE_FOLDER = 'pre_SAM_mask/AVSBench_semantic'
 CODINGS = {'semantic': 'index', 'rgb': 'palette'}
+LABEL_SOURCES = ('auto', *CODINGS)
 
 
 @DATASETS.register_module()
-class AVSSDataset(BaseAVSDataset):
-    """The semantic subset: clips of 5 frames (v1s, v1m) and of 10 (v2).
+class AVSSDataset(AVSBenchDataset):
+    """The semantic subset: clips of 5 frames (v1s, v1m) and of 10 (v2), 70 classes.
 
-    Reads, below `data_root`: `metadata.csv` (columns uid, label, split), `label2idx.json` if there,
-    and in `<label>/<uid>/` `frames/<k>.jpg`, `labels_semantic/<k>.png` or `labels_rgb/<k>.png`,
-    `audio.wav` (or `audio.pkl`). Frames count from 0; as many as the folder has are read. In the
-    split `train` only the first frame of a v1s clip is annotated. `data_info` has `label` and
-    `num_classes` too. Pipelines that load Maskiges also read
-    `pre_SAM_mask/AVSBench_semantic/<label>/<uid>/processed_frames/<k>_mask_color.png`: pictures of
-    the frames as they are cut for the network, hence the folder's published name.
+    `avsbench.layouts.AVSS` says which files it reads; of frames, as many as the folder has. In the
+    split `train` only the first frame of a v1s clip is annotated.
 
     Args:
-        data_root: Folder that holds the csv.
-        split: Name of the split, as in the csv.
+        data_root: See `AVSBenchDataset`.
+        split: See `AVSBenchDataset`.
         num_classes: Number of classes that the model is for; must be that of `label2idx.json`, or
             71 without that file. None takes the data set's.
         label_source: 'auto': class indices where a clip has `labels_semantic`, else the colours of
             `labels_rgb`; both are compared once, on the first clip that has both. 'semantic' or
             'rgb': these only.
-        clip_lengths: Numbers of frames that a clip may have.
-        pipeline, ann_file, audio_source, check, test_mode, indices, lazy_init: As in
-            `BaseAVSDataset`.
+        pipeline: See `AVSBenchDataset`.
+        ann_file: See `AVSBenchDataset`.
+        audio_source: See `AVSBenchDataset`.
+        check: See `AVSBenchDataset`.
+        test_mode: See `AVSBenchDataset`.
+        indices: See `AVSBenchDataset`.
     """
 
-    subset = 'avss'
-    default_ann_file = 'metadata.csv'
-    name_columns = ('label', 'uid')
-    short_audio = 'zero'
-    folder_lengths = {'v1s': 5, 'v1m': 5, 'v2': 10}
-    num_frames = max(folder_lengths.values())
+    layout = AVSS
 
     def __init__(
         self,
@@ -58,17 +51,14 @@ class AVSSDataset(BaseAVSDataset):
         *,
         num_classes: int | None = None,
         label_source: str = 'auto',
-        clip_lengths: Sequence[int] = (5, 10),
         pipeline: Sequence[dict | Callable] = (),
         ann_file: str | None = None,
         audio_source: str = 'auto',
         check: str = 'fast',
         test_mode: bool = False,
         indices: int | Sequence[int] | None = None,
-        lazy_init: bool = False,
     ) -> None:
         self.label_source = check_choice('AVSSDataset: label_source', label_source, LABEL_SOURCES)
-        self.clip_lengths = tuple(clip_lengths)
         classes = read_classes(os.path.join(data_root, 'label2idx.json'))
         if num_classes not in (None, len(classes)):
             raise DataError(
@@ -86,45 +76,28 @@ class AVSSDataset(BaseAVSDataset):
             metainfo={'classes': classes, 'palette': palette(len(classes)).tolist()},
             test_mode=test_mode,
             indices=indices,
-            lazy_init=lazy_init,
         )
 
-    def clip_info(self, row: dict) -> dict:
-        """See `BaseAVSDataset.clip_info`."""
-        label = row['label']
-        if label not in self.folder_lengths:
-            raise DataError(
-                f"{self.ann_file}: row {row['csv_row']}, column 'label': {label!r}, expected one "
-                f'of {", ".join(self.folder_lengths)}{nearest(label, self.folder_lengths)}'
-            )
-        folder = os.path.join(self.data_root, label, row['uid'])
-        frames = range(_count_frames(os.path.join(folder, 'frames')) or self.folder_lengths[label])
-        annotated = frames[:1] if label == 'v1s' and self.split == 'train' else frames
-        source = self._label_source(folder)
-        labels = os.path.join(folder, FOLDERS[source])
-        maskiges = os.path.join(
-            self.data_root, MASKIGE_FOLDER, label, row['uid'], 'processed_frames'
-        )
-        return {
-            'clip_id': f'{label}/{row["uid"]}',
-            'label': label,
-            'frame_paths': [os.path.join(folder, 'frames', f'{k}.jpg') for k in frames],
-            'mask_paths': [
-                os.path.join(labels, f'{k}.png') if k in annotated else None for k in frames
-            ],
-            'mask_coding': CODINGS[source],
-            'maskige_paths': [os.path.join(maskiges, f'{k}{MASKIGE_SUFFIX}') for k in frames],
-            'num_classes': len(self._metainfo['classes']),
-            **self._audio(os.path.join(folder, 'audio.wav'), os.path.join(folder, 'audio')),
-            'csv_row': row['csv_row'],
-        }
+    def num_frames(self, row: dict) -> int:
+        """As many as the clip's folder has; that of its kind if it has none."""
+        expected = super().num_frames(row)
+        folder = os.path.dirname(self.layout.clip_files(row, 1).frames[0])
+        return _count_frames(os.path.join(self.data_root, folder)) or expected
 
-    def clip_faults(self, info: dict) -> tuple[BrokenFileError, ...]:
+    def mask_coding(self, files: ClipFiles) -> str:
+        """Labels as `label_source` says."""
+        if self.label_source != 'auto':
+            return CODINGS[self.label_source]
+        folder = os.path.dirname(files.masks['index'][0])
+        return 'index' if os.path.isdir(os.path.join(self.data_root, folder)) else 'palette'
+
+    def clip_faults(self, info: ClipInfo) -> tuple[BrokenFileError, ...]:
         """See `BaseAVSDataset.clip_faults`."""
         count, folder = len(info['frame_paths']), os.path.dirname(info['frame_paths'][0])
-        if count in self.clip_lengths:
+        lengths = sorted({kind.frames for kind in self.layout.kinds.values()})
+        if count in lengths:
             return ()
-        allowed = ' or '.join(map(str, self.clip_lengths))
+        allowed = ' or '.join(map(str, lengths))
         return (BrokenFileError(f'{folder}: {count} frames, expected {allowed}', 'frame count'),)
 
     def check_files(self, level: str) -> Iterator[ClipCheck]:
@@ -134,38 +107,41 @@ class AVSSDataset(BaseAVSDataset):
             yield from self._compare_labels()
 
     def summary(self) -> dict:
-        """See `BaseAVSDataset.summary`; with `labels`, clips by folder, and `label_source`."""
+        """See `BaseAVSDataset.summary`; with `labels`, clips by label, and `label_source`."""
         infos = list(self.infos())
         return super().summary() | {
-            'labels': dict(Counter(info['label'] for info in infos)),
+            'labels': dict(Counter(info['clip_id'].split('/')[0] for info in infos)),
             'label_source': dict(Counter(info['mask_coding'] for info in infos)),
         }
-
-    def _label_source(self, folder: str) -> str:
-        if self.label_source != 'auto':
-            return self.label_source
-        return 'semantic' if os.path.isdir(os.path.join(folder, FOLDERS['semantic'])) else 'rgb'
 
     def _compare_labels(self) -> Iterator[ClipCheck]:
         """A fault if the first label that exists as indices and as colours has two meanings."""
         for info in self.infos():
-            indices = info['mask_paths'][0]
-            colours = indices.replace(FOLDERS['semantic'], FOLDERS['rgb'])
-            if info['mask_coding'] != 'index' or not os.path.isfile(colours):
+            label, uid = info['clip_id'].split('/')
+            files = self.layout.clip_files({'label': label, 'uid': uid}, 1)
+            indices, colours = (
+                self._path(files.masks[coding][0]) for coding in ('index', 'palette')
+            )
+            if not (os.path.isfile(indices) and os.path.isfile(colours)):
                 continue
             try:
-                first, second = (
-                    read(path, info['num_classes'], unknown_colour='background')
-                    for read, path in ((read_index_label, indices), (read_colour_label, colours))
-                )
+                fault = _difference(indices, colours, info['num_classes'])
             except BrokenFileError:  # reported for this clip already
                 continue
-            if first.shape != second.shape or (first != second).any():
-                count = (first != second).sum() if first.shape == second.shape else 'all'
-                what = f'{indices} and {colours}: {count} of {first.size} pixels differ in class'
-                fault = BrokenFileError(what, 'labels differ')
+            if fault is not None:
                 yield ClipCheck(info['clip_id'], info['csv_row'], (fault,))
             return
+
+
+def _difference(indices: str, colours: str, num_classes: int) -> BrokenFileError | None:
+    """What is wrong if two files of one label differ in meaning."""
+    first = read_index_label(indices, num_classes, unknown_colour='background')
+    second = read_colour_label(colours, num_classes, unknown_colour='background')
+    if first.shape == second.shape and (first == second).all():
+        return None
+    count = (first != second).sum() if first.shape == second.shape else 'all'
+    what = f'{indices} and {colours}: {count} of {first.size} pixels differ in class'
+    return BrokenFileError(what, 'labels differ')
 
 
 def read_classes(path: str) -> tuple[str, ...]:

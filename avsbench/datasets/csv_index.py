@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from avsbench.layouts import Layout
 from avsbench.utils.errors import DataError, examples, nearest
 
 FIRST_ROW = 2  # line of the first clip: the header is line 1, as editors and spreadsheets count
@@ -98,6 +99,27 @@ def check_names(rows: pd.DataFrame, columns: Sequence[str], path: str | Path) ->
             f'{path}: clips listed more than once in one split: {examples(cases)}; delete all rows '
             'but one of each'
         )
+
+
+def check_labels(rows: pd.DataFrame, layout: Layout, path: str | Path) -> None:
+    """Refuse labels that the layout doesn't have.
+
+    Args:
+        rows: Rows with `csv_row`, and with `label` where the layout has labels.
+        layout: Of the data.
+        path: The csv, for the error.
+
+    Raises:
+        DataError: A label is unknown.
+    """
+    if 'label' not in layout.columns:
+        return
+    for label, row in zip(rows.label, rows.csv_row, strict=True):
+        if label not in layout.kinds:
+            raise DataError(
+                f"{path}: row {row}, column 'label': {label!r}, expected one of "
+                f'{", ".join(layout.kinds)}{nearest(label, layout.kinds)}'
+            )
 
 
 def _parse(path: Path) -> pd.DataFrame:

@@ -85,7 +85,7 @@ def plan(datasets: Iterable[BaseAVSDataset], masks_root: str | Path | None) -> l
     tasks, roots = [], set()
     for dataset in datasets:
         cut = 'whole'
-        if dataset.subset == 'avss':
+        if dataset.maskige_size is not None:
             cut = 'crop' if dataset.split == 'train' else 'squash'
         for info in dataset.infos():
             pairs = zip(info['frame_paths'], info['maskige_paths'], strict=True)

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from avsbench.datasets.avss_classes import UNKNOWN, colour_table, unpack_colour
+from avsbench.layouts.avss_classes import UNKNOWN, colour_table, unpack_colour
 from avsbench.media.faults import BrokenFileError
 from avsbench.utils.errors import examples
 

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from avsbench.synthetic.classes import avss_index, avss_names
+from avsbench.layouts.avss_classes import CLASSES
+from avsbench.synthetic.classes import avss_index
 from avsbench.synthetic.oracles import (
     Frames,
     binary_choice,
@@ -93,7 +94,7 @@ def _score(settings: Settings, frames: Frames) -> dict:
     }
     if settings.law == 'multi':
         choices['count_blind'] = frames.loudest
-    if settings.subset == 'avss':
+    if settings.layout.semantic:
         kinds = np.unique(frames.kinds).tolist()
         scores = {n: _named(semantic_oracle(frames, w, kinds)) for n, w in oracles.items()}
         fixed = {n: _named(semantic_choice(frames, c, kinds)) for n, c in choices.items()}
@@ -109,7 +110,7 @@ def _score(settings: Settings, frames: Frames) -> dict:
 def _named(scores: dict) -> dict:
     """Per-class scores under the published names, and the means that AVSBench's metric forms."""
     classes = {
-        avss_names()[avss_index(kind)]: values
+        CLASSES[avss_index(kind)]: values
         for kind, values in scores['classes'].items()
         if values['J'] is not None
     }
@@ -119,7 +120,7 @@ def _named(scores: dict) -> dict:
         values = [entry[key] for entry in classes.values()]
         means[key] = float(np.mean(values)) if values else None
         # The published mean runs over all 71 classes; one that is met nowhere counts as zero.
-        means[published] = (sum(values) + background[key]) / len(avss_names())
+        means[published] = (sum(values) + background[key]) / len(CLASSES)
     return {**means, 'background': background, 'classes': classes}
 
 
@@ -128,9 +129,9 @@ def _add_bounds(settings: Settings, test: dict, parts: set[str]) -> None:
     twins = settings.num_twins
     test['twins'] = twins
     test['audio_blind']['bound_J'] = 1 / twins
-    if settings.subset == 'avss':
+    if settings.layout.semantic:
         known = len(test['audio_blind']['classes'])
-        test['audio_blind']['bound_mIoU'] = (known / twins + 1) / len(avss_names())
+        test['audio_blind']['bound_mIoU'] = (known / twins + 1) / len(CLASSES)
     else:
         test['audio_blind']['bound_F'] = 1.3 / (0.3 + twins)
     test['time_blind']['bound_J'] = max(

@@ -1,7 +1,5 @@
 """The eight classes of the synthetic clips and their places among AVSBench-semantic's 71."""
 
-import functools
-
 import numpy as np
 
 # Texture and shape; the position is the class index used in truth.json and by the timbres.
@@ -23,20 +21,3 @@ DECOY_NAME = 'grid_triangle'
 def avss_index(kind: int | np.ndarray) -> int | np.ndarray:
     """Index among the 71 of a synthetic class: 0..7 stand in for 1..8, accordion to boat."""
     return kind + 1
-
-
-@functools.cache
-def avss_names() -> list[str]:
-    """The names of the 71 indices."""
-    # Only for AVSS: the package of the datasets imports torch, for seconds in every worker.
-    from avsbench.datasets.avss_classes import CLASSES as NAMES
-
-    return list(NAMES)
-
-
-@functools.cache
-def avss_palette() -> np.ndarray:
-    """The colours of the 71 indices: (71, 3) uint8 RGB."""
-    from avsbench.datasets.avss_classes import palette
-
-    return palette()

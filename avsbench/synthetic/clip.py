@@ -4,26 +4,21 @@ from pathlib import Path
 
 import numpy as np
 
-from avsbench.synthetic.classes import (
-    CLASSES,
-    DECOY,
-    DECOY_NAME,
-    avss_index,
-    avss_names,
-)
+from avsbench.layouts import ClipFiles
+from avsbench.layouts.avss_classes import CLASSES as AVSS_CLASSES
+from avsbench.synthetic.classes import CLASSES, DECOY, DECOY_NAME, avss_index
 from avsbench.synthetic.render import render
 from avsbench.synthetic.scene import Scene, sample_scene
-from avsbench.synthetic.settings import Part, Settings
+from avsbench.synthetic.settings import SUBSETS, Part, Settings
 from avsbench.synthetic.sound import synthesise
 from avsbench.synthetic.state import State, sample_state, sample_twins
 from avsbench.synthetic.streams import stream
 from avsbench.synthetic.tree import (
-    Place,
+    csv_row,
     encode_frame,
     encode_log_mel,
     encode_masks,
     encode_wav,
-    place,
     write_file,
 )
 
@@ -89,15 +84,15 @@ def write_scene(
             contents.append((path, encoded[t]))
         kinds = scene.kinds[: settings.num_candidates]
         for t in truth['labelled']:
-            masks = encode_masks(settings.subset, labels[t], kinds, state.sets[t])
-            contents += zip(paths.masks[t], masks, strict=True)
+            masks = encode_masks(settings.layout, labels[t], kinds, state.sets[t])
+            contents += [(paths.masks[coding][t], content) for coding, content in masks.items()]
         noise = stream(
             _state_seed(settings), _part_key(settings, part), split, index, f'noise {version}'
         )
         samples = synthesise(state.sources, noise, part.seconds, settings.grid, settings.snr)
         contents.append((paths.wav, encode_wav(samples)))
         if settings.write_log_mel:
-            contents.append((paths.log_mel, encode_log_mel(samples, settings.subset)))
+            contents.append((f'{paths.log_mel}.pkl', encode_log_mel(samples, settings.layout)))
         files.update(write_file(root, path, content) for path, content in contents)
         clips.append(truth | {'areas': _areas(labels, settings.num_candidates)})
     return clips, files
@@ -105,28 +100,31 @@ def write_scene(
 
 def _clip(
     settings: Settings, part: Part, split: str, video: str, scene: Scene, state: State
-) -> tuple[Place, dict]:
-    """Where a clip lies, and its entry in truth.json but for what depends on the pixels."""
-    category = _category(settings, scene, state)
-    name = f'{video}_0_{part.seconds * 1000}' if settings.subset == 'avss' else video
-    paths = place(settings.subset, part.name, split, name, category, part.seconds)
-    truth = {
-        'clip_id': paths.clip_id,
-        'name': name,
+) -> tuple[ClipFiles, dict]:
+    """The files of a clip, and its entry in truth.json but for what depends on the pixels."""
+    name = SUBSETS[settings.subset].clip_name
+    clip = {
+        'name': name.format(video=video, milliseconds=part.seconds * 1000),
         'video': video,
         'part': part.name,
         'split': split,
-        'category': category,
+        'category': _category(settings, scene, state),
+    }
+    row = csv_row(settings.layout, clip)
+    files = settings.layout.clip_files(row, part.seconds)
+    truth = {
+        'clip_id': files.clip_id,
+        **clip,
         'nuisance': state.nuisance,
-        'labelled': [0] if split in part.first_only else list(range(part.seconds)),
+        'labelled': list(range(settings.layout.annotated(row, part.seconds))),
         'sets': [np.flatnonzero(row).tolist() for row in state.sets],
         **_describe(settings, scene, state),
     }
-    return paths, truth
+    return files, truth
 
 
 def _part_key(settings: Settings, part: Part) -> str:
-    return settings.subset if settings.subset != 'avss' else f'avss/{part.name}'
+    return part.name if part.name == settings.subset else f'{settings.subset}/{part.name}'
 
 
 def _state_seed(settings: Settings) -> int:
@@ -134,12 +132,13 @@ def _state_seed(settings: Settings) -> int:
 
 
 def _category(settings: Settings, scene: Scene, state: State) -> str | None:
-    """S4: the class heard in second 1; AVSS: all classes heard, by index; MS3 has none."""
-    if settings.subset == 'ms3':
+    """The sounding classes as the csv of the subset names them."""
+    rule = SUBSETS[settings.subset].category
+    if rule is None:
         return None
-    if settings.subset == 'avss':
-        heard = np.unique(scene.kinds[: state.sets.shape[1]][state.sets.any(axis=0)])
-        return '_'.join(avss_names()[avss_index(k)] for k in heard) or 'background'
+    if rule == 'all':
+        sounding = np.unique(scene.kinds[: state.sets.shape[1]][state.sets.any(axis=0)])
+        return '_'.join(AVSS_CLASSES[avss_index(k)] for k in sounding) or 'background'
     if state.nuisance:
         return state.nuisance
     return CLASSES[scene.kinds[np.flatnonzero(state.sets[0])[0]]]
@@ -165,9 +164,9 @@ def _describe(settings: Settings, scene: Scene, state: State) -> dict:
         }
         if settings.instances and kind != DECOY:
             entry['instance'] = 'small' if scene.small[m] else 'large'
-        if settings.subset == 'avss' and kind != DECOY:
+        if settings.layout.semantic and kind != DECOY:
             entry['label_index'] = int(avss_index(kind))
-            entry['label'] = avss_names()[avss_index(kind)]
+            entry['label'] = AVSS_CLASSES[avss_index(kind)]
         objects.append(entry)
     sources = [
         {

@@ -105,7 +105,7 @@ def _prepare(root: Path, settings: Settings, overwrite: bool) -> bool:
     found = sorted(entry.name for entry in root.iterdir()) if root.is_dir() else []
     if not found:
         return False
-    known = set(top_level(settings.subset))
+    known = set(top_level(settings.layout))
     if 'generator.json' not in found:
         ours = [name for name in found if name in known]
         if ours:
@@ -169,7 +169,7 @@ def _record(settings: Settings) -> dict:
 
 
 def _records(settings: Settings, clips: list[dict]) -> Iterable[tuple[str, bytes]]:
-    yield from index_files(settings.subset, clips)
+    yield from index_files(settings.layout, clips)
     yield 'truth.json', encode_json(clips)
     yield 'ceilings.json', encode_json(compute_ceilings(settings, clips))
     yield 'README.md', Path(__file__).with_name('README.md').read_bytes()

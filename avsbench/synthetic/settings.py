@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from avsbench.layouts import LAYOUTS, ClipKind, Layout
 from avsbench.utils.errors import ConfigError, nearest
 
 GENERATOR_VERSION = '1'
@@ -18,67 +19,74 @@ NUISANCES = ('silence', 'off_screen', 'white_noise', 'other_clip')
 
 @dataclass(frozen=True)
 class Part:
-    """Clips of one length under one label: S4 and MS3 have one part, AVSS has three.
+    """Clips of one kind: S4 and MS3 have one part, AVSS has three.
 
-    Args:
-        name: First word of the clips' names; for AVSS the folder (`v2`, `v1m`, `v1s`).
-        seconds: Seconds, and so frames, of a clip.
-        first_only: Splits in which only the first second is labelled.
-        counts: preset -> number of clips in train and val, of scenes in test.
+    Attributes:
+        name: Label of the kind in the layout, and first word of the clips' names.
+        kind: Length and annotation.
+        counts: Preset -> number of clips in train and val, of scenes in test.
     """
 
     name: str
-    seconds: int
-    first_only: tuple[str, ...]
+    kind: ClipKind
     counts: dict[str, tuple[int, int, int]]
+
+    @property
+    def seconds(self) -> int:
+        """T, seconds and frames of a clip."""
+        return self.kind.frames
 
 
 @dataclass(frozen=True)
 class Subset:
-    """What makes a subset of AVSBench's kind.
+    """What the clips of a subset are like.
 
-    Args:
-        folder: Folder of the subset inside the output folder.
-        law: `single` (one candidate a second) or `multi` (0 to 3 of them).
-        candidates: Candidates a clip (tier T2 uses four everywhere).
+    Attributes:
+        law: `single` (one candidate per second) or `multi` (0 to 3 of them).
+        candidates: Candidates per clip (tier T2 uses four everywhere).
         twins: Versions of a test scene; None = one for each candidate.
-        parts: The kinds of clips in it.
+        counts: Label of a kind of clips -> preset -> number of clips in train and val, of scenes
+            in test.
+        clip_name: Template of a clip's name, from `video` and `milliseconds`.
+        category: What the csv says of the sounding classes: `first`, that of the first second;
+            `all` of them; or None, nothing.
     """
 
-    folder: str
     law: str
     candidates: int
     twins: int | None
-    parts: tuple[Part, ...]
+    counts: dict[str, dict[str, tuple[int, int, int]]]
+    clip_name: str = '{video}'
+    category: str | None = None
 
 
 SUBSETS = {
     's4': Subset(
-        folder='Single-source',
         law='single',
         candidates=3,
         twins=None,
-        parts=(Part('s4', 5, ('train',), {'default': (400, 60, 40), 'tiny': (8, 4, 2)}),),
+        counts={'s4': {'default': (400, 60, 40), 'tiny': (8, 4, 2)}},
+        category='first',
     ),
     'ms3': Subset(
-        folder='Multi-sources',
         law='multi',
         candidates=5,
         twins=3,
-        parts=(Part('ms3', 5, (), {'default': (300, 60, 40), 'tiny': (8, 4, 2)}),),
+        counts={'ms3': {'default': (300, 60, 40), 'tiny': (8, 4, 2)}},
     ),
     'avss': Subset(
-        folder='AVSS',
         law='multi',
         candidates=4,
         twins=2,
         # v1m and v1s: 60 clips each by default (40 + 10 + 5 scenes x 2 twins). The tiny preset has
         # 8 train clips and 4 val clips like the others, and one test scene of each kind.
-        parts=(
-            Part('v2', 10, (), {'default': (300, 60, 60), 'tiny': (3, 2, 1)}),
-            Part('v1m', 5, (), {'default': (40, 10, 5), 'tiny': (2, 1, 1)}),
-            Part('v1s', 5, ('train',), {'default': (40, 10, 5), 'tiny': (3, 1, 1)}),
-        ),
+        counts={
+            'v2': {'default': (300, 60, 60), 'tiny': (3, 2, 1)},
+            'v1m': {'default': (40, 10, 5), 'tiny': (2, 1, 1)},
+            'v1s': {'default': (40, 10, 5), 'tiny': (3, 1, 1)},
+        },
+        clip_name='{video}_0_{milliseconds}',
+        category='all',
     ),
 }
 PRESETS = ('tiny', 'default')
@@ -154,9 +162,15 @@ class Settings:
             raise ConfigError('--train, --val, --test: all are 0, so there is nothing to generate')
 
     @property
+    def layout(self) -> Layout:
+        """Where the files go."""
+        return LAYOUTS[self.subset]
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         """The kinds of clips of the subset."""
-        return SUBSETS[self.subset].parts
+        counts = SUBSETS[self.subset].counts
+        return tuple(Part(name, self.layout.kinds[name], counts[name]) for name in counts)
 
     @property
     def law(self) -> str:
@@ -206,7 +220,7 @@ class Settings:
 
     def root(self, out: str | Path) -> Path:
         """Folder of the subset inside the output folder."""
-        return Path(out) / SUBSETS[self.subset].folder
+        return Path(out) / self.layout.folder
 
     def to_json(self) -> dict:
         """Plain values for generator.json; an infinite `snr` becomes the text 'inf'."""

@@ -1,4 +1,4 @@
-"""AVSBench's folders and files: where each lies, how it is encoded, and the index of a subset."""
+"""The files of a tree: how each is encoded, the csv of a subset, the manifest."""
 
 import csv
 import hashlib
@@ -6,77 +6,20 @@ import io
 import json
 import pickle
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import soundfile
 from PIL import Image
 
-from avsbench.synthetic.classes import avss_index, avss_names, avss_palette
+from avsbench.layouts import Layout
+from avsbench.layouts.avss_classes import CLASSES, palette
+from avsbench.synthetic.classes import avss_index
 from avsbench.synthetic.sound import RATE
 
 MANIFEST = 'MANIFEST.sha256'
 JPEG_QUALITY = 95
 PNG_LEVEL = 1  # noise hardly compresses; the level decides the speed, not the size
-
-
-@dataclass(frozen=True)
-class Place:
-    """The paths of one clip, relative to the subset's folder.
-
-    Args:
-        clip_id: Unique in its split: S4 category/name, MS3 name, AVSS label/uid.
-        frames: T pictures.
-        masks: T tuples of mask files: one for S4 and MS3; labels_rgb and labels_semantic for AVSS.
-        wav: The soundtrack.
-        log_mel: The log-mel pickle.
-    """
-
-    clip_id: str
-    frames: list[str]
-    masks: list[tuple[str, ...]]
-    wav: str
-    log_mel: str
-
-
-def place(
-    subset: str, part: str, split: str, name: str, category: str | None, seconds: int
-) -> Place:
-    """Where a clip's files lie.
-
-    Args:
-        subset: `s4`, `ms3` or `avss`.
-        part: Label of an AVSS clip.
-        split: `train`, `val` or `test`.
-        name: Clip name; for AVSS its uid.
-        category: Folder of an S4 clip.
-        seconds: T.
-    """
-    if subset == 'avss':
-        base = f'{part}/{name}'
-        masks = [(f'{base}/labels_{kind}/{{}}.png') for kind in ('rgb', 'semantic')]
-        return Place(
-            clip_id=base,
-            frames=[f'{base}/frames/{t}.jpg' for t in range(seconds)],
-            masks=[tuple(path.format(t) for path in masks) for t in range(seconds)],
-            wav=f'{base}/audio.wav',
-            log_mel=f'{base}/audio.pkl',
-        )
-    numbers = range(1, seconds + 1)
-    if subset == 'ms3':
-        frames = [f'ms3_data/visual_frames/{name}/{name}.mp4_{t}.png' for t in numbers]
-        clip_id, inner = name, f'{split}/{name}'
-    else:
-        clip_id, inner = f'{category}/{name}', f'{split}/{category}/{name}'
-        frames = [f's4_data/visual_frames/{inner}/{name}_{t}.png' for t in numbers]
-    return Place(
-        clip_id=clip_id,
-        frames=frames,
-        masks=[(f'{subset}_data/gt_masks/{inner}/{name}_{t}.png',) for t in numbers],
-        wav=f'{subset}_data/audio_wav/{inner}.wav',
-        log_mel=f'{subset}_data/audio_log_mel/{inner}.pkl',
-    )
 
 
 def encode_frame(frame: np.ndarray, path: str) -> bytes:
@@ -86,26 +29,29 @@ def encode_frame(frame: np.ndarray, path: str) -> bytes:
     return _encode(Image.fromarray(frame), format='PNG', compress_level=PNG_LEVEL)
 
 
-def encode_masks(subset: str, labels: np.ndarray, kinds: np.ndarray, sounding: np.ndarray) -> tuple:
-    """The mask files of one frame, in the order of `Place.masks`.
+def encode_masks(
+    layout: Layout, labels: np.ndarray, kinds: np.ndarray, sounding: np.ndarray
+) -> dict[str, bytes]:
+    """The mask files of one frame, by the codings of the layout.
 
     Args:
-        subset: `s4`, `ms3` or `avss`.
+        layout: Of the tree.
         labels: (H, W) position of the object in the scene, -1 = background.
         kinds: (N,) classes of the candidates.
         sounding: (N,) bool.
     """
     # One more entry than objects, so that background (-1) picks the last; decoys never sound.
-    values = np.zeros(max(len(kinds), int(labels.max()) + 1) + 1, dtype=np.uint8)
-    if subset == 'avss':
-        values[: len(kinds)] = np.where(sounding, avss_index(kinds), 0)
-        index = values[labels]
-        return tuple(
-            _encode(Image.fromarray(picture), format='PNG')
-            for picture in (avss_palette()[index], index)
-        )
-    values[: len(kinds)] = np.where(sounding, 255, 0)
-    return (_encode(Image.fromarray(values[labels]), format='PNG'),)
+    indices = np.zeros(max(len(kinds), int(labels.max()) + 1) + 1, dtype=np.uint8)
+    indices[: len(kinds)] = np.where(sounding, avss_index(kinds), 0)
+    values = indices[labels]
+    coded = {
+        'binary': lambda: np.where(values, np.uint8(255), np.uint8(0)),
+        'index': lambda: values,
+        'palette': lambda: palette()[values],
+    }
+    return {
+        coding: _encode(Image.fromarray(coded[coding]()), format='PNG') for coding in layout.masks
+    }
 
 
 def encode_wav(samples: np.ndarray) -> bytes:
@@ -115,7 +61,7 @@ def encode_wav(samples: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def encode_log_mel(samples: np.ndarray, subset: str) -> bytes:
+def encode_log_mel(samples: np.ndarray, layout: Layout) -> bytes:
     """A soundtrack (n,) int16 as AVSBench's pickle of VGGish patches.
 
     As published: a float32 leaf tensor that requires a gradient, (5, 1, 96, 64), or (10, 1, 96, 64)
@@ -128,8 +74,8 @@ def encode_log_mel(samples: np.ndarray, subset: str) -> bytes:
     from avsbench.media.log_mel import log_mel_patches
 
     patches = log_mel_patches(samples / 32768, RATE)
-    if subset == 'avss':
-        patches = np.pad(patches, ((0, 10 - len(patches)), (0, 0), (0, 0), (0, 0)))
+    if layout.short_audio == 'zero':
+        patches = np.pad(patches, ((0, layout.frames - len(patches)), (0, 0), (0, 0), (0, 0)))
     return pickle.dumps(torch.from_numpy(patches).requires_grad_())
 
 
@@ -141,25 +87,29 @@ def write_file(root: Path, path: str, content: bytes) -> tuple[str, str]:
     return path, hashlib.sha256(content).hexdigest()
 
 
-def index_files(subset: str, clips: list[dict]) -> Iterable[tuple[str, bytes]]:
+def index_files(layout: Layout, clips: list[dict]) -> Iterable[tuple[str, bytes]]:
     """The csv (and label2idx.json) of a subset as (path, content).
 
     Args:
-        subset: `s4`, `ms3` or `avss`.
+        layout: Of the tree.
         clips: Entries of truth.json.
     """
-    if subset == 's4':
-        rows = [(c['name'], 0, c['category'], c['split']) for c in clips]
-        yield 's4_meta_data.csv', _csv(('name', 'start', 'category', 'split'), rows)
-    elif subset == 'ms3':
-        rows = [(c['name'], c['split']) for c in clips]
-        yield 'ms3_meta_data.csv', _csv(('video_id', 'split'), rows)
-    else:
-        header = ('vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label')
-        rows = [(c['video'], c['name'], 0, 0, c['category'], c['split'], c['part']) for c in clips]
-        yield 'metadata.csv', _csv(header, rows)
-        names = {name: index for index, name in enumerate(avss_names())}
+    rows = [tuple(csv_row(layout, clip).values()) for clip in clips]
+    yield layout.csv, _csv(tuple(layout.columns), rows)
+    if layout.semantic:
+        names = {name: index for index, name in enumerate(CLASSES)}
         yield 'label2idx.json', encode_json(names)
+
+
+def csv_row(layout: Layout, clip: dict) -> dict[str, str]:
+    """The row of the csv for an entry of truth.json."""
+    return layout.row(
+        name=clip['name'],
+        split=clip['split'],
+        category=clip['category'],
+        label=clip['part'],
+        video=clip['video'],
+    )
 
 
 def encode_json(value: object) -> bytes:
@@ -170,15 +120,10 @@ def encode_json(value: object) -> bytes:
     return (json.dumps(value, indent=1) + '\n').encode()
 
 
-def top_level(subset: str) -> tuple[str, ...]:
+def top_level(layout: Layout) -> tuple[str, ...]:
     """Names of all entries that a generated subset folder has."""
-    data = {
-        's4': ('s4_data', 's4_meta_data.csv'),
-        'ms3': ('ms3_data', 'ms3_meta_data.csv'),
-        'avss': ('v1s', 'v1m', 'v2', 'metadata.csv', 'label2idx.json'),
-    }
     records = ('truth.json', 'ceilings.json', 'generator.json', 'README.md', MANIFEST)
-    return (*data[subset], *records)
+    return (*layout.top_level, *records)
 
 
 def manifest(files: dict[str, str]) -> bytes:

@@ -12,7 +12,7 @@ from dataset_trees import SIZE, noise, picture, write_image, write_wav
 from PIL import Image
 
 from avsbench.datasets import AVSSDataset, MS3Dataset, S4Dataset
-from avsbench.datasets.avss_classes import palette
+from avsbench.layouts.avss_classes import palette
 from avsbench.utils.errors import DataError
 
 FRAME = 's4_data/visual_frames/train/dog_barking/-a_1/-a_1_3.png'
@@ -308,7 +308,7 @@ def test_unknown_colours_may_be_background(avss_root: Path) -> None:
 def test_label_folder_must_be_known(avss_root: Path) -> None:
     path = rewrite(avss_root, 'train,v2', 'train,v3')
     message = error_of(lambda: AVSSDataset(avss_root, 'train'))
-    assert f"{path}: row 3, column 'label': 'v3', expected one of v1s, v1m, v2" in message
+    assert f"{path}: row 3, column 'label': 'v3', expected one of v2, v1m, v1s" in message
 
 
 def test_avss_sound_may_be_short_but_not_empty(avss_root: Path) -> None:

@@ -14,7 +14,7 @@ from dataset_trees import write_image, write_wav
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
-from avsbench.datasets.avss_classes import palette
+from avsbench.layouts.avss_classes import palette
 from avsbench.models.data_preprocessor import AVSDataPreprocessor
 from avsbench.registry import DATASETS
 

@@ -1,4 +1,4 @@
-"""Own videos and masks without an index."""
+"""Custom videos and masks without a csv."""
 
 import os
 import re
@@ -9,8 +9,8 @@ from PIL import Image
 from video_clips import RATE, SIZE, frame_number, numbered_frames, tone, write_video
 
 from avsbench.datasets import FolderAVSDataset
-from avsbench.datasets.preparation.own import (
-    OwnTree,
+from avsbench.datasets.preparation.custom_tree import (
+    CustomTree,
     clip_starts,
     names_by_fractions,
     names_by_list,
@@ -124,15 +124,13 @@ def test_classes(root):
         save_mask(root / 'masks/street/dog 1' / f'{second}.png', value)
     save_mask(root / 'masks/cat/3.png', 1)
     classes = ('background', 'dog', 'piano')
-    arguments = dict(classes=classes, num_classes=3, pipeline=PIPELINE, check='full', **ALL)
+    arguments = dict(classes=classes, pipeline=PIPELINE, check='full', **ALL)
     dataset = FolderAVSDataset(str(root), 'train', **arguments)
     assert dataset.metainfo['classes'] == classes and len(dataset.metainfo['palette']) == 3
     assert dataset[2]['data_samples'].gt_masks.unique().tolist() == [0, 2]
     save_mask(root / 'masks/cat/3.png', 3)
     with pytest.raises(DataError, match='class indices are 0 to 2, found also 3'):
         FolderAVSDataset(str(root), 'train', **arguments)
-    with pytest.raises(ConfigError, match='num_classes=2'):
-        FolderAVSDataset(str(root), 'train', classes=classes, num_classes=2, lazy_init=True)
 
 
 def test_lists(root):
@@ -236,7 +234,7 @@ def test_folders_and_names(root, tmp_path):
 
 
 def test_frames_to_draw_on(root):
-    tree = OwnTree(root / 'videos', root / 'masks', root / 'prepared')
+    tree = CustomTree.of(root)
     task = tree.frames_task('cat', root / 'videos/cat.mp4')
     assert [os.path.basename(path) for path in task.frame_paths] == ['1.jpg', '2.jpg', '3.jpg']
     assert task.wav_path is None

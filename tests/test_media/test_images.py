@@ -8,7 +8,7 @@ import pytest
 from dataset_trees import SIZE, mask, picture
 from PIL import Image
 
-from avsbench.datasets.avss_classes import CLASSES, UNKNOWN, colour_table, palette, unpack_colour
+from avsbench.layouts.avss_classes import CLASSES, UNKNOWN, colour_table, palette, unpack_colour
 from avsbench.media import images
 from avsbench.media.images import (
     opencv_equals_pillow,

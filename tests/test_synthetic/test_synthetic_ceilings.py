@@ -7,7 +7,7 @@ from PIL import Image
 
 from avsbench.synthetic import load_ceilings, load_truth
 from avsbench.synthetic.clip import draw_scene, render_scene
-from avsbench.synthetic.tree import place
+from avsbench.synthetic.tree import csv_row
 
 SIZES = (0.10, 0.35, 0.35, 0.20)
 
@@ -26,12 +26,12 @@ class Tree:
             for t in clip['labelled'] if clip['split'] == split else ():
                 yield clip, t, self.mask(clip, t), self.candidates(clip, t)
 
-    def place(self, clip):
-        parts = clip['part'], clip['split'], clip['name'], clip['category']
-        return place(self.settings.subset, *parts, len(clip['sets']))
+    def files(self, clip):
+        layout = self.settings.layout
+        return layout.clip_files(csv_row(layout, clip), len(clip['sets']))
 
     def mask(self, clip, t):
-        return np.asarray(Image.open(self.root / self.place(clip).masks[t][-1]))
+        return np.asarray(Image.open(self.root / next(iter(self.files(clip).masks.values()))[t]))
 
     def candidates(self, clip, t):
         if clip['group'] not in self._labels:
@@ -236,7 +236,7 @@ def test_tell_gives_the_sounding_object_away(make, read, score):
         root = make('s4', test=3, tell=tell)
         tree, scores = read(root), []
         for clip, t, mask, _ in tree.frames('test'):
-            frame = np.asarray(Image.open(Path(root) / tree.place(clip).frames[t]))
+            frame = np.asarray(Image.open(Path(root) / tree.files(clip).frames[t]))
             bright = frame.min(axis=-1) > 0.8 * 255
             scores.append(score(bright, mask != 0)[0])
         results[tell] = np.mean(scores)

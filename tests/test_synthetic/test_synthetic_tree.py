@@ -8,16 +8,21 @@ import pytest
 import soundfile
 from PIL import Image
 
+from avsbench.layouts import LAYOUTS
 from avsbench.synthetic import SUBSETS, Settings, load_truth
 from avsbench.synthetic.clip import write_scene
-from avsbench.synthetic.tree import place
+from avsbench.synthetic.tree import csv_row
 
 MEDIA = ('.png', '.jpg', '.wav')
 
 
 def _place(subset, clip):
-    seconds = len(clip['sets'])
-    return place(subset, clip['part'], clip['split'], clip['name'], clip['category'], seconds)
+    layout = LAYOUTS[subset]
+    return layout.clip_files(csv_row(layout, clip), len(clip['sets']))
+
+
+def _masks(where, second):
+    return [paths[second] for paths in where.masks.values()]
 
 
 def _groups(clips):
@@ -75,7 +80,7 @@ def test_another_state_seed_changes_masks_and_sound_but_no_picture(subset, make)
             assert (roots[0] / a).read_bytes() == (roots[1] / b).read_bytes()
         assert (roots[0] / first.wav).read_bytes() != (roots[1] / second.wav).read_bytes()
         for t in clips[0][video]['labelled']:
-            pairs = zip(first.masks[t], second.masks[t], strict=True)
+            pairs = zip(_masks(first, t), _masks(second, t), strict=True)
             masks_differ += any(
                 (roots[0] / a).read_bytes() != (roots[1] / b).read_bytes() for a, b in pairs
             )
@@ -94,7 +99,7 @@ def test_twins_share_pictures_and_partition_the_candidates(subset, trees):
             assert len({path.read_bytes() for path in frames}) == 1
             assert not any(path.is_symlink() for path in frames)
             assert len({path.stat().st_ino for path in frames}) == len(frames)
-            masks = [np.asarray(Image.open(root / p.masks[t][-1])) != 0 for p in places]
+            masks = [np.asarray(Image.open(root / _masks(p, t)[0])) != 0 for p in places]
             assert np.sum(masks, axis=0).max() == 1
             assert np.any(masks, axis=0).sum() == sum(twins[0]['areas'][t])
         assert len({(root / where.wav).read_bytes() for where in places}) == len(twins)
@@ -111,11 +116,11 @@ def test_files_hold_what_the_truth_says(subset, trees):
         for t in range(seconds):
             frame = Image.open(root / where.frames[t])
             assert frame.size == (64, 64) and frame.mode == 'RGB'
-            for path in where.masks[t]:
+            for path in _masks(where, t):
                 assert (root / path).exists() == (t in clip['labelled'])
         for t in clip['labelled']:
             sounding = [clip['areas'][t][n] for n in clip['sets'][t]]
-            mask = Image.open(root / where.masks[t][-1])
+            mask = Image.open(root / _masks(where, t)[0])
             values = np.asarray(mask)
             assert mask.mode == 'L' and (values != 0).sum() == sum(sounding)
             if subset != 'avss':
@@ -208,7 +213,7 @@ def test_the_shapes_borrow_the_first_eight_published_names_and_colours(trees):
             assert candidate['label'] == names[candidate['class_index']]
             assert candidate['label_index'] == candidate['class_index'] + 1
         for t in clip['labelled']:
-            rgb, index = (np.asarray(Image.open(trees['avss'] / path)) for path in where.masks[t])
+            index, rgb = (np.asarray(Image.open(trees['avss'] / path)) for path in _masks(where, t))
             for value in np.unique(index):
                 assert (rgb[index == value] == colours.get(value, (0, 0, 0))).all()
                 seen.add(int(value))
@@ -231,7 +236,7 @@ def test_tier_t4_has_empty_test_masks_in_four_versions(subset, make):
         for clip in versions:
             where = _place(subset, clip)
             for t in clip['labelled']:
-                assert not np.asarray(Image.open(root / where.masks[t][-1])).any()
+                assert not np.asarray(Image.open(root / _masks(where, t)[0])).any()
             wav = soundfile.read(root / where.wav)[0]
             assert (np.sqrt((wav**2).mean()) < 0.01) == (clip['nuisance'] == 'silence')
     assert any(clip['sets'][0] for clip in load_truth(root) if clip['split'] == 'train')

@@ -1,4 +1,4 @@
-"""From video files to the frames, sound and log-mel that data sets read."""
+"""From video files to the frames, audio and log-mel that data sets read."""
 
 from avsbench.datasets.preparation.clip import ClipTask, Outcome, prepare, prepare_clip
 

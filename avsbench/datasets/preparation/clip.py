@@ -23,6 +23,7 @@ from avsbench.media.log_mel import (
 from avsbench.utils.errors import DataError
 from avsbench.utils.files import atomic_write
 from avsbench.utils.parallel import map_in_processes
+from avsbench.video import read_clip
 
 JPEG_QUALITY = 95
 
@@ -32,17 +33,17 @@ class ClipTask:
     """What to make of a video.
 
     Attributes:
-        video: the file.
-        frame_paths: T pictures to write, one for each second, .png or .jpg.
-        wav_path: sound file to write, None for no sound.
+        video: The file.
+        frame_paths: T images to write, one per second, .png or .jpg.
+        wav_path: Audio file to write, None for no audio.
         log_mel_path: .npy to write, None for no log-mel.
         size: (H, W) that frames are squashed to, None to keep theirs.
-        start: second of the video at which the clip begins.
-        rule: which frame stands for a second, see `avsbench.video.read_clip`.
-        short: what fills up log-mel up to T patches: 'repeat' the last one, or 'zero'.
-        silence: the sound goes on as silence where the track ends before the clip; without, the
-            sound file is shorter.
-        overwrite: make files that are there already as well.
+        start: Second of the video at which the clip begins.
+        rule: Which frame stands for a second, see `avsbench.video.read_clip`.
+        short_audio: What fills up log-mel to T patches: 'repeat' the last one, or 'zero'.
+        silence: The audio goes on as silence where the track ends before the clip; without, the
+            file is shorter.
+        overwrite: Make files that are there already as well.
     """
 
     video: str
@@ -52,7 +53,7 @@ class ClipTask:
     size: tuple[int, int] | None = None
     start: int = 0
     rule: str = 'index'
-    short: str = 'repeat'
+    short_audio: str = 'repeat'
     silence: bool = False
     overwrite: bool = False
 
@@ -68,10 +69,10 @@ class Outcome:
     """What became of a task.
 
     Attributes:
-        task: the task.
-        made: files that were written.
-        fault: why the video can't be used, or None.
-        repeated: frames that are copies of the last one, because the video was over.
+        task: The task.
+        made: Files that were written.
+        fault: Why the video can't be used, or None.
+        repeated: Frames that are copies of the last one, because the video was over.
     """
 
     task: ClipTask
@@ -89,12 +90,12 @@ def prepare(
     """Make the files of all clips; a video that can't be used does not stop the others.
 
     Args:
-        tasks: the clips.
-        workers: processes; 0 and 1 work in this one.
-        progress: called with what the work yields and its length; yields the same.
+        tasks: The clips.
+        workers: Processes; 0 and 1 work in this one.
+        progress: Called with what the work yields and its length; yields the same.
 
     Raises:
-        DataError: two clips would have a file in common, or one can't be written.
+        DataError: Two clips would have a file in common, or one can't be written.
     """
     owners: dict[str, ClipTask] = {}
     for task in tasks:
@@ -115,10 +116,8 @@ def prepare_clip(task: ClipTask) -> Outcome:
     """Make what is missing of one clip; each file appears whole or not at all.
 
     Raises:
-        DataError: a file can't be written.
+        DataError: A file can't be written.
     """
-    from avsbench.video import read_clip  # PyAV is an extra
-
     missing = task.missing()
     try:
         clip = read_clip(task.video, len(task.frame_paths), start=task.start, rule=task.rule)
@@ -131,7 +130,7 @@ def prepare_clip(task: ClipTask) -> Outcome:
     if task.wav_path in missing:
         write_whole(task.wav_path, functools.partial(_save_wav, pcm))
     if task.log_mel_path in missing:
-        patches = _log_mel(pcm / FULL_SCALE, len(task.frame_paths), task.short)
+        patches = _log_mel(pcm / FULL_SCALE, len(task.frame_paths), task.short_audio)
         write_whole(task.log_mel_path, functools.partial(_save_array, patches))
     return Outcome(task, made=len(missing), repeated=clip.repeated)
 
@@ -140,7 +139,7 @@ def write_whole(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file atomically.
 
     Raises:
-        DataError: it can't be written.
+        DataError: It can't be written.
     """
     try:
         with atomic_write(path) as temporary, open(temporary, 'wb') as file:
@@ -159,7 +158,7 @@ def _pcm(task: ClipTask, samples: np.ndarray) -> np.ndarray:
         samples = np.pad(samples, (0, max(0, missing)))
     if task.wav_path is not None and len(samples) < MIN_SAMPLES:
         raise DataError(
-            f'{task.video}: {len(samples) / SAMPLE_RATE:.3f} s of sound from second {task.start} '
+            f'{task.video}: {len(samples) / SAMPLE_RATE:.3f} s of audio from second {task.start} '
             f'on, at least {MIN_SAMPLES / SAMPLE_RATE} s are needed'
         )
     return np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
@@ -182,8 +181,8 @@ def _save_frame(frame: np.ndarray, path: str, size: tuple[int, int] | None, file
         Image.fromarray(frame).save(file, 'PNG')
 
 
-def _log_mel(samples: np.ndarray, frames: int, short: str) -> np.ndarray:
+def _log_mel(samples: np.ndarray, frames: int, short_audio: str) -> np.ndarray:
     """(T, 1, 96, 64) float32: whole patches, filled up or cut."""
     patches = log_mel_patches(samples, SAMPLE_RATE)[:frames]
-    last = patches[-1:] if short == 'repeat' else np.zeros((1, *PATCH_SHAPE), np.float32)
+    last = patches[-1:] if short_audio == 'repeat' else np.zeros((1, *PATCH_SHAPE), np.float32)
     return np.concatenate([patches, np.repeat(last, frames - len(patches), axis=0)])

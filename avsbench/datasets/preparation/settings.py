@@ -1,4 +1,4 @@
-"""What a prepared tree was made with: files of other settings must not mix with it unseen."""
+"""What a prepared tree was made with: files of other settings must not mix with it unnoticed."""
 
 import json
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ def keep_settings(folder: Path, settings: Mapping[str, Any], *, overwrite: bool)
     """Write the settings down, or compare them with those of an earlier call.
 
     Args:
-        folder: the tree.
-        settings: plain data.
-        overwrite: replace them.
+        folder: The tree.
+        settings: Plain data.
+        overwrite: Replace them.
 
     Raises:
-        DataError: they differ, or the file is malformed.
+        DataError: They differ, or the file is malformed.
     """
     path = folder / NAME
     if not path.is_file() or overwrite:
@@ -39,5 +39,5 @@ def keep_settings(folder: Path, settings: Mapping[str, Any], *, overwrite: bool)
     if changed:
         raise DataError(
             f'{path}: the tree was made with other settings ({"; ".join(changed)}); choose another '
-            '--out, or pass --overwrite to make all anew'
+            '--out, or pass --overwrite to make all again'
         )

@@ -1,10 +1,11 @@
-"""Names and clips of own videos: a folder of videos, a folder of masks, and no index.
+"""The tree of custom data: a folder of videos, a folder of masks, and no csv.
 
     videos/<name>.mp4            <name> may have folders in it
     masks/<name>/<k>.png         the mask of second k of that video, k from 1
     prepared/frames/<name>/<k>.jpg, prepared/audio/<name>/<start>_<T>.wav      made by the toolbox
+    prepared/pre_SAM_mask/<name>/<k>_mask_color.png      made by tools/prepare_maskiges.py
 
-The frame of second k is the one on screen after 15/16 of it. Clips are the stretches of T seconds
+The frame of second k is the one on screen after 15/16 of it. Clips are the intervals of T seconds
 of a video that have a mask.
 """
 
@@ -15,32 +16,38 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from avsbench.datasets.preparation.avsbench_tree import find_videos
 from avsbench.datasets.preparation.clip import ClipTask
-from avsbench.datasets.preparation.layouts import find_videos
 from avsbench.utils.errors import DataError, examples, nearest
+from avsbench.video import VideoFile
 
-RULE = 'time'  # own videos may have a variable frame rate
+RULE = 'time'  # such videos may have a variable frame rate
 
 
 @dataclass(frozen=True)
-class OwnTree:
-    """The folders of own data.
+class CustomTree:
+    """The folders of custom data.
 
     Attributes:
-        videos: folder of the videos.
-        masks: folder of the masks.
-        prepared: folder of frames and sound that the toolbox makes.
+        videos: Folder of the videos.
+        masks: Folder of the masks.
+        prepared: Folder of the frames and the audio that the toolbox makes.
     """
 
     videos: Path
     masks: Path
     prepared: Path
 
+    @classmethod
+    def of(cls, data_root: str | Path) -> 'CustomTree':
+        """The folders in `data_root`."""
+        return cls(*(Path(data_root, name) for name in ('videos', 'masks', 'prepared')))
+
     def names(self) -> dict[str, Path]:
         """{name: video}, in the order of the names.
 
         Raises:
-            DataError: no videos, or two of one name.
+            DataError: No videos, or two of one name.
         """
         found: dict[str, Path] = {}
         for video in find_videos(self.videos):
@@ -58,11 +65,15 @@ class OwnTree:
         """The frame of a second, counted from 1."""
         return str(self.prepared / 'frames' / name / f'{second}.jpg')
 
+    def maskige_path(self, name: str, second: int) -> str:
+        """The Maskige of a second, counted from 1."""
+        return str(self.prepared / 'pre_SAM_mask' / name / f'{second}_mask_color.png')
+
     def annotated(self, name: str) -> list[int]:
         """Seconds of a video that have a mask, counted from 1, in their order.
 
         Raises:
-            DataError: a file in the folder of its masks is named in another way.
+            DataError: A file in the folder of its masks is named in another way.
         """
         folder = self.masks / name
         files = [path for path in folder.glob('*') if path.is_file()]
@@ -75,7 +86,7 @@ class OwnTree:
         return sorted(int(path.stem) for path in files)
 
     def clip_task(self, name: str, video: Path, start: int, seconds: int) -> ClipTask:
-        """Frames and sound of a clip; those of a video that is newer are made anew."""
+        """Frames and audio of a clip; those of a video that is newer are made again."""
         numbers = range(start + 1, start + seconds + 1)
         frames = tuple(self.frame_path(name, number) for number in numbers)
         wav = str(self.prepared / 'audio' / name / f'{start}_{seconds}.wav')
@@ -89,10 +100,8 @@ class OwnTree:
         """The frames of all seconds of a video, to be annotated.
 
         Raises:
-            DataError: the video can't be read.
+            DataError: The video can't be read.
         """
-        from avsbench.video import VideoFile  # PyAV is an extra
-
         # A second counts if it has the frame that stands for it.
         duration = VideoFile(video).duration or 1.0
         count = max(1, math.floor(duration + 1 / 16))
@@ -101,7 +110,7 @@ class OwnTree:
 
 
 def clip_starts(annotated: Sequence[int], seconds: int) -> list[int]:
-    """Where the clips of a video begin: stretches of `seconds` with a mask in them."""
+    """Where the clips of a video begin: intervals of `seconds` with a mask in them."""
     return sorted({(second - 1) // seconds * seconds for second in annotated})
 
 
@@ -114,12 +123,12 @@ def names_by_fractions(
     least; what rounding leaves over goes to the largest.
 
     Args:
-        names: of all videos.
-        split: key of `fractions`.
-        fractions: share of each split; they sum to 1.
+        names: Of all videos.
+        split: Key of `fractions`.
+        fractions: Share of each split; they sum to 1.
 
     Raises:
-        DataError: no such split, the shares do not sum to 1, or the split gets no video.
+        DataError: No such split, the shares do not sum to 1, or the split gets no video.
     """
     if split not in fractions:
         raise DataError(
@@ -142,16 +151,16 @@ def names_by_fractions(
 
 
 def names_by_list(names: Sequence[str], path: Path) -> list[str]:
-    """The videos that a list file names, one a line, without suffix; `#` begins a comment.
+    """The videos that a list file names, one per line, without suffix; `#` begins a comment.
 
     Raises:
-        DataError: no such file, an unknown video, one named twice, or none at all.
+        DataError: No such file, an unknown video, one named twice, or none at all.
     """
     try:
         lines = path.read_text(encoding='utf-8-sig').splitlines()
     except (OSError, UnicodeError) as error:
         raise DataError(
-            f'{path}: not readable as a list of videos ({error}); write one name a line, as '
+            f'{path}: not readable as a list of videos ({error}); write one name per line, as '
             'folder/name without .mp4'
         ) from error
     known = set(names)

@@ -1,0 +1,126 @@
+"""What the data sets of AVSBench have in common: a csv of clips, and a layout of their files."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from avsbench.datasets.base_avs_dataset import BaseAVSDataset
+from avsbench.datasets.clip_info import ClipInfo
+from avsbench.datasets.csv_index import check_labels, check_names, read_csv, select_split
+from avsbench.datasets.validation import THREADS
+from avsbench.layouts import ClipFiles, Layout
+from avsbench.utils.checks import check_choice
+
+AUDIO_SOURCES = ('auto', 'log_mel', 'wav')
+
+
+class AVSBenchDataset(BaseAVSDataset):
+    """Clips of one split, listed by a csv; a subclass has the layout of its subset.
+
+    Args:
+        data_root: Folder that holds the csv.
+        split: Name of the split, as in the csv.
+        pipeline: See `BaseAVSDataset`.
+        ann_file: The csv, relative to `data_root`; None for the published name.
+        audio_source: 'auto': the stored log-mel where there is one, else the wav file. 'log_mel'
+            or 'wav': this one only.
+        check: See `BaseAVSDataset`.
+        metainfo: See `BaseAVSDataset`.
+        test_mode: See `BaseAVSDataset`.
+        indices: See `BaseAVSDataset`.
+
+    Raises:
+        DataError: The csv or files it lists are missing or malformed.
+    """
+
+    layout: Layout
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str,
+        *,
+        pipeline: Sequence[dict | Callable] = (),
+        ann_file: str | None = None,
+        audio_source: str = 'auto',
+        check: str = 'fast',
+        metainfo: dict | None = None,
+        test_mode: bool = False,
+        indices: int | Sequence[int] | None = None,
+    ) -> None:
+        name = f'{type(self).__name__}: audio_source'
+        self.audio_source = check_choice(name, audio_source, AUDIO_SOURCES)
+        self.subset = self.layout.subset
+        self.short_audio = self.layout.short_audio
+        self.maskige_size = self.layout.maskige_size
+        super().__init__(
+            data_root,
+            split,
+            pipeline=pipeline,
+            ann_file=self.layout.csv if ann_file is None else ann_file,
+            check=check,
+            metainfo=metainfo,
+            test_mode=test_mode,
+            indices=indices,
+        )
+
+    def load_clips(self) -> list[ClipInfo]:
+        """See `BaseAVSDataset.load_clips`."""
+        columns = self.layout.name_columns
+        table = read_csv(self.ann_file, (*columns, 'split'))
+        rows = select_split(table, self.split, self.ann_file)
+        check_names(rows, columns, self.ann_file)
+        check_labels(rows, self.layout, self.ann_file)
+        with ThreadPoolExecutor(THREADS) as pool:
+            return list(pool.map(self.clip_info, rows.to_dict('records')))
+
+    def clip_info(self, row: dict) -> ClipInfo:
+        """`data_info` of the clip in a row of the csv; opens no file.
+
+        Args:
+            row: The needed cells and `csv_row`.
+        """
+        files = self.layout.clip_files(row, self.num_frames(row))
+        annotated = self.layout.annotated(row, len(files.frames))
+        coding = self.mask_coding(files)
+        log_mel = self._log_mel(files)
+        wav = self._path(files.wav)
+        return ClipInfo(
+            clip_id=files.clip_id,
+            subset=self.subset,
+            split=self.split,
+            frame_paths=[self._path(path) for path in files.frames],
+            mask_paths=[
+                self._path(path) if index < annotated else None
+                for index, path in enumerate(files.masks[coding])
+            ],
+            mask_coding=coding,
+            num_classes=len(self._metainfo['classes']) if self.layout.semantic else None,
+            maskige_paths=[self._path(path) for path in files.maskiges],
+            audio_path=wav if log_mel is None or os.path.isfile(wav) else None,
+            log_mel_path=log_mel,
+            short_audio=self.short_audio,
+            csv_path=self.ann_file,
+            csv_row=row['csv_row'],
+        )
+
+    def num_frames(self, row: dict) -> int:
+        """T of the clip in a row of the csv."""
+        return self.layout.kind(row).frames
+
+    def mask_coding(self, files: ClipFiles) -> str:
+        """Which of a clip's masks are read: a key of the layout's `masks`."""
+        return next(iter(files.masks))
+
+    def _path(self, path: str) -> str:
+        return os.path.join(self.data_root, path)
+
+    def _log_mel(self, files: ClipFiles) -> str | None:
+        """The stored log-mel of a clip, None if its wav file is to be read."""
+        if self.audio_source == 'wav':
+            return None
+        stored = [self._path(files.log_mel) + suffix for suffix in ('.pkl', '.npy')]
+        found = next(filter(os.path.isfile, stored), None)
+        if found is None and self.audio_source == 'log_mel':
+            return stored[0]  # missing: the check says so
+        return found

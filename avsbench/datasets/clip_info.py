@@ -1,0 +1,85 @@
+"""The two dictionaries that go from a data set through a pipeline."""
+
+from typing import TypedDict
+
+import numpy as np
+
+
+class ClipInfo(TypedDict):
+    """`data_info` of a clip: what a data set knows of it without opening its files.
+
+    Attributes:
+        clip_id: Unique in the split, usable as a relative path.
+        subset: Short name of the data set's kind.
+        split: Its split.
+        frame_paths: T images.
+        mask_paths: T images, None where a frame is not annotated.
+        mask_coding: 'binary', or of class labels 'index' or 'palette'.
+        num_classes: K of class labels, None for binary masks.
+        maskige_paths: T images; they exist only if the pipeline loads them.
+        audio_path: A wav file, None if it will not be used.
+        log_mel_path: Stored log-mel, which is preferred; None if there is none.
+        short_audio: What stands for missing log-mel patches: 'repeat' the last one, or 'zero'.
+        csv_path: What lists the clips.
+        csv_row: Line of the clip in it, None where it is no csv.
+    """
+
+    clip_id: str
+    subset: str
+    split: str
+    frame_paths: list[str]
+    mask_paths: list[str | None]
+    mask_coding: str
+    num_classes: int | None
+    maskige_paths: list[str]
+    audio_path: str | None
+    log_mel_path: str | None
+    short_audio: str
+    csv_path: str
+    csv_row: int | None
+
+
+class ClipResults(ClipInfo, total=False):
+    """What transforms pass on: the clip's info and what they have added so far.
+
+    Attributes:
+        sample_idx: Position of the clip in the data set (mmengine).
+        frames: T arrays (H, W, 3) uint8, RGB (`LoadFrames`).
+        ori_shape: (H, W) of the frames on disk (`LoadFrames`).
+        img_shape: (H, W) of the frames at this place of the pipeline (`LoadFrames`).
+        maskiges: T arrays (H, W, 3) uint8, RGB (`LoadMaskiges`).
+        masks: (T, H, W) uint8, 0 and 1 or the class index (`LoadMasks`).
+        gt_valid: (T,) bool, which frames are annotated (`LoadMasks`).
+        log_mel: (T, 1, frames, bands) float32, one spectrogram for each video frame (`LoadLogMel`).
+        flip: Whether the images are mirrored (`ClipRandomFlip`).
+    """
+
+    sample_idx: int
+    frames: list[np.ndarray]
+    ori_shape: tuple[int, int]
+    img_shape: tuple[int, int]
+    maskiges: list[np.ndarray]
+    masks: np.ndarray
+    gt_valid: np.ndarray
+    log_mel: np.ndarray
+    flip: bool
+
+
+def check_info(info: dict, name: str) -> ClipInfo:
+    """The `data_info` of a data set, if it has exactly the keys of `ClipInfo`.
+
+    Args:
+        info: From a data set.
+        name: Of the data set's class, for the error.
+
+    Raises:
+        TypeError: A key is missing or unknown.
+    """
+    missing = sorted(ClipInfo.__required_keys__ - info.keys())
+    unknown = sorted(info.keys() - ClipInfo.__required_keys__)
+    if missing or unknown:
+        raise TypeError(
+            f'{name}: its clip infos lack {missing} and have unknown {unknown}; they need the keys '
+            'of avsbench.datasets.clip_info.ClipInfo, no others'
+        )
+    return info
