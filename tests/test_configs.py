@@ -35,9 +35,10 @@ def tree(tmp_path_factory, own_data) -> Callable[[Config], Path]:
             own = cfg.subset == 'own'
             roots[cfg.subset] = own_data(folder) if own else generate(cfg.subset, folder)
         root = roots[cfg.subset]
-        if any(transform.type == 'LoadMaskiges' for transform in cfg.train_pipeline):
+        dataset = cfg.train_dataloader.dataset
+        if any(transform.type == 'LoadMaskiges' for transform in dataset.pipeline):
             splits = [
-                DATASETS.build(dict(type=cfg.dataset_type, data_root=str(root), split=split))
+                DATASETS.build(dict(type=dataset.type, data_root=str(root), split=split))
                 for split in ('train', 'val', 'test')
             ]
             prepare(plan(splits, None))
@@ -83,9 +84,10 @@ def test_config_builds_and_steps(path: Path, tree, tmp_path) -> None:
     METRICS.build(cfg.test_evaluator)
     train = DATASETS.build(cfg.train_dataloader.dataset)
     test = DATASETS.build(cfg.test_dataloader.dataset)
-    for clip, pipeline in ((train[0], cfg.train_pipeline), (test[0], cfg.test_pipeline)):
-        sizes = [t.size for t in pipeline if t.type in ('ClipResize', 'ClipPad')] or [(224, 224)]
-        assert clip['inputs']['frames'].shape[-2:] == tuple(sizes[-1])
+    for clip, loader in ((train[0], cfg.train_dataloader), (test[0], cfg.test_dataloader)):
+        steps = [step for step in loader.dataset.pipeline if step.type in ('ClipResize', 'ClipPad')]
+        size = steps[-1].size if steps else (224, 224)
+        assert clip['inputs']['frames'].shape[-2:] == tuple(size)
     assert test[0]['inputs']['audio'].shape[1:] == (1, 96, 64)
 
     torch.manual_seed(0)

@@ -32,9 +32,7 @@ test_dataloader = dict(
         data_root='data/none',
         split='test',
         pipeline=[
-            dict(type='LoadFrames'),
-            dict(type='LoadLogMel', short='{short}'),
-            dict(type='LoadMasks'),
+            dict(type='LoadClip'),
             dict(type='ClipResize', size=(32, 32)),
             dict(type='PackAVSInputs'),
         ],
@@ -47,14 +45,12 @@ KINDS = {
         classes=1,
         policy="clip_policy='pad', num_frames=5",
         dataset='S4Dataset',
-        short='repeat',
     ),
     'avss': dict(
         subset='avss',
         classes=71,
         policy="clip_policy='pad', num_frames=10",
         dataset='AVSSDataset',
-        short='zero',
     ),
 }
 TONE_CLASSES = (7, 13)  # of the network with several classes: low, high

@@ -97,8 +97,9 @@ def read_datasets(subset: str, data_root: str | None, splits: Iterable[str]) -> 
     cfg = Config.fromfile(CONFIG_ROOT / '_base_' / 'datasets' / f'{subset}.py')
     init_default_scope('avsbench')
     root = cfg.data_root if data_root is None else data_root
+    kind = cfg.train_dataloader.dataset.type
     return [
-        DATASETS.build(dict(type=cfg.dataset_type, data_root=root, split=split, check='off'))
+        DATASETS.build(dict(type=kind, data_root=root, split=split, check='off'))
         for split in splits
     ]
 

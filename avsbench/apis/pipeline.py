@@ -3,15 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
-from avsbench.datasets.transforms import (
-    LoadFrames,
-    LoadLogMel,
-    LoadMaskiges,
-    LoadMasks,
-    PackAVSInputs,
-)
+from avsbench.datasets import BaseAVSDataset
+from avsbench.datasets.transforms import LoadClip, LoadMaskiges, PackAVSInputs
 from avsbench.maskiges import PALETTE, rank_map, superpixels
 from avsbench.registry import DATASETS, TRANSFORMS
 from avsbench.utils.errors import ConfigError
@@ -63,14 +58,15 @@ class ClipPipeline:
         except (AttributeError, KeyError) as error:
             raise ConfigError(f'{where}: the pipeline of the test is needed ({error})') from error
         self.subset = cfg.get('subset', '')
-        self.seconds = _clip_seconds(cfg, where)
-        sound = next((step for step in steps if isinstance(step, LoadLogMel)), None)
-        if sound is None or not isinstance(steps[-1], PackAVSInputs):
-            raise ConfigError(f'{where}.pipeline: expected LoadLogMel, and PackAVSInputs last')
-        self.fill = sound.short == 'repeat'
+        ends = steps[:1] + steps[-1:]
+        if [type(step) for step in ends] != [LoadClip, PackAVSInputs]:
+            raise ConfigError(f'{where}.pipeline: expected LoadClip first, and PackAVSInputs last')
+        kind = _dataset_kind(dataset, where)
+        padded = cfg.model.get('data_preprocessor', {}).get('num_frames')
+        self.seconds = padded or dataset.get('num_frames', kind.clip_frames)
+        self.fill = kind.short_audio == 'repeat'
         self.maskiges = any(isinstance(step, LoadMaskiges) for step in steps)
-        readers = (LoadFrames, LoadLogMel, LoadMasks, LoadMaskiges)
-        self._steps = [step for step in steps[:-1] if not isinstance(step, readers)]
+        self._steps = [step for step in steps[1:-1] if not isinstance(step, LoadMaskiges)]
         self._pack = steps[-1]
         if self.maskiges:
             _check_superpixels(cfg)
@@ -113,18 +109,15 @@ class ClipPipeline:
         return self._pack(results)
 
 
-def _clip_seconds(cfg: Config, where: str) -> int:
-    """T: what the data preprocessor pads to, else what the clips of the data set have."""
-    padded = cfg.model.get('data_preprocessor', {}).get('num_frames')
-    kind = DATASETS.get(cfg.test_dataloader.dataset.get('type', ''))
-    seconds = padded or getattr(kind, 'num_frames', None)
-    if not seconds:
+def _dataset_kind(dataset: ConfigDict, where: str) -> type[BaseAVSDataset]:
+    """The class of a data set, which knows the length of its clips and the rule for short audio."""
+    kind = DATASETS.get(dataset.get('type', ''))
+    if not (isinstance(kind, type) and issubclass(kind, BaseAVSDataset)):
         raise ConfigError(
-            f'{where}.type={cfg.test_dataloader.dataset.get("type")!r}: a data set of this toolbox '
-            'is expected, which tells how long its clips are; or set '
-            'model.data_preprocessor.num_frames'
+            f'{where}.type={dataset.get("type")!r}: a data set of this toolbox is expected, which '
+            'tells how long its clips are and what follows short audio'
         )
-    return seconds
+    return kind
 
 
 def _check_superpixels(cfg: Config) -> None:

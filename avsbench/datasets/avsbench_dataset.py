@@ -35,6 +35,13 @@ class AVSBenchDataset(BaseAVSDataset):
 
     layout: Layout
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.subset = cls.layout.subset
+        cls.short_audio = cls.layout.short_audio
+        cls.clip_frames = cls.layout.frames
+        cls.maskige_size = cls.layout.maskige_size
+
     def __init__(
         self,
         data_root: str,
@@ -50,9 +57,6 @@ class AVSBenchDataset(BaseAVSDataset):
     ) -> None:
         name = f'{type(self).__name__}: audio_source'
         self.audio_source = check_choice(name, audio_source, AUDIO_SOURCES)
-        self.subset = self.layout.subset
-        self.short_audio = self.layout.short_audio
-        self.maskige_size = self.layout.maskige_size
         super().__init__(
             data_root,
             split,

@@ -9,7 +9,7 @@ from typing import TypeVar
 from mmengine.dataset import BaseDataset
 
 from avsbench.datasets.clip_info import ClipInfo, check_info
-from avsbench.datasets.transforms.loading import LoadLogMel, LoadMaskiges, LoadMasks
+from avsbench.datasets.transforms.loading import LoadClip, LoadMaskiges
 from avsbench.datasets.validation import CHECK_LEVELS, ClipChecker, check_clips
 from avsbench.media.faults import BrokenFileError, ClipCheck, describe
 from avsbench.utils.checks import check_choice
@@ -45,6 +45,7 @@ class BaseAVSDataset(BaseDataset):
     METAINFO = {'classes': ('background', 'sounding'), 'palette': [[0, 0, 0], [255, 255, 255]]}
     subset: str
     short_audio: str  # see `ClipInfo`
+    clip_frames: int  # T of the longest clips
     maskige_size: tuple[int, int] | None = None  # see `Layout`
 
     def __init__(
@@ -106,12 +107,7 @@ class BaseAVSDataset(BaseDataset):
         Args:
             level: 'fast' or 'full', as the argument `check` of the class.
         """
-        checker = ClipChecker(
-            level,
-            self._find(LoadMasks) or LoadMasks(),
-            self._find(LoadLogMel) or LoadLogMel(self.short_audio),
-            self._find(LoadMaskiges),
-        )
+        checker = ClipChecker(level, self._find(LoadClip) or LoadClip(), self._find(LoadMaskiges))
 
         def check(info: ClipInfo) -> ClipCheck:
             found = checker(info)

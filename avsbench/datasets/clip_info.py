@@ -44,13 +44,13 @@ class ClipResults(ClipInfo, total=False):
 
     Attributes:
         sample_idx: Position of the clip in the data set (mmengine).
-        frames: T arrays (H, W, 3) uint8, RGB (`LoadFrames`).
-        ori_shape: (H, W) of the frames on disk (`LoadFrames`).
-        img_shape: (H, W) of the frames at this place of the pipeline (`LoadFrames`).
+        frames: T arrays (H, W, 3) uint8, RGB (`LoadClip`).
+        ori_shape: (H, W) of the frames on disk (`LoadClip`).
+        img_shape: (H, W) of the frames at this place of the pipeline (`LoadClip`).
         maskiges: T arrays (H, W, 3) uint8, RGB (`LoadMaskiges`).
-        masks: (T, H, W) uint8, 0 and 1 or the class index (`LoadMasks`).
-        gt_valid: (T,) bool, which frames are annotated (`LoadMasks`).
-        log_mel: (T, 1, frames, bands) float32, one spectrogram for each video frame (`LoadLogMel`).
+        masks: (T, H, W) uint8, 0 and 1 or the class index (`LoadClip`).
+        gt_valid: (T,) bool, which frames are annotated (`LoadClip`).
+        log_mel: (T, 1, frames, bands) float32, one spectrogram for each video frame (`LoadClip`).
         flip: Whether the images are mirrored (`ClipRandomFlip`).
     """
 

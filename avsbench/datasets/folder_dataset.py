@@ -57,13 +57,14 @@ class FolderAVSDataset(BaseAVSDataset):
 
     subset = 'own'
     short_audio = 'repeat'
+    clip_frames = 5
 
     def __init__(
         self,
         data_root: str,
         split: str,
         *,
-        num_frames: int = 5,
+        num_frames: int = clip_frames,
         fractions: Mapping[str, float] | None = None,
         split_list: str | None = None,
         classes: Sequence[str] | None = None,

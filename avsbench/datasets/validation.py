@@ -11,7 +11,7 @@ from math import prod
 
 from mmengine.dataset import BaseDataset
 
-from avsbench.datasets.transforms.loading import LoadLogMel, LoadMaskiges, LoadMasks
+from avsbench.datasets.transforms.loading import LoadClip, LoadMaskiges
 from avsbench.media.faults import BrokenFileError, ClipCheck
 from avsbench.media.images import probe_image, read_frame
 from avsbench.media.log_mel import MIN_SAMPLES, PATCH_SHAPE, SAMPLE_RATE, count_patches, probe_wav
@@ -32,14 +32,12 @@ class ClipChecker:
 
     Args:
         level: 'fast' or 'full'.
-        load_masks: Reads masks at level 'full'.
-        load_log_mel: Reads or computes log-mel at level 'full'; its `short` counts at both.
+        load_clip: Reads masks, and reads or computes log-mel, at level 'full'.
         load_maskiges: Reads Maskiges at level 'full'; None if none are needed.
     """
 
     level: str
-    load_masks: LoadMasks
-    load_log_mel: LoadLogMel
+    load_clip: LoadClip
     load_maskiges: LoadMaskiges | None = None
 
     def __call__(self, info: dict) -> ClipCheck:
@@ -80,7 +78,7 @@ class ClipChecker:
     def _mask_size(self, path: str, info: dict) -> tuple[int, int]:
         if self.level == 'fast':
             return probe_image(path, 'broken mask')
-        return self.load_masks.read(path, info['mask_coding'], info.get('num_classes')).shape
+        return self.load_clip.masks.read(path, info['mask_coding'], info.get('num_classes')).shape
 
     def _check_audio(self, info: dict) -> int | None:
         """Patches in the clip's sound file, None if the log-mel is stored."""
@@ -89,19 +87,19 @@ class ClipChecker:
             return None
         samples, rate = probe_wav(info['audio_path'])
         patches = count_patches(samples, rate)
-        if patches == 0 and self.load_log_mel.short == 'repeat':
+        if patches == 0 and info['short_audio'] == 'repeat':
             what = (
                 f'{info["audio_path"]}: {samples / rate:.3f} s, at least '
                 f'{MIN_SAMPLES / SAMPLE_RATE} s are needed'
             )
             raise BrokenFileError(what, 'short audio')
         if self.level == 'full':
-            self.load_log_mel.transform(dict(info))
+            self.load_clip.log_mel.read_clip(info)
         return patches
 
     def _check_log_mel(self, info: dict) -> None:
         if self.level == 'full':
-            self.load_log_mel.transform(dict(info))
+            self.load_clip.log_mel.read_clip(info)
             return
         path, frames = info['log_mel_path'], len(info['frame_paths'])
         if not os.path.isfile(path):

@@ -18,9 +18,9 @@ REMEDIES = {
     'take the clip out of the csv',
     'broken log-mel': 'restore the file from the download, or delete it: log-mel is then computed '
     "from the wav (audio_source='wav' of the data set does so without deleting)",
-    'mask values': "make a mask of two values, or set grey='foreground' of LoadMasks",
+    'mask values': "make a mask of two values, or set grey='foreground' of LoadClip",
     'label values': 'restore the file from the download, correct label2idx.json, or set '
-    "unknown_colour='background' of LoadMasks, as the published code does",
+    "unknown_colour='background' of LoadClip, as the published code does",
     'missing Maskige': 'make it with `python tools/prepare_maskiges.py SUBSET --data-root DIR '
     "--source superpixels`, or unpack the pictures that COMBO's authors give out",
     'broken Maskige': 'make it anew with tools/prepare_maskiges.py, which replaces files that are '

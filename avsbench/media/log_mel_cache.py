@@ -83,7 +83,7 @@ class LogMelCache:
         except OSError as error:
             raise DataError(
                 f'{self.folder}: the log-mel cache cannot be written ({error.strerror}). Set '
-                'cache_dir of LoadLogMel to a folder with free space that you may write to, or to '
+                'cache_dir of LoadClip to a folder with free space that you may write to, or to '
                 'None to compute anew each time'
             ) from error
 

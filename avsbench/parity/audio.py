@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from avsbench.checkpoint.vggish import VGGISH
-from avsbench.datasets.transforms.loading import LoadLogMel
+from avsbench.datasets.transforms.loading import LogMelReader
 from avsbench.media import log_mel
 from avsbench.models import VGGish
 from avsbench.parity.fixture import Computed, Fixture
@@ -87,7 +87,7 @@ def _clip(model: VGGish, file: Path) -> dict[str, Tensor | np.ndarray]:
 def _fitted(short: str, file: Path, patches: int) -> np.ndarray:
     """The patches of a file as the data pipeline fits them to a clip's length."""
     clip = {'log_mel_path': None, 'audio_path': str(file), 'frame_paths': [''] * patches}
-    return LoadLogMel(short=short).transform(clip)['log_mel']
+    return LogMelReader().read_clip(clip | {'short_audio': short})
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> str:
     """Return `value` if it is one of the choices.
 
     Args:
-        name: What the value belongs to, for the message: 'LoadLogMel: short'.
+        name: What the value belongs to, for the message: 'LoadClip: grey'.
         value: The value given.
         choices: The values accepted.
 

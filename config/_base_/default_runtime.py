@@ -15,7 +15,7 @@ default_hooks = dict(
     random_state=dict(type='RandomStateHook'),
     finite_loss=dict(type='FiniteLossHook'),
     report=dict(type='ReportHook'),
-    # pictures of these validation clips in vis_data/vis_image/; num_clips=0 draws none
+    # draws that many validation clips into vis_data/vis_image/
     visualization=dict(type='VisualizationHook', num_clips=3, interval=1),
 )
 
@@ -26,7 +26,7 @@ env_cfg = dict(
 )
 log_processor = dict(type='LogProcessor', window_size=10, by_epoch=True)
 log_level = 'INFO'
-# add dict(type='TensorboardVisBackend') to vis_backends for curves and pictures in TensorBoard
+# add dict(type='TensorboardVisBackend') to vis_backends for curves and images in TensorBoard
 visualizer = dict(type='AVSLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
 randomness = dict(seed=123, deterministic=False)
 

@@ -1,4 +1,5 @@
-# The runtime of trainings that count iterations, not epochs; checkpoints as often as detectron2's.
+# The runtime for trainings that count iterations instead of epochs; checkpoints as often as in
+# detectron2.
 _base_ = './default_runtime.py'
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=5000))
 log_processor = dict(by_epoch=False)

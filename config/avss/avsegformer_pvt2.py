@@ -4,18 +4,15 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/datasets/avss.py',
     '../_base_/models/avsegformer.py',
-    '../_base_/schedules/avsegformer.py',
+    '../_base_/schedules/avsegformer_avss.py',
 ]
 model = dict(
     data_preprocessor=dict(num_frames=10),
-    backbone=dict(with_cp=True),  # 40 frames a step; the same numbers in a third of the memory
+    backbone=dict(with_cp=True),  # 40 frames per step; the same numbers in a third of the memory
     decode_head=dict(
         pixel_decoder=dict(with_cp=True),
         transformer_decoder=dict(with_cp=True),
-        num_classes={{_base_.num_classes}},
+        num_classes=_base_.num_classes,
         loss_mask=dict(_delete_=True, type='CrossEntropyLoss', loss_weight=1.0),
     ),
 )
-# Published: after epochs 11, 13, ..., 29. Here 12, 14, ..., 30, so that the last one counts too.
-train_cfg = dict(val_begin=11, val_interval=2)
-custom_hooks = []  # The backbone is never frozen here.

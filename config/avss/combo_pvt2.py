@@ -6,4 +6,4 @@ _base_ = [
     '../_base_/models/combo.py',
     '../_base_/schedules/combo_avss.py',
 ]
-model = dict(decode_head=dict(num_classes={{_base_.num_classes}}))
+model = dict(decode_head=dict(num_classes=_base_.num_classes))

@@ -7,7 +7,7 @@ _base_ = [
 ]
 model = dict(
     decode_head=dict(
-        num_classes={{_base_.num_classes}},
+        num_classes=_base_.num_classes,
         loss_mask=dict(_delete_=True, type='CrossEntropyLoss', loss_weight=1.0),
     ),
 )

@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/datasets/avss.py',
     '../_base_/models/modat.py',
-    '../_base_/schedules/avsegformer.py',
+    '../_base_/schedules/avsegformer_avss.py',
 ]
 model = dict(
     data_preprocessor=dict(num_frames=10),
@@ -14,10 +14,8 @@ model = dict(
     decode_head=dict(
         pixel_decoder=dict(with_cp=True),
         transformer_decoder=dict(with_cp=True),
-        num_classes={{_base_.num_classes}},
+        num_classes=_base_.num_classes,
         loss_mask=dict(_delete_=True, type='CrossEntropyLoss', loss_weight=1.0),
     ),
 )
 train_dataloader = dict(batch_size=2)
-train_cfg = dict(val_begin=11, val_interval=2)
-custom_hooks = []  # The backbone is never frozen here.

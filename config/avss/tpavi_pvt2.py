@@ -7,9 +7,9 @@ _base_ = [
 ]
 model = dict(
     data_preprocessor=dict(num_frames=10),
-    backbone=dict(with_cp=True),  # 40 frames a step; the same numbers in a third of the memory
+    backbone=dict(with_cp=True),  # 40 frames per step; the same numbers in a third of the memory
     decode_head=dict(
-        num_classes={{_base_.num_classes}},
+        num_classes=_base_.num_classes,
         fusion=dict(audio_bias=False),
         loss_mask=dict(_delete_=True, type='CrossEntropyLoss', loss_weight=1.0),
         loss_match=dict(
@@ -17,5 +17,5 @@ model = dict(
         ),
     ),
 )
-# Published: after epochs 17, 19, ..., 59. Here 16, 18, ..., 60, so that the last one counts too.
+# Published: after epochs 17, 19, ..., 59. Here 16, 18, ..., 60, so that the last epoch counts too.
 train_cfg = dict(max_epochs=60, val_begin=16, val_interval=2)

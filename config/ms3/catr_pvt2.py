@@ -1,5 +1,5 @@
 # CATR, PVTv2-B5, 448 px; published: mIoU 59.0, F-score 70.0. The training was not published; this
-# one supervises all five frames, with one query a clip, and else is that of S4.
+# one supervises all five frames, with one query per clip, and is otherwise that of S4.
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/datasets/ms3_catr.py',

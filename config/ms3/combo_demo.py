@@ -5,6 +5,6 @@ _base_ = [
     '../_base_/models/combo_demo.py',
     '../_base_/schedules/combo_demo.py',
 ]
-# One frame a clip and epoch: 19 iterations an epoch, 760 in all.
+# One frame per clip and epoch: 19 iterations per epoch, 760 in all.
 train_cfg = dict(max_epochs=40, val_interval=40)
 default_hooks = dict(checkpoint=dict(interval=10))

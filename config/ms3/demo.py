@@ -1,14 +1,6 @@
 # A small AVSegFormer on the MS3-like synthetic clips; no number here is comparable with AVSBench's.
 _base_ = [
-    '../_base_/default_runtime.py',
     '../_base_/datasets/ms3_demo.py',
     '../_base_/models/avsegformer_demo.py',
-    '../_base_/schedules/demo.py',
-]
-# One frame a clip and epoch: 19 iterations an epoch, 513 in all.
-train_cfg = dict(max_epochs=27, val_interval=27)
-default_hooks = dict(checkpoint=dict(interval=9))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
-    dict(type='PolyLR', power=1.0, eta_min=0.0, by_epoch=False, begin=0, end=513),
+    '../_base_/schedules/demo_ms3.py',
 ]

@@ -5,10 +5,7 @@ _base_ = [
     '../_base_/models/tpavi_demo.py',
     '../_base_/schedules/tpavi_demo.py',
 ]
-# One frame a clip and epoch: 19 iterations an epoch, 760 in all.
+# One frame per clip and epoch: 19 iterations per epoch, 760 in all.
 train_cfg = dict(max_epochs=40, val_interval=40)
 default_hooks = dict(checkpoint=dict(interval=10))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
-    dict(type='PolyLR', power=1.0, eta_min=0.0, by_epoch=False, begin=0, end=760),
-]
+param_scheduler = [_base_.warmup, dict(**_base_.decay, end=760)]

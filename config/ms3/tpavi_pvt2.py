@@ -7,17 +7,8 @@ _base_ = [
     '../_base_/models/tpavi.py',
     '../_base_/schedules/tpavi.py',
 ]
-model = dict(
-    decode_head=dict(
-        # A sum over frames: the weight belongs to 4 clips of 5 frames a step on one device.
-        loss_match=dict(
-            _delete_=True,
-            type='AudioVisualMatchingLoss',
-            distance='kl',
-            reduction='sum',
-            loss_weight=0.5,
-        )
-    )
-)
+# A sum over frames: the weight belongs to 4 clips of 5 frames per step on one device.
+loss_match = dict(type='AudioVisualMatchingLoss', distance='kl', reduction='sum', loss_weight=0.5)
+model = dict(decode_head=dict(loss_match=dict(_delete_=True, **loss_match)))
 train_dataloader = dict(batch_size=4)
 train_cfg = dict(max_epochs=30)

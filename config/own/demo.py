@@ -5,9 +5,6 @@ _base_ = [
     '../_base_/models/avsegformer_demo.py',
     '../_base_/schedules/demo.py',
 ]
-# Down to zero at the end, however many videos there are.
-decay = dict(type='PolyLR', power=1.0, eta_min=0.0, begin=0, end=15)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
-    dict(**decay, by_epoch=True, convert_to_iter_based=True),
-]
+# The rate reaches zero at the end, however many videos there are.
+decay = dict(_base_.decay, by_epoch=True, end=15, convert_to_iter_based=True)
+param_scheduler = [_base_.warmup, decay]

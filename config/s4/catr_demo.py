@@ -5,9 +5,6 @@ _base_ = [
     '../_base_/models/catr_demo.py',
     '../_base_/schedules/demo.py',
 ]
-# 24 epochs, 600 iterations: one query of several learns at a time.
+# 24 epochs, 600 iterations: the queries learn one after the other.
 train_cfg = dict(max_epochs=24, val_interval=8)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
-    dict(type='PolyLR', power=1.0, eta_min=0.0, by_epoch=False, begin=0, end=600),
-]
+param_scheduler = [_base_.warmup, dict(**_base_.decay, end=600)]

@@ -1,14 +1,3 @@
-# The network of MED-VT++'s figure: attention between the scales, a head that convolves over time,
-# and label propagation. The published audio-visual code has none of the three (they are those of
-# the unimodal network of the same repository), so that no published result belongs to it.
-_base_ = './medvt_pvt2.py'
-model = dict(
-    decode_head=dict(
-        interaction=dict(learn_frame_embed=True),
-        context_encoder=dict(between_scales=True),
-        # Labels of a quarter of the finest map's size: 5 x 24 x 24 tokens at 384 pixels.
-        predictor=dict(
-            _delete_=True, type='PropagatingPredictor', channels=(384, 256, 128), label_scale=4
-        ),
-    ),
-)
+# The network of MED-VT++'s figure, PVTv2-B5; no published result belongs to it.
+_base_ = ['./medvt_pvt2.py', '../_base_/models/medvt_full.py']
+model = dict(decode_head=_base_.full)

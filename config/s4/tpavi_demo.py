@@ -5,5 +5,5 @@ _base_ = [
     '../_base_/models/tpavi_demo.py',
     '../_base_/schedules/tpavi_demo.py',
 ]
-# A checkpoint takes as long as three iterations.
+# Writing a checkpoint takes as long as three iterations.
 default_hooks = dict(checkpoint=dict(interval=12))

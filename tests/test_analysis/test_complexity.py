@@ -154,7 +154,7 @@ def test_clip_of_the_config():
     # CATR's frames are enlarged by the data preprocessor.
     assert clip_shape(load_config(CONFIG / 's4/catr_pvt2.py')) == (5, (448, 448))
     cfg = load_config(CONFIG / 's4/demo.py')
-    cfg.test_dataloader.dataset.pipeline = [ConfigDict(type='LoadFrames')]
+    cfg.test_dataloader.dataset.pipeline = [ConfigDict(type='LoadClip')]
     with pytest.raises(ConfigError, match='demo.py: no transform of test_dataloader.*ClipResize'):
         clip_shape(cfg)
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from avsbench.datasets import AVSSDataset
+from avsbench.datasets.transforms import LoadClip
 from avsbench.media.log_mel import log_mel_patches, read_wav
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools'))
@@ -17,8 +18,7 @@ from benchmarks import audio, data  # noqa: E402
 def test_published_sample(tmp_path: Path) -> None:
     data.write_clip(tmp_path, (96, 160), 2)
     pipeline = [
-        dict(type='LoadFrames'),
-        dict(type='LoadMasks'),
+        LoadClip().add_images,
         dict(type='ClipResize', size=(224,) * 2),
     ]
     dataset = AVSSDataset(tmp_path, 'test', check='off', pipeline=pipeline)

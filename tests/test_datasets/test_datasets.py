@@ -20,13 +20,7 @@ from avsbench.utils.errors import ConfigError, DataError
 CONFIGS = Path(__file__).resolve().parents[2] / 'config' / '_base_' / 'datasets'
 
 
-def pipeline(short: str = 'repeat') -> list[dict]:
-    return [
-        dict(type='LoadFrames'),
-        dict(type='LoadLogMel', short=short),
-        dict(type='LoadMasks'),
-        dict(type='PackAVSInputs'),
-    ]
+PIPELINE = [dict(type='LoadClip'), dict(type='PackAVSInputs')]
 
 
 def write_pickle(path: Path, patches: np.ndarray) -> None:
@@ -42,7 +36,7 @@ def random_patches(count: int) -> np.ndarray:
 
 
 def test_s4_train(s4_root: Path) -> None:
-    dataset = S4Dataset(s4_root, 'train', pipeline=pipeline())
+    dataset = S4Dataset(s4_root, 'train', pipeline=PIPELINE)
     assert len(dataset) == 2
     info = dataset.get_data_info(0)
     data = s4_root / 's4_data'
@@ -61,7 +55,7 @@ def test_s4_train(s4_root: Path) -> None:
 
 
 def test_s4_test(s4_root: Path) -> None:
-    packed = S4Dataset(s4_root, 'test', pipeline=pipeline(), test_mode=True)[0]
+    packed = S4Dataset(s4_root, 'test', pipeline=PIPELINE, test_mode=True)[0]
     for k in range(5):
         assert (packed['inputs']['frames'][k].permute(1, 2, 0).numpy() == picture('d', k + 1)).all()
         assert (packed['data_samples'].gt_masks[k].numpy() == mask(k + 1) // 255).all()
@@ -74,7 +68,7 @@ def test_stored_log_mel_comes_first(s4_root: Path) -> None:
     write_pickle(s4_root / 's4_data/audio_log_mel/test/dog_barking/d.pkl', stored)
 
     def audio(**options: str) -> np.ndarray:
-        dataset = S4Dataset(s4_root, 'test', pipeline=pipeline(), **options)
+        dataset = S4Dataset(s4_root, 'test', pipeline=PIPELINE, **options)
         return dataset[0]['inputs']['audio'].numpy()
 
     assert (audio() == stored).all()
@@ -91,7 +85,7 @@ def test_log_mel_may_be_npy(s4_root: Path) -> None:
     path = s4_root / 's4_data/audio_log_mel/test/dog_barking/d.npy'
     path.parent.mkdir(parents=True)
     np.save(path, stored.astype(np.float64))
-    audio = S4Dataset(s4_root, 'test', pipeline=pipeline())[0]['inputs']['audio']
+    audio = S4Dataset(s4_root, 'test', pipeline=PIPELINE)[0]['inputs']['audio']
     assert audio.dtype == torch.float32
     assert (audio.numpy() == stored).all()
 
@@ -100,7 +94,7 @@ def test_log_mel_may_be_npy(s4_root: Path) -> None:
 def test_s4_sound_of_another_length(s4_root: Path, seconds: float, patches: int) -> None:
     wav = s4_root / 's4_data/audio_wav/test/dog_barking/d.wav'
     write_wav(wav, noise('length', seconds))
-    dataset = S4Dataset(s4_root, 'test', pipeline=pipeline())
+    dataset = S4Dataset(s4_root, 'test', pipeline=PIPELINE)
     audio, whole = dataset[0]['inputs']['audio'].numpy(), log_mel_patches(*read_wav(wav))
     assert len(whole) == patches
     assert (audio == whole[np.minimum(np.arange(5), patches - 1)]).all()
@@ -113,7 +107,7 @@ def test_s4_sound_of_another_length(s4_root: Path, seconds: float, patches: int)
 
 def test_ms3(ms3_root: Path) -> None:
     for split, name in (('train', '_x'), ('val', 'y'), ('test', 'z')):
-        dataset = MS3Dataset(ms3_root, split, pipeline=pipeline())
+        dataset = MS3Dataset(ms3_root, split, pipeline=PIPELINE)
         info = dataset.get_data_info(0)
         data = ms3_root / 'ms3_data'
         assert info['clip_id'] == name
@@ -129,7 +123,7 @@ def test_ms3(ms3_root: Path) -> None:
 
 @pytest.mark.parametrize('source', ['auto', 'semantic', 'rgb'])
 def test_avss_labels(avss_root: Path, source: str) -> None:
-    dataset = AVSSDataset(avss_root, 'train', pipeline=pipeline('zero'), label_source=source)
+    dataset = AVSSDataset(avss_root, 'train', pipeline=PIPELINE, label_source=source)
     one, two = (packed['data_samples'] for packed in dataset)
     assert (one.clip_id, two.clip_id) == ('v1s/one_0_5000', 'v2/two_0_10000')
     assert one.gt_valid.tolist() == [True] + [False] * 4
@@ -144,14 +138,14 @@ def test_avss_labels(avss_root: Path, source: str) -> None:
 
 def test_avss_without_index_labels(avss_root: Path) -> None:
     shutil.rmtree(avss_root / 'v2/two_0_10000/labels_semantic')
-    dataset = AVSSDataset(avss_root, 'train', pipeline=pipeline('zero'))
+    dataset = AVSSDataset(avss_root, 'train', pipeline=PIPELINE)
     assert dataset.summary()['label_source'] == {'index': 1, 'palette': 1}
     assert (dataset[1]['data_samples'].gt_masks.numpy() == avss_labels(10)).all()
 
 
 def test_avss_annotated_frames(avss_root: Path) -> None:
     for split, frames in (('val', 5), ('test', 5)):
-        dataset = AVSSDataset(avss_root, split, pipeline=pipeline('zero'))
+        dataset = AVSSDataset(avss_root, split, pipeline=PIPELINE)
         assert dataset[0]['data_samples'].gt_valid.tolist() == [True] * frames
 
 
@@ -162,7 +156,7 @@ def test_avss_frames_are_counted_and_sorted_by_number(avss_root: Path) -> None:
         write_image(folder / f'frames/{k}.jpg', picture('more', k))
         write_image(folder / f'labels_semantic/{k}.png', np.full(SIZE, k, np.uint8))
     (folder / 'frames/._11.jpg').write_bytes(b'')
-    dataset = AVSSDataset(avss_root, 'test', pipeline=pipeline('zero'))
+    dataset = AVSSDataset(avss_root, 'test', pipeline=PIPELINE)
     names = [Path(path).name for path in dataset.get_data_info(0)['frame_paths']]
     assert names == [f'{k}.jpg' for k in range(10)]
     packed = dataset[0]
@@ -177,7 +171,7 @@ def test_avss_stored_log_mel(avss_root: Path) -> None:
     stored = random_patches(10)
     stored[5:] = 0
     write_pickle(avss_root / 'v1m/four_0_5000/audio.pkl', stored)
-    dataset = AVSSDataset(avss_root, 'test', pipeline=pipeline('zero'))
+    dataset = AVSSDataset(avss_root, 'test', pipeline=PIPELINE)
     assert (dataset[0]['inputs']['audio'].numpy() == stored[:5]).all()
     assert dataset.summary()['audio'] == {'log_mel': 1}
 
@@ -189,7 +183,7 @@ def test_avss_classes(avss_root: Path) -> None:
     (avss_root / 'label2idx.json').unlink()
     assert AVSSDataset(avss_root, 'test').metainfo['classes'] == tuple(CLASSES)
     (avss_root / 'label2idx.json').write_text('{"dog": 1, "background": 0}')
-    dataset = AVSSDataset(avss_root, 'test', num_classes=2, pipeline=pipeline('zero'))
+    dataset = AVSSDataset(avss_root, 'test', num_classes=2, pipeline=PIPELINE)
     assert dataset.metainfo['classes'] == ('background', 'dog')
     with pytest.raises(DataError, match='class indices are 0 to 1, found also 70'):
         dataset[0]
@@ -238,7 +232,7 @@ def test_some_clips_only(s4_root: Path) -> None:
 def test_a_broken_clip_is_never_replaced(s4_root: Path) -> None:
     """Neither in this process nor in a worker, and the error keeps its kind and its words."""
     path = s4_root / 's4_data/visual_frames/train/dog_barking/-a_1/-a_1_3.png'
-    dataset = S4Dataset(s4_root, 'train', pipeline=pipeline())
+    dataset = S4Dataset(s4_root, 'train', pipeline=PIPELINE)
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(DataError, match='-a_1_3.png: not a whole image'):
         dataset[0]

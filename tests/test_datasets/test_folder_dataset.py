@@ -20,12 +20,7 @@ from avsbench.media.images import read_frame
 from avsbench.media.log_mel import read_wav
 from avsbench.utils.errors import ConfigError, DataError
 
-PIPELINE = [
-    dict(type='LoadFrames'),
-    dict(type='LoadLogMel', short='repeat'),
-    dict(type='LoadMasks'),
-    dict(type='PackAVSInputs'),
-]
+PIPELINE = [dict(type='LoadClip'), dict(type='PackAVSInputs')]
 ALL = dict(fractions={'train': 1.0})
 VIDEO_RATE = 8
 

@@ -17,17 +17,10 @@ from avsbench.media.faults import BrokenFileError
 from avsbench.utils.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[2]
-LOAD = [
-    dict(type='LoadFrames'),
-    dict(type='LoadMaskiges'),
-    dict(type='LoadMasks'),
-    dict(type='LoadLogMel', short='repeat'),
-]
+LOAD = [dict(type='LoadClip'), dict(type='LoadMaskiges')]
 PIPELINE = [*LOAD, dict(type='PackAVSInputs')]
 AVSS = [
-    dict(type='LoadFrames'),
-    dict(type='LoadMasks'),
-    dict(type='LoadLogMel', short='zero'),
+    dict(type='LoadClip'),
     dict(type='ClipResize', size=(224, 224)),
     dict(type='LoadMaskiges', size=(224, 224)),
     dict(type='PackAVSInputs'),
@@ -174,7 +167,7 @@ def clip(**more: object) -> dict:
 @pytest.mark.parametrize(
     ('results', 'words'),
     [
-        ({'maskige_paths': []}, 'must come after LoadFrames'),
+        ({'maskige_paths': []}, 'must come after LoadClip'),
         (clip(flip=False), 'must come before ClipRandomFlip'),
         (clip(img_shape=(12, 16)), r'pictures are \(24, 32\).*place of the pipeline \(12, 16\)'),
     ],
@@ -187,7 +180,7 @@ def test_wrong_places_in_the_pipeline(results: dict, words: str) -> None:
 def test_frame_selection_keeps_the_right_ones(s4_root: Path) -> None:
     paths = write_maskiges(s4_root, S4Dataset)
     pipeline = [*LOAD, dict(type='KeepAnnotatedFrames'), dict(type='PackAVSInputs')]
-    late = [LOAD[0], *LOAD[2:], dict(type='KeepAnnotatedFrames'), LOAD[1], PIPELINE[-1]]
+    late = [LOAD[0], dict(type='KeepAnnotatedFrames'), LOAD[1], PIPELINE[-1]]
     for steps in (pipeline, late):
         frames = S4Dataset(str(s4_root), 'train', pipeline=steps)[0]['inputs']['frames']
         assert frames.shape == (1, 6, *SIZE)

@@ -14,8 +14,7 @@ from avsbench.datasets.transforms import (
     ClipRandomFlip,
     ClipResize,
     ClipShortSideCrop,
-    LoadLogMel,
-    LoadMasks,
+    LoadClip,
     PackAVSInputs,
 )
 from avsbench.utils.errors import ConfigError, DataError
@@ -335,11 +334,6 @@ def test_pack_names_the_missing_loader(missing: str) -> None:
         PackAVSInputs().transform(results)
 
 
-def test_masks_need_frames() -> None:
-    with pytest.raises(ConfigError, match='LoadFrames must come before it'):
-        LoadMasks().transform({'mask_paths': []})
-
-
 def test_pack_puts_maskiges_behind_the_frames() -> None:
     frames = PackAVSInputs().transform(with_maskiges())['inputs']['frames']
     assert frames.shape == (3, 6, 20, 30)
@@ -359,9 +353,8 @@ BAD_ARGUMENTS = [
     (ClipRandomCrop, {'size': (5, -1)}, 'size=(5, -1)'),
     (ClipRandomFlip, {'prob': 2}, 'prob=2'),
     (ClipRandomAffine, {'degrees': 1, 'scale': (1.0, 0.5), 'shear': 0}, 'scale=(1.0, 0.5)'),
-    (LoadLogMel, {'short': 'repeated'}, "'repeated', expected one of 'repeat', 'zero'; did you"),
-    (LoadMasks, {'grey': 'eror'}, "did you mean 'error'?"),
-    (LoadMasks, {'unknown_colour': 'ignore'}, "expected one of 'error', 'background'"),
+    (LoadClip, {'grey': 'eror'}, "did you mean 'error'?"),
+    (LoadClip, {'unknown_colour': 'ignore'}, "expected one of 'error', 'background'"),
 ]
 
 
@@ -374,6 +367,6 @@ def test_bad_arguments(kind: type, arguments: dict, words: str) -> None:
 
 
 def test_names_in_configs() -> None:
-    names = ('LoadFrames', 'LoadMasks', 'PackAVSInputs')
+    names = ('LoadClip', 'KeepAnnotatedFrames', 'PackAVSInputs')
     pipeline = Compose([dict(type=name) for name in names])
     assert [type(transform).__name__ for transform in pipeline.transforms] == list(names)

@@ -176,7 +176,8 @@ def test_bases_fit_together(subset: str, leaf) -> None:
     assert cfg.default_hooks.checkpoint.save_best == 'mIoU'
     assert cfg.default_hooks.checkpoint.by_epoch is cfg.log_processor.by_epoch is False
     assert cfg.val_evaluator.get('count_padded', True) is (subset != 'avss')
-    names = [step.type for step in cfg.train_pipeline]
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    names = [step.type for step in pipeline]
     colour, flip = names.index('ClipPhotoMetricDistortion'), names.index('ClipRandomFlip')
     if subset == 'avss':
         assert names.index('LoadMaskiges') < colour < flip
@@ -184,7 +185,7 @@ def test_bases_fit_together(subset: str, leaf) -> None:
     else:
         sizes, crop = names.index('ClipRandomChoiceResize'), names.index('ClipRandomCrop')
         assert names.index('LoadMaskiges') < sizes < crop < colour < flip < names.index('ClipPad')
-        assert len(set(cfg.train_pipeline[sizes].short_sides)) == 16
+        assert len(set(pipeline[sizes].short_sides)) == 16
 
 
 def test_a_typo_in_paramwise_cfg_is_an_error(leaf) -> None:

@@ -11,7 +11,7 @@ import soundfile
 import torch
 from dataset_trees import noise, write_wav
 
-from avsbench.datasets.transforms.loading import LoadLogMel
+from avsbench.datasets.transforms.loading import LogMelReader
 from avsbench.media import log_mel
 from avsbench.media.log_mel import (
     count_patches,
@@ -78,8 +78,8 @@ def test_published_steps(clips: dict[str, Path]) -> None:
 
 def test_published_length_rules(clips: dict[str, Path]) -> None:
     def load(name: str, short: str, frames: int) -> np.ndarray:
-        results = {'frame_paths': [''] * frames, 'log_mel_path': None, 'audio_path': clips[name]}
-        return LoadLogMel(short).transform(results)['log_mel']
+        info = {'frame_paths': [''] * frames, 'log_mel_path': None, 'audio_path': clips[name]}
+        return LogMelReader().read_clip(info | {'short_audio': short})
 
     check('s4_pickle.log_mel', load('mono16k_3s', 'repeat', 5))
     check('avss_batch.log_mel', np.concatenate([load(name, 'zero', 10) for name in CLIPS]))

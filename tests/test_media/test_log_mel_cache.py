@@ -94,7 +94,7 @@ def test_workers_may_share_a_folder(tmp_path: Path, wav: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, wav: Path) -> None:
     (tmp_path / 'file').write_text('')
-    with pytest.raises(DataError, match=r'file/cache: .* Set cache_dir of LoadLogMel'):
+    with pytest.raises(DataError, match=r'file/cache: .* Set cache_dir of LoadClip'):
         LogMelCache(tmp_path / 'file' / 'cache').get(wav)
 
 

@@ -11,9 +11,7 @@ default_scope = 'avsbench'
 model = dict(type='AVSegmentor')
 data_root = '{data}'
 train_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='LoadLogMel', short='repeat'),
-    dict(type='LoadMasks'),
+    dict(type='LoadClip'),
     dict(type='KeepAnnotatedFrames'),
     dict(type='ClipResize', size=(40, 60)),
     dict(type='ClipRandomFlip', prob=0.5),

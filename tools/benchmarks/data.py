@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from avsbench.datasets import AVSSDataset
+from avsbench.datasets.transforms import LoadClip
 from avsbench.layouts.avss_classes import palette
 from avsbench.media.log_mel import log_mel_patches, read_wav
 from avsbench.media.log_mel_cache import LogMelCache
@@ -70,8 +71,7 @@ def compare_sample(root: Path, source: str, labels: str, args: argparse.Namespac
         label_source=labels,
         check='off',
         pipeline=[
-            dict(type='LoadFrames'),
-            dict(type='LoadMasks'),
+            LoadClip().add_images,  # the published sample has no audio
             dict(type='ClipResize', size=(SIZE, SIZE)),
             dict(type='PackAVSInputs'),
         ],

@@ -12,7 +12,7 @@ from avsbench.datasets.transforms.clip_transforms import (
 from avsbench.datasets.transforms.colour import ClipPhotoMetricDistortion
 from avsbench.datasets.transforms.formatting import PackAVSInputs
 from avsbench.datasets.transforms.frame_selection import KeepAnnotatedFrames, SampleFrames
-from avsbench.datasets.transforms.loading import LoadFrames, LoadLogMel, LoadMaskiges, LoadMasks
+from avsbench.datasets.transforms.loading import LoadClip, LoadMaskiges
 from avsbench.media.log_mel import log_mel_patches, read_wav
 from avsbench.media.log_mel_cache import LogMelCache
 
@@ -26,10 +26,8 @@ __all__ = [
     'ClipResize',
     'ClipShortSideCrop',
     'KeepAnnotatedFrames',
-    'LoadFrames',
-    'LoadLogMel',
+    'LoadClip',
     'LoadMaskiges',
-    'LoadMasks',
     'LogMelCache',
     'PackAVSInputs',
     'SampleFrames',

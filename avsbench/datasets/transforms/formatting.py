@@ -24,9 +24,8 @@ class PackAVSInputs(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Return the packed clip; every key of `META_KEYS` and `flip` goes to the metainfo."""
-        for key, loader in (('frames', 'LoadFrames'), ('log_mel', 'LoadLogMel')):
-            if key not in results:
-                raise ConfigError(f'PackAVSInputs: {loader} must come before it in the pipeline')
+        if not {'frames', 'log_mel'} <= results.keys():
+            raise ConfigError('PackAVSInputs: LoadClip must come before it in the pipeline')
         frames = np.stack(results['frames'])
         if 'maskiges' in results:
             frames = np.concatenate([frames, np.stack(results['maskiges'])], axis=-1)

@@ -1,10 +1,12 @@
 """Transforms that read the files of a clip."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from avsbench.datasets.clip_info import ClipInfo, ClipResults
 from avsbench.media.faults import BrokenFileError
 from avsbench.media.images import (
     probe_image,
@@ -22,61 +24,80 @@ from avsbench.utils.safe_pickle import load_tensor_pickle
 
 
 @TRANSFORMS.register_module()
-class LoadFrames(BaseTransform):
-    """Read the T frames of a clip.
+class LoadClip(BaseTransform):
+    """Read frames, masks and log-mel patches of a clip, as its data set describes it.
 
-    Needs `frame_paths`. Adds `frames` (list of T arrays (H, W, 3) uint8, RGB), `ori_shape` and
-    `img_shape` (H, W).
-    """
-
-    def transform(self, results: dict) -> dict:
-        """Add the keys named above; a `BrokenFileError` names the frame that can't be used."""
-        paths = results['frame_paths']
-        frames = [read_frame(path) for path in paths]
-        for path, frame in zip(paths, frames, strict=True):
-            if frame.shape != frames[0].shape:
-                raise _size_error(path, frame.shape, paths[0], frames[0].shape)
-        results['frames'] = frames
-        results['ori_shape'] = results['img_shape'] = frames[0].shape[:2]
-        return results
-
-
-@TRANSFORMS.register_module()
-class LoadMasks(BaseTransform):
-    """Read the masks of a clip; frames that are not annotated get zeros.
-
-    Needs `mask_paths` (None where a frame is not annotated), `mask_coding`, for labels
-    `num_classes`, and `ori_shape` of `LoadFrames`. Adds `masks` (T, H, W) uint8 (0 and 1, or the
-    class index) and `gt_valid` (T,) bool.
+    Adds `frames` (list of T arrays (H, W, 3) uint8, RGB), `ori_shape` and `img_shape` (H, W),
+    `masks` (T, H, W) uint8 (0 and 1, or the class index; zeros where a frame is not annotated),
+    `gt_valid` (T,) bool, and `log_mel` (T, 1, 96, 64) float32. The clip knows what stands for
+    missing log-mel (`short_audio`).
 
     Args:
-        grey: Binary masks: what a grey picture with more than one value beside 0 means. 'error', or
+        cache_dir: Folder in which computed log-mel patches are kept; None computes them each time.
+        grey: Binary masks: what a grey image with more than one value beside 0 means. 'error', or
             'foreground' for all of them.
         unknown_colour: Labels: what a colour outside the palette, or an index outside the classes,
             means. 'error', or 'background' as in the published code.
     """
 
-    def __init__(self, grey: str = 'error', unknown_colour: str = 'error') -> None:
-        self.grey = check_choice('LoadMasks: grey', grey, ('error', 'foreground'))
+    def __init__(
+        self, cache_dir: str | None = None, grey: str = 'error', unknown_colour: str = 'error'
+    ) -> None:
+        self.log_mel = LogMelReader(cache_dir)
+        self.masks = MaskReader(grey, unknown_colour)
+
+    def transform(self, results: ClipInfo) -> ClipResults:
+        """Add the keys named above; a `BrokenFileError` names the file that can't be used."""
+        return self.add_audio(self.add_images(results))
+
+    def add_images(self, results: ClipInfo) -> ClipResults:
+        """Add all keys but `log_mel`."""
+        results['frames'] = read_frames(results['frame_paths'])
+        results['ori_shape'] = results['img_shape'] = results['frames'][0].shape[:2]
+        results['masks'] = self.masks.read_clip(results)
+        results['gt_valid'] = np.array([path is not None for path in results['mask_paths']])
+        return results
+
+    def add_audio(self, results: ClipInfo) -> ClipResults:
+        """Add `log_mel`."""
+        results['log_mel'] = self.log_mel.read_clip(results)
+        return results
+
+
+def read_frames(paths: Sequence[str]) -> list[np.ndarray]:
+    """Frames of one size, (H, W, 3) uint8 each, RGB."""
+    frames = [read_frame(path) for path in paths]
+    for path, frame in zip(paths, frames, strict=True):
+        if frame.shape != frames[0].shape:
+            raise _size_error(path, frame.shape, paths[0], frames[0].shape)
+    return frames
+
+
+class MaskReader:
+    """Reads masks.
+
+    Args:
+        grey: As in `LoadClip`.
+        unknown_colour: As in `LoadClip`.
+    """
+
+    def __init__(self, grey: str, unknown_colour: str) -> None:
+        self.grey = check_choice('LoadClip: grey', grey, ('error', 'foreground'))
         self.unknown_colour = check_choice(
-            'LoadMasks: unknown_colour', unknown_colour, ('error', 'background')
+            'LoadClip: unknown_colour', unknown_colour, ('error', 'background')
         )
 
-    def transform(self, results: dict) -> dict:
-        """Add the keys named above; a `BrokenFileError` names the mask that can't be used."""
-        if 'ori_shape' not in results:
-            raise ConfigError('LoadMasks: LoadFrames must come before it in the pipeline')
-        paths, shape = results['mask_paths'], results['ori_shape']
+    def read_clip(self, info: ClipResults) -> np.ndarray:
+        """The masks of a clip whose frames have the size `ori_shape`, (T, H, W) uint8."""
+        paths, shape = info['mask_paths'], info['ori_shape']
         masks = np.zeros((len(paths), *shape), np.uint8)
         for mask, path in zip(masks, paths, strict=True):
             if path is not None:
-                found = self.read(path, results['mask_coding'], results.get('num_classes'))
+                found = self.read(path, info['mask_coding'], info['num_classes'])
                 if found.shape != shape:
-                    raise _size_error(path, found.shape, results['frame_paths'][0], shape)
+                    raise _size_error(path, found.shape, info['frame_paths'][0], shape)
                 mask[:] = found
-        results['masks'] = masks
-        results['gt_valid'] = np.array([path is not None for path in paths])
-        return results
+        return masks
 
     def read(self, path: str, coding: str, num_classes: int | None) -> np.ndarray:
         """One mask as (H, W) uint8.
@@ -102,8 +123,8 @@ class LoadMaskiges(BaseTransform):
 
     Needs `maskige_paths` and `img_shape`. Adds `maskiges` (list of T arrays (H, W, 3) uint8, RGB).
 
-    Place it where the frames are what the pictures were made of: behind `LoadFrames` for S4 and
-    MS3, behind the published cut (`ClipShortSideCrop`, `ClipResize`) for AVSS; before anything
+    Place it where the frames are what the pictures were made of: behind `LoadClip` for S4 and MS3,
+    behind the published cut (`ClipShortSideCrop`, `ClipResize`) for AVSS; before anything
     random.
 
     Args:
@@ -117,7 +138,7 @@ class LoadMaskiges(BaseTransform):
         """Add `maskiges`; a `BrokenFileError` names the picture that can't be used."""
         if 'img_shape' not in results or 'flip' in results:
             place = 'after' if 'img_shape' not in results else 'before'
-            other = 'LoadFrames' if place == 'after' else 'ClipRandomFlip'
+            other = 'LoadClip' if place == 'after' else 'ClipRandomFlip'
             raise ConfigError(f'LoadMaskiges: must come {place} {other} in the pipeline')
         wanted = self.size or tuple(results['ori_shape'])
         if tuple(results['img_shape']) != wanted:
@@ -150,57 +171,52 @@ class LoadMaskiges(BaseTransform):
             raise BrokenFileError(what, 'broken Maskige')
 
 
-@TRANSFORMS.register_module()
-class LoadLogMel(BaseTransform):
-    """Read the log-mel patches of a clip, or compute them from its sound file.
+class LogMelReader:
+    """Reads the log-mel patches of a clip, or computes them from its sound file.
 
-    Needs `log_mel_path` (preferred) or `audio_path`, and `frame_paths` for T. Adds `log_mel`
-    (T, 1, 96, 64) float32. Patches beyond T are dropped, as far as they come from a sound file or
-    from a stored file that is padded with zeros.
+    Patches beyond T are dropped, as far as they come from a sound file or from a stored file that
+    is padded with zeros. `short_audio` of the clip tells what follows if a sound file gives fewer
+    than T patches: 'repeat' the last one (as in the files of S4 and MS3), or 'zero' patches (as the
+    published code does for AVSS).
 
     Args:
-        short: What follows if a sound file gives fewer than T patches: 'repeat' the last one (as in
-            the files of S4 and MS3), or 'zero' patches (as the published code does for AVSS).
-        cache_dir: Folder in which computed patches are kept; None computes them each time.
+        cache_dir: As in `LoadClip`.
     """
 
-    def __init__(self, short: str, cache_dir: str | None = None) -> None:
-        self.short = check_choice('LoadLogMel: short', short, ('repeat', 'zero'))
+    def __init__(self, cache_dir: str | None = None) -> None:
         self.cache = None if cache_dir is None else LogMelCache(cache_dir)
 
-    def transform(self, results: dict) -> dict:
-        """Add `log_mel`; a `DataError` names the file that can't be used."""
-        frames = len(results['frame_paths'])
-        if results['log_mel_path'] is not None:
-            patches = self._stored(results['log_mel_path'], frames)
-        else:
-            patches = self._computed(results['audio_path'], frames)
-        results['log_mel'] = patches
-        return results
+    def read_clip(self, info: ClipInfo) -> np.ndarray:
+        """The patches of a clip, (T, 1, 96, 64) float32."""
+        frames, short = len(info['frame_paths']), info['short_audio']
+        if info['log_mel_path'] is not None:
+            return _stored(info['log_mel_path'], frames, short)
+        return self._computed(info['audio_path'], frames, short)
 
-    def _stored(self, path: str, frames: int) -> np.ndarray:
-        patches = read_log_mel(path)
-        more = 'or more ' if self.short == 'zero' else ''
-        if len(patches) < frames or (len(patches) > frames and self.short == 'repeat'):
-            what = f'{path}: {len(patches)} log-mel patches, the clip has {frames} frames'
-            raise BrokenFileError(f'{what} ({frames} {more}are needed)', 'broken log-mel')
-        return patches[:frames]
-
-    def _computed(self, path: str, frames: int) -> np.ndarray:
+    def _computed(self, path: str, frames: int, short: str) -> np.ndarray:
         if self.cache is None:
             patches = log_mel_patches(*read_wav(path))
         else:
             patches = self.cache.get(path)
-        if not len(patches) and self.short == 'repeat':
+        if not len(patches) and short == 'repeat':
             seconds = MIN_SAMPLES / SAMPLE_RATE
             what = f'{path}: shorter than {seconds} s, it gives no log-mel patch to repeat'
             raise BrokenFileError(what, 'short audio')
         missing = frames - len(patches)
         if missing > 0:
             filler = np.zeros((1, *PATCH_SHAPE), np.float32)
-            last = patches[-1:] if self.short == 'repeat' else filler
+            last = patches[-1:] if short == 'repeat' else filler
             patches = np.concatenate([patches, np.repeat(last, missing, axis=0)])
         return patches[:frames]
+
+
+def _stored(path: str, frames: int, short: str) -> np.ndarray:
+    patches = read_log_mel(path)
+    more = 'or more ' if short == 'zero' else ''
+    if len(patches) < frames or (len(patches) > frames and short == 'repeat'):
+        what = f'{path}: {len(patches)} log-mel patches, the clip has {frames} frames'
+        raise BrokenFileError(f'{what} ({frames} {more}are needed)', 'broken log-mel')
+    return patches[:frames]
 
 
 def read_log_mel(path: str | Path) -> np.ndarray:

@@ -63,7 +63,7 @@ class SiameseBackbone(BaseModule):
         if frames.shape[1] != 6:
             raise DataError(
                 f'SiameseBackbone: frames have {frames.shape[1]} channels, expected 6: add '
-                'LoadMaskiges after LoadFrames in the pipeline, or use its inner backbone alone'
+                'LoadMaskiges after LoadClip in the pipeline, or use its inner backbone alone'
             )
         image, maskige = frames.split(3, 1)
         levels = zip(

@@ -1,76 +1,20 @@
-# AVSBench-semantic at 224 x 224: 71 classes, 5 or 10 frames a clip (padded to 10 by the data
-# preprocessor). The published protocol cuts the centre out in training and squashes in testing.
+# AVSBench-semantic at 224 x 224: 71 classes, 5 or 10 frames per clip (padded to 10 by the data
+# preprocessor). The published protocol crops the centre in training and ignores the aspect ratio in
+# testing.
+_base_ = './common.py'
 subset = 'avss'
-dataset_type = 'AVSSDataset'
-data_root = 'data/AVSS'
 num_classes = 71
-log_mel_cache = 'data/cache/log_mel'
-
-train_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='LoadLogMel', short='zero', cache_dir=log_mel_cache),
-    dict(type='LoadMasks'),
-    dict(type='ClipShortSideCrop', size=224),
-    dict(type='PackAVSInputs'),
-]
-test_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='LoadLogMel', short='zero', cache_dir=log_mel_cache),
-    dict(type='LoadMasks'),
-    dict(type='ClipResize', size=(224, 224)),
-    dict(type='PackAVSInputs'),
-]
-
-train_dataloader = dict(
-    batch_size=4,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    collate_fn=dict(type='pseudo_collate'),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        split='train',
-        num_classes=num_classes,
-        pipeline=train_pipeline,
-    ),
-)
-val_dataloader = dict(
-    batch_size=4,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        split='val',
-        num_classes=num_classes,
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
-)
-test_dataloader = dict(
-    batch_size=4,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='pseudo_collate'),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        split='test',
-        num_classes=num_classes,
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
-)
-
-val_evaluator = dict(
-    type='AVSMetric',
+data_root = 'data/AVSS'
+data = dict(type='AVSSDataset', data_root=data_root, num_classes=num_classes)
+load = dict(type='LoadClip', cache_dir='data/cache/log_mel')
+crop = dict(type='ClipShortSideCrop', size=224)
+train = dict(**data, pipeline=[load, crop, _base_.pack])
+test = dict(**data, pipeline=[load, _base_.resize, _base_.pack])
+train_dataloader = dict(batch_size=4, dataset=train)
+val_dataloader = test_dataloader = dict(batch_size=4, dataset=test)
+val_evaluator = test_evaluator = dict(
     task='semantic',
     num_classes=num_classes,
     count_padded=True,
     class_table='results/classes.csv',  # in the work dir
 )
-test_evaluator = val_evaluator

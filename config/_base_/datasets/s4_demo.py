@@ -1,35 +1,10 @@
 # The S4-like part of the synthetic benchmark at 64 px, as `tools/make_synthetic.py` writes it.
 _base_ = './s4.py'
 data_root = 'data/synthetic/Single-source'
-
-train_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='LoadLogMel', short='repeat'),
-    dict(type='LoadMasks'),
-    dict(type='KeepAnnotatedFrames'),  # one in five; the frames never interact
-    dict(type='ClipResize', size=(64, 64)),
-    dict(type='ClipRandomFlip', prob=0.5),
-    dict(type='PackAVSInputs'),
-]
-test_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='LoadLogMel', short='repeat'),
-    dict(type='LoadMasks'),
-    dict(type='ClipResize', size=(64, 64)),
-    dict(type='PackAVSInputs'),
-]
-train_dataloader = dict(
-    batch_size=16,
-    num_workers=1,
-    dataset=dict(data_root=data_root, pipeline=train_pipeline),
-)
-val_dataloader = dict(
-    batch_size=8,
-    num_workers=1,
-    dataset=dict(data_root=data_root, pipeline=test_pipeline),
-)
-test_dataloader = dict(
-    batch_size=8,
-    num_workers=1,
-    dataset=dict(data_root=data_root, pipeline=test_pipeline),
-)
+resize = dict(type='ClipResize', size=(64, 64))
+flip = dict(type='ClipRandomFlip', prob=0.5)
+select = dict(type='KeepAnnotatedFrames')  # one in five; the frames never interact
+train = dict(data_root=data_root, pipeline=[_base_.load, select, resize, flip, _base_.pack])
+test = dict(data_root=data_root, pipeline=[_base_.load, resize, _base_.pack])
+train_dataloader = dict(batch_size=16, num_workers=1, dataset=train)
+val_dataloader = test_dataloader = dict(batch_size=8, num_workers=1, dataset=test)

@@ -1,12 +1,8 @@
 # AVSegFormer made small: ResNet-18, a light trainable audio network, 64 channels, 16 queries.
 # Trains from scratch on 64-pixel synthetic clips in minutes on a CPU.
-_base_ = './avsegformer.py'
+_base_ = ['./avsegformer.py', '../backbones/small.py']
 model = dict(
     data_preprocessor=dict(clip_policy='pack', num_frames=None),
-    backbone=dict(_delete_=True, type='TimmBackbone', model_name='resnet18'),
-    audio_encoder=dict(
-        _delete_=True, type='TimmAudioEncoder', model_name='resnet10t', mean=0.0, std=1.5
-    ),
     decode_head=dict(
         embed_dims=64,
         pixel_decoder=dict(
@@ -18,4 +14,5 @@ model = dict(
         mlp_channels=128,
         predictor_channels=(32, 16),
     ),
+    **_base_.small,
 )

@@ -1,24 +1,17 @@
 # CATR (arXiv 2309.09709) on PVTv2-B5: facts of the paper and its code, nothing else. The code was
 # published without its settings file: what stands in `encoder`, `transformer_decoder` and
 # `criterion` is either written in the code, or MTTR's, from which it grew (marked MTTR).
+_base_ = './common.py'
 model = dict(
-    type='AVSegmentor',
     data_preprocessor=dict(
+        _delete_=True,
         type='AVSDataPreprocessor',
         clip_policy='pack',
         # Frames of 224 pixels are enlarged after the normalisation; masks are not.
         frame_size=(448, 448),
     ),
-    backbone=dict(
-        type='TimmBackbone',
-        model_name='pvt_v2_b5',
-        drop_path_rate=0.1,
-        weights='pretrained/pvt_v2_b5.pth',
-    ),
-    audio_encoder=dict(type='VGGish', frozen=True, weights='pretrained/vggish-10086976.pth'),
     decode_head=dict(
         type='CATRHead',
-        num_classes=1,
         embed_dims=256,
         num_queries=50,
         # The code passes the levels from coarse to fine, below the map that it refines; (1, 0) is
@@ -31,7 +24,7 @@ model = dict(
             feedforward_channels=2048,  # MTTR
             dropout=0.1,  # MTTR
             second_gate='first',  # as the code does; 'own' as the paper says
-            time_code=False,  # as the code does; True tells each frame its own sound
+            time_code=False,  # as the code does; True tells each frame which audio is its own
         ),
         query_generator=None,  # as the code does; the paper makes queries from the audio
         transformer_decoder=dict(

@@ -1,30 +1,15 @@
 # COMBO (arXiv 2312.06462) on PVTv2-B5 with Maskiges: facts of the paper and its code, nothing else.
+_base_ = './common.py'
+layers = dict(num_heads=8, dropout=0.0)
 model = dict(
-    type='AVSegmentor',
-    data_preprocessor=dict(type='AVSDataPreprocessor', clip_policy='pack'),
-    backbone=dict(
-        type='SiameseBackbone',
-        backbone=dict(
-            type='TimmBackbone',
-            model_name='pvt_v2_b5',
-            drop_path_rate=0.1,
-            weights='pretrained/pvt_v2_b5.pth',
-        ),
-        reduction=16,
-    ),
-    audio_encoder=dict(type='VGGish', frozen=True, weights='pretrained/vggish-10086976.pth'),
+    data_preprocessor=dict(_delete_=True, type='AVSDataPreprocessor', clip_policy='pack'),
+    backbone=dict(_delete_=True, type='SiameseBackbone', backbone=_base_.pvt_v2_b5, reduction=16),
     decode_head=dict(
         type='ComboHead',
-        num_classes=1,
         embed_dims=256,
         num_queries=100,
         pixel_decoder=dict(
-            type='DeformableFPN',
-            num_layers=6,
-            num_heads=8,
-            num_points=4,
-            feedforward_channels=1024,
-            dropout=0.0,
+            type='DeformableFPN', num_layers=6, num_points=4, feedforward_channels=1024, **layers
         ),
         fusion=dict(
             type='BilateralFusion',
@@ -38,15 +23,14 @@ model = dict(
         transformer_decoder=dict(
             type='TransformerDecoder',
             num_layers=9,
-            num_heads=8,
             feedforward_channels=2048,
-            dropout=0.0,
             act='relu',
             cross_first=True,
             final_norm=True,
+            **layers,
         ),
         audio_mlp_channels=4096,
-        # Published weights belong to 'batch', where queries hear the sound of other frames and
+        # Published weights belong to 'batch', where queries get the audio of other frames and
         # clips, so that results depend on the batch; 'frame' is the sane setting.
         audio_mix='batch',
         criterion=dict(

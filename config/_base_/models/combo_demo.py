@@ -1,11 +1,7 @@
 # COMBO made small, without the Maskige stream: ResNet-18, a light trainable audio network, 64
 # channels, 4 queries. Trains from scratch on 64-pixel synthetic clips in minutes on a CPU.
-_base_ = './combo.py'
+_base_ = ['./combo.py', '../backbones/small.py']
 model = dict(
-    backbone=dict(_delete_=True, type='TimmBackbone', model_name='resnet18'),
-    audio_encoder=dict(
-        _delete_=True, type='TimmAudioEncoder', model_name='resnet10t', mean=0.0, std=1.5
-    ),
     decode_head=dict(
         embed_dims=64,
         num_queries=4,
@@ -16,4 +12,5 @@ model = dict(
         audio_mix='frame',
         criterion=dict(num_points=0),  # the whole grid of 64 x 64
     ),
+    **_base_.small,
 )

@@ -1,12 +1,9 @@
 # MED-VT++ made small: ResNet-18, a light trainable audio network, 48 channels, 16 queries.
 # Trains from scratch on 64-pixel synthetic clips in minutes on a CPU.
-_base_ = './medvt.py'
+_base_ = ['./medvt.py', '../backbones/small.py']
+layers = dict(num_heads=4, feedforward_channels=192, dropout=0.0)
 model = dict(
     data_preprocessor=dict(clip_policy='pack', num_frames=None),
-    backbone=dict(_delete_=True, type='TimmBackbone', model_name='resnet18'),
-    audio_encoder=dict(
-        _delete_=True, type='TimmAudioEncoder', model_name='resnet10t', mean=0.0, std=1.5
-    ),
     decode_head=dict(
         embed_dims=48,
         interaction=dict(learn_frame_embed=True),
@@ -16,23 +13,11 @@ model = dict(
                 dict(num_layers=1, num_heads=1, feedforward_channels=96, norm=False),
             ],
         ),
-        query_generator=dict(
-            num_queries=16,
-            num_layers=1,
-            num_heads=4,
-            feedforward_channels=192,
-            context_channels=128,
-            dropout=0.0,
-        ),
-        transformer_decoder=dict(
-            num_layers=3,
-            num_heads=4,
-            feedforward_channels=192,
-            dropout=0.0,
-            num_context_layers=3,
-        ),
+        query_generator=dict(num_queries=16, num_layers=1, context_channels=128, **layers),
+        transformer_decoder=dict(num_layers=3, num_context_layers=3, **layers),
         predictor=dict(channels=(32, 16), padded_last_conv=False),
-        # As in the small TPAVI, where cross entropy marked nothing for epochs.
+        # As in the small TPAVI, where cross entropy predicted no foreground for epochs.
         loss_mask=dict(_delete_=True, type='DiceLoss', loss_weight=1.0),
     ),
+    **_base_.small,
 )

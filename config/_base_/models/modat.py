@@ -17,10 +17,11 @@ model = dict(
             num_experts=16,
             num_heads=8,
             dropout=0.4,
-            # Slots in training and testing; an expert's empty slots change its numbers.
+            # In training and in testing. Published weights expect them: an expert's unused slots
+            # change its output.
             capacity_factors=(1.0, 2.0),
             train_policy='random',
-            # Published: 'random' here too, with a draw of its own each time it is tested.
+            # Published: 'random' here too, so that each test run gives another result.
             test_policy='all',
             balance_weight=0.01,
         ),

@@ -1,4 +1,4 @@
-# MoDAT made small: the small AVSegFormer with MoDAT's query generator and four experts a mixture.
+# MoDAT made small: the small AVSegFormer with MoDAT's query generator and four experts per mixture.
 _base_ = './avsegformer_demo.py'
 model = dict(
     decode_head=dict(

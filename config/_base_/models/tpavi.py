@@ -1,17 +1,8 @@
 # TPAVI (arXiv 2207.05042, AVSBench's baseline) on PVTv2-B5: facts of the paper and its code.
+_base_ = './common.py'
 model = dict(
-    type='AVSegmentor',
-    data_preprocessor=dict(type='AVSDataPreprocessor', clip_policy='pad', num_frames=5),
-    backbone=dict(
-        type='TimmBackbone',
-        model_name='pvt_v2_b5',
-        drop_path_rate=0.1,
-        weights='pretrained/pvt_v2_b5.pth',
-    ),
-    audio_encoder=dict(type='VGGish', frozen=True, weights='pretrained/vggish-10086976.pth'),
     decode_head=dict(
         type='TPAVIHead',
-        num_classes=1,
         embed_dims=256,
         dilations=(3, 6, 12, 18),
         fusion=dict(

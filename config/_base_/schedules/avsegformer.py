@@ -1,4 +1,4 @@
-# AdamW at a constant rate, no warm-up, no clipping; the backbone waits for some epochs.
+# AdamW at a constant rate, no warm-up, no clipping; the backbone is frozen for the first epochs.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=2e-5, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01),

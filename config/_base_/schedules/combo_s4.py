@@ -1,6 +1,6 @@
-# COMBO's recipe: AdamW, the backbones (not the weights that join them) at a tenth of the rate, no
-# decay of norms and embeddings; poly to 0 by iteration, no warm-up; one norm of all gradients.
-# It goes with iteration_runtime.py.
+# COMBO's recipe: AdamW, the backbones (not the layers that merge them) at a tenth of the rate, no
+# weight decay on norms and embeddings; polynomial decay to 0 by iteration, no warm-up; gradients
+# clipped by their joint norm. Use it with iteration_runtime.py.
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='ModuleKindOptimWrapperConstructor',
