@@ -38,7 +38,7 @@ install: $(STAMP)
 demo: $(STAMP) $(OPS)
 	@if [ ! -f $(DATA)/MANIFEST.sha256 ]; then \
 	    echo '== 1/4 synthetic data'; \
-	    $(PY) tools/make_synthetic.py --subset s4 --preset default --size 64 --seed 0 \
+	    $(PY) tools/synthetic.py clips --subset s4 --preset default --size 64 --seed 0 \
 	        --out data/synthetic --overwrite; \
 	fi
 	@echo '== 2/4 training'

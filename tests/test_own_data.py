@@ -51,7 +51,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_the_worked_example(checkout):
-    example = next(block for block in blocks('bash') if 'make_videos.py' in block)
+    example = next(block for block in blocks('bash') if 'synthetic.py videos' in block)
     for line in example.splitlines():
         for pattern, replacement in SHORTCUTS:
             line = re.sub(pattern, replacement, line)

@@ -15,16 +15,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT / 'tools'), str(ROOT)]
 
 from rich.console import Console
 from rich.table import Table
+from synthetic_data.listening import Run, listen
 
 from avsbench.analysis.complexity import complexity
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
 from avsbench.synthetic import load_ceilings
-from avsbench.synthetic.listening import Run, listen
 from avsbench.utils.cli import run_command
 from avsbench.utils.files import write_json, write_text
 

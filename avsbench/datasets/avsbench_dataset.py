@@ -84,7 +84,7 @@ class AVSBenchDataset(BaseAVSDataset):
         Args:
             row: The needed cells and `csv_row`.
         """
-        files = self.layout.clip_files(row, self.num_frames(row))
+        files = self.layout.clip_files(row, self.count_frames(row))
         annotated = self.layout.annotated(row, len(files.frames))
         coding = self.mask_coding(files)
         log_mel = self._log_mel(files)
@@ -108,7 +108,7 @@ class AVSBenchDataset(BaseAVSDataset):
             csv_row=row['csv_row'],
         )
 
-    def num_frames(self, row: dict) -> int:
+    def count_frames(self, row: dict) -> int:
         """T of the clip in a row of the csv."""
         return self.layout.kind(row).frames
 

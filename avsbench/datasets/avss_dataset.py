@@ -78,9 +78,9 @@ class AVSSDataset(AVSBenchDataset):
             indices=indices,
         )
 
-    def num_frames(self, row: dict) -> int:
+    def count_frames(self, row: dict) -> int:
         """As many as the clip's folder has; that of its kind if it has none."""
-        expected = super().num_frames(row)
+        expected = super().count_frames(row)
         folder = os.path.dirname(self.layout.clip_files(row, 1).frames[0])
         return _count_frames(os.path.join(self.data_root, folder)) or expected
 

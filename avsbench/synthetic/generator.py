@@ -93,7 +93,7 @@ def read_record(root: str | Path, name: str) -> dict | list:
     if not (root / MANIFEST).is_file():
         raise DataError(
             f'{root}: no {MANIFEST}, so this is not a complete synthetic tree; make one with '
-            'python tools/make_synthetic.py --subset s4 --out DIR, and name its subset folder'
+            'python tools/synthetic.py clips --subset s4 --out DIR, and name its subset folder'
         )
     return json.loads((root / name).read_text())
 

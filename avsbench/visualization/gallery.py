@@ -143,5 +143,5 @@ def _twin_groups(truth: Path) -> dict[str, str]:
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f'{truth}: expected a list of clips with clip_id and group ({error}); make the data '
-            f'anew with `python tools/make_synthetic.py`'
+            f'anew with `python tools/synthetic.py clips`'
         ) from error

@@ -1,4 +1,3 @@
-import importlib.util
 import pickle
 import subprocess
 import sys
@@ -10,30 +9,19 @@ import pytest
 from avsbench.synthetic import Settings, generate, generator, load_ceilings, load_truth
 from avsbench.utils.errors import ConfigError, DataError
 
-SCRIPT = Path(__file__).parents[2] / 'tools' / 'make_synthetic.py'
+SCRIPT = Path(__file__).parents[2] / 'tools' / 'synthetic.py'
 SMALL = ['--train', '1', '--val', '1', '--test', '1', '--workers', '1']
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(tool):
     """Runs the command in this process: exit code, standard output, standard error."""
-    spec = importlib.util.spec_from_file_location('make_synthetic', SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, 'argv', [str(SCRIPT), *map(str, arguments)])
-        try:
-            code = module.main()
-        except SystemExit as stop:
-            code = stop.code
-        return code, *capsys.readouterr()
-
-    return call
+    return lambda *arguments: tool('synthetic', 'clips', *arguments)
 
 
 def test_command_works_with_two_processes(tmp_path):
-    command = [sys.executable, SCRIPT, '--subset', 's4', '--out', tmp_path, *SMALL[:-1], '2']
+    options = ['--subset', 's4', '--out', tmp_path, *SMALL[:-1], '2']
+    command = [sys.executable, SCRIPT, 'clips', *options]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert f'{tmp_path / "Single-source"}: 5 clips' in done.stdout
     assert '100%' in done.stderr

@@ -7,11 +7,13 @@ import pytest
 
 from avsbench.analysis.complexity import Complexity
 from avsbench.config.paths import CONFIG_ROOT
-from avsbench.synthetic import listening
-from avsbench.synthetic.listening import Run
 from avsbench.utils.errors import AVSBenchError
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+
+from synthetic_data import listening  # noqa: E402
+from synthetic_data.listening import Run  # noqa: E402
 
 
 @pytest.fixture

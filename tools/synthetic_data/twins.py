@@ -1,22 +1,18 @@
-"""Shows on videos that the masks follow the sound: one picture, several sounds, several objects.
+"""Show on videos that the masks follow the audio: the same images, other audio, other objects.
 
-    python tools/twin_videos.py config/s4/demo.py work_dir/s4/demo/best_mIoU.pth --out DIR
+    python tools/synthetic.py twins config/s4/demo.py work_dir/s4/demo/best_mIoU.pth --out DIR
 
-Scenes of the synthetic test split come in twins, with one picture and different sounds. An mp4 is
+Scenes of the synthetic test split come in twins, with the same images and other audio. An mp4 is
 made of each twin and segmented as `demo/video_demo.py` does. J (mean IoU) is taken against the
 true masks of the twin itself and of the other ones; exit code 0 only if its own is the largest for
 most of the twins. DIR keeps the videos and their overlays.
 """
 
 import argparse
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
-from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from PIL import Image
 from rich.console import Console
@@ -26,22 +22,18 @@ from avsbench.apis import AVSInferencer
 from avsbench.apis.outputs import Outputs
 from avsbench.apis.render import render_video
 from avsbench.config.loading import apply_overrides, load_config
+from avsbench.datasets.clip_info import ClipInfo
 from avsbench.evaluation.functional import binary_counts, frame_iou
-from avsbench.media.images import read_binary_mask, read_frame
-from avsbench.media.log_mel import read_wav
+from avsbench.media.images import read_binary_mask
 from avsbench.registry import DATASETS
-from avsbench.utils.cli import OverrideAction, run_command
+from avsbench.utils.cli import OverrideAction
 from avsbench.utils.errors import DataError
-from avsbench.video import VideoFile, make_video
+from avsbench.video import VideoFile
 from avsbench.visualization.gallery import scenes, spread
+from synthetic_data.videos import write_video
 
-RATE = 10  # frames a second; each frame of the data stays for a second
 
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', type=Path, help='of S4 or MS3, on synthetic data')
     parser.add_argument('checkpoint')
     parser.add_argument('--out', type=Path, required=True, metavar='DIR')
@@ -53,11 +45,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE'
     )
-    return parser.parse_args()
 
 
-def main() -> int:
-    args = parse_args()
+def run(args: argparse.Namespace) -> int:
     cfg = load_config(args.config)
     apply_overrides(cfg, args.cfg_options)
     if cfg.num_classes != 1:
@@ -68,7 +58,7 @@ def main() -> int:
     if not groups:
         raise DataError(
             f'{cfg.data_root}: its test split has no twins; make synthetic data with '
-            '`python tools/make_synthetic.py`'
+            '`python tools/synthetic.py clips`'
         )
     inferencer = AVSInferencer(cfg, args.checkpoint, device=args.device, show_progress=False)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -78,19 +68,19 @@ def main() -> int:
         infos = [dataset.get_data_info(index) for index in group]
         truths = [np.stack([read_binary_mask(p) for p in info['mask_paths']]) for info in infos]
         for place, info in enumerate(infos):
-            masks = masks_of_video(inferencer, dataset, info, args)
+            masks = masks_of_video(inferencer, info, args)
             scores = [score(masks, truth) for truth in truths]
             others = max(value for i, value in enumerate(scores) if i != place)
             right, total = right + (scores[place] > others), total + 1
-            words = (info['clip_id'], 'abcdefghi'[place], f'{scores[place]:.3f}', f'{others:.3f}')
-            table.add_row(*words)
+            cells = (info['clip_id'], 'abcdefghi'[place], f'{scores[place]:.3f}', f'{others:.3f}')
+            table.add_row(*cells)
     Console().print(table)
     print(f'{right} of {total} twins are nearest to their own truth')
     return 0 if 2 * right > total else 1
 
 
 def masks_of_video(
-    inferencer: AVSInferencer, dataset: BaseDataset, info: dict, args: argparse.Namespace
+    inferencer: AVSInferencer, info: ClipInfo, args: argparse.Namespace
 ) -> np.ndarray:
     """(T, H, W) uint8 masks that the video command writes for a clip."""
     name = info['clip_id'].replace('/', '_')
@@ -101,10 +91,7 @@ def masks_of_video(
     if source.exists() and not args.overwrite:
         outputs.discard()
         raise DataError(f'{source}: there already; choose another folder, or pass --overwrite')
-    frames = [read_frame(path) for path in info['frame_paths']]
-    make_video(
-        source, (f for f in frames for _ in range(RATE)), RATE, *read_wav(info['audio_path'])
-    )
+    write_video(source, info)
     render_video(inferencer, VideoFile(source), outputs)
     paths = sorted(masks.glob('*.png'))
     return np.stack([np.asarray(Image.open(path)) // 255 for path in paths])
@@ -114,7 +101,3 @@ def score(masks: np.ndarray, truth: np.ndarray) -> float:
     """Mean over the frames of the IoU."""
     counts = binary_counts(torch.from_numpy(masks).float(), torch.from_numpy(truth))
     return frame_iou(counts).mean().item()
-
-
-if __name__ == '__main__':
-    run_command(main)

@@ -1,0 +1,1 @@
+"""Sub-commands of tools/synthetic.py: modules with `add_arguments` and `run`."""

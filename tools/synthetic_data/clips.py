@@ -1,0 +1,89 @@
+"""Make synthetic clips in AVSBench's layout, with ceilings for models that do not listen.
+
+python tools/synthetic.py clips --subset all --preset default --out data/synthetic --workers 2
+"""
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+from avsbench.synthetic import PRESETS, SIZES, SUBSETS, TIERS, Settings, generate_tree
+from avsbench.synthetic.generator import read_record
+from avsbench.synthetic.settings import GRIDS
+from avsbench.utils.errors import DataError
+
+SETTINGS = (
+    *('preset', 'size', 'seed', 'state_seed', 'tell', 'grid', 'snr', 'decoys'),
+    *('train', 'val', 'test', 'write_log_mel'),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add('--subset', required=True, choices=(*SUBSETS, 'all'))
+    add('--out', required=True, help='each subset gets its own folder in this one')
+    add('--preset', default='tiny', choices=PRESETS, help='default: %(default)s')
+    add('--size', type=int, default=64, choices=SIZES, help='side of the images, %(default)s')
+    add('--seed', type=int, default=0)
+    for split, what in (('train', 'clips'), ('val', 'clips'), ('test', 'scenes')):
+        text = f'{what} instead of the preset (AVSS: of v2)'
+        add(f'--{split}', type=int, metavar='N', help=text)
+    add('--write-log-mel', action='store_true', help='also write the log-mel pickles')
+    add('--workers', type=int, default=os.cpu_count(), help='processes (default: %(default)s)')
+    add(
+        '--overwrite',
+        action='store_true',
+        help='replace an earlier synthetic tree, or write beside foreign files; deletes nothing '
+        'that it has not made',
+    )
+    _add_hardness(parser)
+
+
+def _add_hardness(parser: argparse.ArgumentParser) -> None:
+    """What makes the clips harder or easier, and the controls."""
+    add = parser.add_argument_group('hardness and controls').add_argument
+    add(
+        '--tier',
+        action='append',
+        choices=TIERS,
+        help='T1 base; T2 two sizes of two classes; T3 a switch every second; T4 nothing visible '
+        'sounds in the test clips; may be given several times (default: T1)',
+    )
+    add('--grid', type=float, default=1.0, choices=GRIDS, help='length of a state in seconds')
+    add(
+        '--snr',
+        type=float,
+        default=30.0,
+        metavar='DB',
+        help='level of the white noise below a source, or inf (default: 30)',
+    )
+    add('--decoys', type=int, default=0, help='objects that never sound')
+    add('--tell', action='store_true', help='control: sounding objects light up, no need to listen')
+    add('--state-seed', type=int, help='another seed for the audio: same images, other masks')
+
+
+def run(args: argparse.Namespace) -> int:
+    names = tuple(SUBSETS) if args.subset == 'all' else (args.subset,)
+    values = {name: getattr(args, name) for name in SETTINGS}
+    tiers = tuple(args.tier or ['T1'])
+    for settings in [Settings(subset=name, tiers=tiers, **values) for name in names]:
+        start = time.perf_counter()
+        try:
+            root = generate_tree(
+                settings, args.out, workers=args.workers, overwrite=args.overwrite, progress=True
+            )
+        except OSError as error:  # no space, no permission; it names the file
+            raise DataError(f'{error}; choose another --out') from error
+        print(_summary(settings, root, time.perf_counter() - start))
+    return 0
+
+
+def _summary(settings: Settings, root: Path, seconds: float) -> str:
+    ceilings = read_record(root, 'ceilings.json')
+    clips = len(read_record(root, 'truth.json'))
+    line = f'{root}: {clips} clips, {seconds:.1f} s'
+    best = ceilings.get('test', {}).get('audio_blind', {}).get('J')
+    if settings.tell:
+        return f'{line}; sounding objects light up, so the ceilings do not hold for this tree'
+    return line if best is None else f'{line}; best J in test without listening: {best:.4f}'

@@ -1,0 +1,180 @@
+"""Show that a network listens: train it on the synthetic benchmark, with audio and muted.
+
+    python tools/synthetic.py listening --subset s4 ms3 --seeds 0 1 2
+
+The same images come with several soundtracks in the test split, and their masks are disjoint, so a
+model that does not listen can't exceed the ceiling that is stored with the data. Prints a table and
+writes `listening.json`; exit code 0 only if the mean over the seeds exceeds the ceiling by the
+margin and every muted run stays at or below it.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from avsbench.config.loading import load_config
+from avsbench.config.paths import config_file
+from avsbench.synthetic import load_ceilings
+from avsbench.utils.errors import AVSBenchError
+from avsbench.utils.files import write_json
+
+ROOT = Path(__file__).resolve().parents[2]
+MARGINS = {'s4': 0.20, 'ms3': 0.10}  # above the ceiling of a model that does not listen
+NUMERICAL = 1e-6  # the bound itself may be met
+MUTE = 'model.data_preprocessor.mute_audio=True'
+
+
+@dataclass
+class Run:
+    """One training and its tests.
+
+    Attributes:
+        subset: 's4' or 'ms3'.
+        config: File name below `config/<subset>/`.
+        seed: Of the training.
+        muted: Whether it was trained without audio.
+        minutes: Wall time of the training.
+        score: J on the twin test split, mean IoU of the frames.
+        f_score: F on it.
+        score_when_muted: J with the audio zeroed in the test.
+        ceiling: The J that a model can't exceed without listening.
+    """
+
+    subset: str
+    config: str
+    seed: int
+    muted: bool
+    minutes: float
+    score: float
+    f_score: float
+    score_when_muted: float
+    ceiling: float
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--subset', nargs='+', choices=sorted(MARGINS), default=sorted(MARGINS))
+    parser.add_argument('--config', default='demo.py', help='file name below config/SUBSET/')
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument('--muted-seeds', nargs='*', type=int, default=[0])
+    parser.add_argument(
+        '--margin', type=float, help='J above the ceiling to reach; default: 0.20 s4, 0.10 ms3'
+    )
+    parser.add_argument('--out', type=Path, default=Path('work_dir/listening'))
+
+
+def run(args: argparse.Namespace) -> int:
+    runs: dict[str, list[Run]] = {subset: [] for subset in args.subset}
+    for subset, done in runs.items():
+        for muted, seeds in ((False, args.seeds), (True, args.muted_seeds)):
+            for seed in seeds:
+                name = f'{"muted" if muted else "with_audio"}_seed{seed}'
+                done.append(
+                    listen(subset, args.config, seed, args.out / subset / name, muted=muted)
+                )
+                print(done[-1], flush=True)
+    everything = [run for done in runs.values() for run in done]
+    _print_table(everything)
+    passed = True
+    for subset, done in runs.items():
+        margin = MARGINS[subset] if args.margin is None else args.margin
+        good = _passed(done, margin)
+        passed &= good
+        print(
+            f'{subset}: mean J {_mean_score(done):.4f}, wanted {done[0].ceiling + margin:.4f}: '
+            f'{"passed" if good else "NOT passed"}'
+        )
+    report = args.out / 'listening.json'
+    write_json(report, [asdict(run) for run in everything])
+    print(f'written to {report}')
+    return 0 if passed else 1
+
+
+def listen(subset: str, name: str, seed: int, work_dir: Path, *, muted: bool = False) -> Run:
+    """Train a config, then test its best checkpoint with and without audio.
+
+    Args:
+        subset: 's4' or 'ms3'.
+        name: File name below `config/<subset>/`.
+        seed: Of the training.
+        work_dir: Where logs, checkpoints and results go.
+        muted: Train without audio.
+
+    Raises:
+        AVSBenchError: A command failed; the end of its log is in the message.
+    """
+    config = config_file(f'{subset}/{name}')
+    ceiling = load_ceilings(load_config(config).data_root)['test']['audio_blind']['bound_J']
+    common = [subset, str(config), '--work-dir', str(work_dir)]
+    mute = [MUTE] if muted else []
+    start = time.monotonic()
+    options = ['--cfg-options', f'randomness.seed={seed}', *mute]
+    _command('train.py', *common, *options, log=work_dir / 'train.log')
+    minutes = (time.monotonic() - start) / 60
+    checkpoint = str(work_dir / 'best_mIoU.pth')
+    metrics = []
+    for option in (mute, [MUTE]):
+        test = [*common[:2], checkpoint, *common[2:]]
+        options = ['--cfg-options', *option] if option else []
+        _command('test.py', *test, *options, log=work_dir / 'test.log')
+        result = json.loads((work_dir / 'results' / 'test.json').read_text())
+        metrics.append(result['metrics'])
+    scores, scores_when_muted = metrics
+    return Run(
+        subset=subset,
+        config=name,
+        seed=seed,
+        muted=muted,
+        minutes=minutes,
+        score=scores['mIoU'],
+        f_score=scores['F_all'],
+        score_when_muted=scores_when_muted['mIoU'],
+        ceiling=ceiling,
+    )
+
+
+def _command(script: str, *arguments: str, log: Path) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open('w') as file:
+        command = [sys.executable, str(ROOT / script), *arguments]
+        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        tail = '\n'.join(log.read_text().splitlines()[-5:])
+        raise AVSBenchError(f'{script} {" ".join(arguments)} failed, see {log}:\n{tail}')
+
+
+def _passed(runs: list[Run], margin: float) -> bool:
+    """Whether runs of a subset reach the margin, and those without audio stay below the ceiling."""
+    ceiling = runs[0].ceiling
+    without = [run.score for run in runs if run.muted] + [run.score_when_muted for run in runs]
+    return _mean_score(runs) >= ceiling + margin and all(
+        score <= ceiling + NUMERICAL for score in without
+    )
+
+
+def _mean_score(runs: list[Run]) -> float:
+    """J of the runs with audio."""
+    return statistics.mean(run.score for run in runs if not run.muted)
+
+
+def _print_table(runs: list[Run]) -> None:
+    columns = ('subset', 'trained', 'seed', 'minutes', 'J', 'J when muted in the test', 'ceiling')
+    table = Table(*columns, title='J on the twin test split')
+    for run in runs:
+        table.add_row(
+            run.subset,
+            'muted' if run.muted else 'with audio',
+            str(run.seed),
+            f'{run.minutes:.1f}',
+            f'{run.score:.4f}',
+            f'{run.score_when_muted:.4f}',
+            f'{run.ceiling:.4f}',
+        )
+    Console().print(table)
