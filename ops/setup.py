@@ -18,6 +18,8 @@ from setuptools import setup
 
 ROOT = Path(__file__).resolve().parent
 ARCHITECTURES = '8.0 8.6 8.9 9.0+PTX'
+# Stated, since older PyTorch (2.4 to 2.11 at least) adds C++17 where the flags state none.
+STANDARD = '-std=c++20'
 # The last one is for compilers' own headers of vector instructions.
 WARNINGS = ['-Wall', '-Wno-psabi', '-Wno-maybe-uninitialized']
 
@@ -79,8 +81,8 @@ def compile_extension(toolkit: Path | None) -> None:
         ),
         depends=sorted(str(file) for folder in folders for file in Path(folder).glob('*.h')),
         extra_compile_args={
-            'cxx': [*optimisation(), '-g0', *WARNINGS, '-fvisibility=hidden', *parallel],
-            'nvcc': ['-O3', '--threads=2'],
+            'cxx': [STANDARD, *optimisation(), '-g0', *WARNINGS, '-fvisibility=hidden', *parallel],
+            'nvcc': [STANDARD, '-O3', '--threads=2'],
         },
         extra_link_args=parallel,
     )

@@ -35,6 +35,8 @@ def test_kernels_compile(source, tmp_path):
     said = nvcc('-c', str(source), '-o', str(target), '-Xptxas=-v', *architectures)
     assert target.stat().st_size > 0
     assert 'warning' not in said
+    symbols = subprocess.run(['nm', '-u', str(target)], capture_output=True, text=True, check=True)
+    assert 'c10_cuda_check_implementation' in symbols.stdout  # a launch's error is PyTorch's own
     for architecture in ('sm_80', 'sm_90'):
         assert f"for '{architecture}'" in said
     assert max(int(spilled) for spilled in re.findall(r'(\d+) bytes spill stores', said)) <= 64

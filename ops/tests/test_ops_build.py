@@ -153,6 +153,18 @@ def test_optimisation_of_cflags_wins(setup, monkeypatch) -> None:
     assert setup.optimisation() == []
 
 
+def test_standard_is_stated(setup, monkeypatch) -> None:
+    """Older PyTorch adds C++17 where the flags state no standard; the sources are C++20."""
+    made = {}
+    monkeypatch.chdir(OPS)
+    monkeypatch.setattr(setup, 'setup', lambda **options: made.update(options))
+    setup.compile_extension(None)
+    (extension,) = made['ext_modules']
+    for flags in extension.extra_compile_args.values():
+        assert [flag for flag in flags if flag.startswith('-std=')] == ['-std=c++20']
+    assert set(extension.extra_compile_args) == {'cxx', 'nvcc'}
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(bool(REASON), reason=REASON or 'built')
 def test_address_sanitizer() -> None:

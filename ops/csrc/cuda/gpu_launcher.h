@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include <c10/util/Exception.h>
+#include <c10/cuda/CUDAException.h>
 
 #include "gpu_launch.h"
 #include "launch.h"
@@ -18,9 +18,8 @@ struct GpuLauncher {
     TORCH_CHECK(blocks <= kMaxBlocks, "ms_deform_attn: ", blocks,
                 " blocks are more than one CUDA launch takes; split the batch");
     kernel<<<static_cast<unsigned>(blocks), threads, shared, stream>>>(arguments...);
-    const cudaError_t error = cudaGetLastError();
-    TORCH_CHECK(error == cudaSuccess, "ms_deform_attn: CUDA refused a launch: ",
-                cudaGetErrorString(error));
+    // An error may be an earlier kernel's, so the message must not name this one.
+    C10_CUDA_KERNEL_LAUNCH_CHECK();
   }
 };
 

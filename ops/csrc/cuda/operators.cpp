@@ -124,10 +124,10 @@ void describe(const Inputs& inputs, const Sizes& sizes, IntArrayRef shapes, Prob
 Tensor attend(const Tensor& value, IntArrayRef shapes, const Tensor& positions, const Tensor& scores,
               const Tensor& reference, const Sizes& sizes) {
   const c10::cuda::CUDAGuard guard(value.device());
+  if (!sizes.empty()) check_limits(value, sizes);  // before the output, which may be huge
   Tensor output =
       at::empty({sizes.frames, sizes.queries, sizes.heads * sizes.dims}, value.options());
   if (sizes.empty()) return output;
-  check_limits(value, sizes);
   const Inputs inputs(value, positions, scores, reference);
   ForwardProblem problem{};
   describe(inputs, sizes, shapes, &problem);

@@ -157,6 +157,9 @@ def check_limits() -> None:
     wide = torch.zeros(1).expand(1, 1, 2**15, 2**14), [1, 1]
     heads = torch.zeros(1).expand(1, 1, 2**15, 1, 1, 2)
     refused('bytes', 'ms_deform_attn', *wide, heads, heads[..., 0])
+    # The output would have 2^51 bytes: refused before it is allocated.
+    heads = heads.expand(1, 2**20, 2**15, 1, 1, 2)
+    refused('bytes', 'ms_deform_attn', *wide, heads, heads[..., 0])
     row = torch.zeros(1, 1, 8, 1), [1, 1]
     queries = torch.zeros(1).expand(1, 2**25, 8, 1, 1, 2)
     refused('bytes', 'ms_deform_attn', *row, queries, queries[..., 0])
