@@ -1,97 +1,135 @@
-"""Build, test and time the CUDA operators on this machine's GPU, and write the figures.
+"""Build, test and time everything on this machine's GPU, and write each figure as it comes.
 
 Each part runs in a process of its own under a time limit; what goes wrong in one is recorded and
-does not stop the others. `tools/gpu_check.sh` starts this.
+does not stop the others. `tools/gpu_check.sh` starts this; docs/benchmarks/README.md describes it.
 """
 
 import argparse
 import json
 import os
 import platform
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-GPU_TESTS = 'ops/tests/test_cuda.py'
-# Every kernel, all types, idle lanes, several rounds and bands, samples outside; a few minutes.
-SANITIZER_TESTS = (
-    'test_values_and_gradients or test_head_widths or test_numbers_of_points or test_far_outside '
-    'or test_level_shapes or test_nothing_to_do'
-)
-SANITIZER_ERROR = 86  # exit code that the sanitizer gives when it finds something
-TAIL_LINES = 15  # of a part's output, kept beside its result
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from gpu_check_parts import PARTS, ROOT, SANITIZER_ERROR, Part, Setting
 
-@dataclass
-class Part:
-    """One thing to do.
-
-    Attributes:
-        name: of the part.
-        command: words; empty where it can't be run here.
-        limit: seconds after which it is stopped.
-        environment: variables beside the present ones.
-        figures: makes the part's figures once the command has ended well; what it raises makes
-            the part fail.
-        absent: why there is nothing to run.
-        unusable: text by which a failed command says that it can't work on this machine.
-    """
-
-    name: str
-    command: list[str]
-    limit: float
-    environment: dict[str, str] = field(default_factory=dict)
-    figures: Callable[[], Any] | None = None
-    absent: str = ''
-    unusable: str = ''
+STAGES = (1, 2)
+NO_BUDGET = 1800.0  # seconds that a part may take where nothing limits the whole
+LEAST = 5.0  # seconds: with less left, no part is begun
+TAIL_LINES = 15  # of a part's output, printed, and kept beside its result
 
 
 @dataclass
 class Outcome:
-    """What became of a part: 'passed', 'failed' or 'absent' (not a failure), and why."""
+    """What became of a part.
+
+    Attributes:
+        name: Of the part.
+        status: 'passed', 'failed', 'absent' (can't be run here, or needn't: no failure) or 'late'
+            (not begun, as no time was left).
+        seconds: That it took.
+        detail: Why.
+        figures: What it measured; of a failed part, what it had written before.
+        tail: Last lines of its output.
+    """
 
     name: str
     status: str
-    seconds: float
+    seconds: float = 0.0
     detail: str = ''
     figures: Any = None
     tail: list[str] = field(default_factory=list)
 
 
+class Report:
+    """Everything known so far, in `report.json` at every moment.
+
+    Args:
+        folder: Where to write it.
+        head: What was measured, and how.
+    """
+
+    def __init__(self, folder: Path, head: dict[str, Any]) -> None:
+        self.path = folder / 'report.json'
+        self.head = head
+        self.outcomes: list[Outcome] = []
+        self.write(complete=False)
+
+    def add(self, outcome: Outcome) -> None:
+        """Take a part's outcome in."""
+        self.outcomes.append(outcome)
+        self.write(complete=False)
+
+    def write(self, *, complete: bool) -> None:
+        """Replace the file at once, so that it is whole whenever the machine goes away."""
+        parts = [asdict(outcome) for outcome in self.outcomes]
+        text = json.dumps({**self.head, 'complete': complete, 'parts': parts}, indent=2)
+        whole = self.path.with_suffix('.tmp')
+        whole.write_text(text + '\n', encoding='utf-8')
+        whole.replace(self.path)
+
+
 def main() -> int:
     """Run the parts that were asked for; the exit code."""
+    start = time.monotonic()
     args = parse_arguments()
     trouble = missing_gpu()
     if trouble:
         print(f'gpu_check: {trouble}', file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory(prefix='gpu_check_') as folder:
-        parts = [make(Path(folder)) for name, make in PARTS.items() if name in args.parts]
-        report = {'date': now(), 'machine': describe_machine()}
-        outcomes = run_parts(parts)
-    report['environment'] = environment()
-    report['parts'] = [asdict(outcome) for outcome in outcomes]
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(report, indent=2) + '\n', encoding='utf-8')
-    print(f'\n{table(outcomes)}\nfigures: {args.out}')
-    return 1 if any(outcome.status == 'failed' for outcome in outcomes) else 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the part that runs, too
+    folder = args.out.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    library = args.library and args.library.resolve()
+    setting = Setting(folder, library, args.wheels, brief=args.budget is not None)
+    parts = [part for part in (make(setting) for make in PARTS) if wanted(part, args)]
+    head = {
+        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'commit': args.commit or first_line('git', '-C', str(ROOT), 'rev-parse', 'HEAD'),
+        'stage': args.stage,
+        'budget': args.budget,
+        'machine': describe_machine(),
+    }
+    report = Report(folder, head)
+    run_parts(parts, report, None if args.budget is None else start + args.budget)
+    report.write(complete=True)
+    print(f'\n{table(report.outcomes)}\nfigures: {report.path}')
+    return 1 if any(outcome.status in ('failed', 'late') for outcome in report.outcomes) else 0
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
-    parser.add_argument('--out', type=Path, default=ROOT / 'work_dir' / 'gpu_check.json')
-    parser.add_argument('--parts', choices=PARTS, nargs='+', default=list(PARTS))
-    return parser.parse_args()
+    names = [make(Setting(Path(), None, None)).name for make in PARTS]
+    add = parser.add_argument
+    add('--out', type=Path, default=ROOT / 'work_dir' / 'gpu_check', help='folder of the figures')
+    add('--stage', type=int, choices=STAGES, help='half of the parts; default: all')
+    add('--parts', choices=names, nargs='+', metavar='PART', help=f'some of: {" ".join(names)}')
+    add('--budget', type=float, metavar='SECONDS', help='for the whole run')
+    add('--wheels', type=Path, metavar='FOLDER', help='packages to install from, without a network')
+    add('--library', type=Path, metavar='FILE', help='_library.so to try before building one')
+    add('--commit', help="default: the checkout's, where it has git's files")
+    args = parser.parse_args()
+    for path in (args.wheels, args.library):
+        if path is not None and not path.exists():
+            parser.error(f'{path} does not exist')
+    return args
+
+
+def wanted(part: Part, args: argparse.Namespace) -> bool:
+    """Whether to run a part: named, of the stage, or the packages without which none would run."""
+    if part.name == 'wheels':
+        return args.wheels is not None
+    if args.parts:
+        return part.name in args.parts
+    return args.stage is None or part.stage in (None, args.stage)
 
 
 def missing_gpu() -> str:
@@ -107,129 +145,37 @@ def missing_gpu() -> str:
     return ''
 
 
-def build_part(folder: Path) -> Part:
-    """The library, for this GPU unless TORCH_CUDA_ARCH_LIST says otherwise."""
-    import torch
-
-    major, minor = torch.cuda.get_device_capability()
-    architectures = os.environ.get('TORCH_CUDA_ARCH_LIST', '').strip() or f'{major}.{minor}'
-    return Part(
-        'build',
-        ['bash', 'ops/make.sh'],
-        limit=1800,
-        environment={
-            'AVSBENCH_OPS_CUDA': '1',
-            'AVSBENCH_OPS_OPTIONAL': '0',
-            'TORCH_CUDA_ARCH_LIST': architectures,
-            'PYTHON': sys.executable,
-        },
-        figures=lambda: {'architectures': architectures},
-    )
-
-
-def tests_part(folder: Path) -> Part:
-    """The operators' tests on the GPU."""
-    command, figures = pytest_command(folder / 'tests.xml')
-    return Part('tests', command, limit=1200, figures=figures)
-
-
-def sanitizer_part(tool: str) -> Callable[[Path], Part]:
-    """Some of the tests under a tool of compute-sanitizer."""
-
-    def make(folder: Path) -> Part:
-        command, figures = pytest_command(folder / f'{tool}.xml', '-k', SANITIZER_TESTS)
-        program = shutil.which('compute-sanitizer')
-        sanitizer = [str(program), '--tool', tool, '--error-exitcode', str(SANITIZER_ERROR)]
-        # Each tensor an allocation of its own, so that an access past its end is detected.
-        return Part(
-            tool,
-            [*sanitizer, '--target-processes', 'all', *command],
-            limit=1800,
-            environment={'PYTORCH_NO_CUDA_MEMORY_CACHING': '1'},
-            figures=figures,
-            absent='' if program else 'compute-sanitizer is not installed',
-            unusable='Device not supported',
-        )
-
-    return make
-
-
-def benchmark_part(folder: Path) -> Part:
-    """The operators against PyTorch's own."""
-    path = folder / 'benchmark.json'
-    return Part(
-        'benchmark',
-        [sys.executable, 'tools/benchmark.py', 'ops_cuda', '--json', str(path)],
-        limit=1800,
-        environment={'AVSBENCH_OPS': 'cuda'},
-        figures=lambda: json.loads(path.read_text()),
-    )
-
-
-def training_part(name: str, config: str, size: int) -> Callable[[Path], Part]:
-    """Training steps of AVSegFormer under AMP, with and without torch.compile."""
-
-    def make(folder: Path) -> Part:
-        path = folder / f'{name}.json'
-        options = ['--config', config, '--size', str(size), '--json', str(path)]
-        return Part(
-            name,
-            [sys.executable, 'tools/benchmark.py', 'train_step', *options],
-            limit=1800,
-            environment={'AVSBENCH_OPS': 'cuda'},
-            figures=lambda: json.loads(path.read_text()),
-        )
-
-    return make
-
-
-PARTS: dict[str, Callable[[Path], Part]] = {
-    'build': build_part,
-    'tests': tests_part,
-    'memcheck': sanitizer_part('memcheck'),
-    'racecheck': sanitizer_part('racecheck'),
-    'benchmark': benchmark_part,
-    'train_demo': training_part('train_demo', 's4/demo.py', 64),
-    'train_pvt2': training_part('train_pvt2', 's4/pvt2.py', 224),
-}
-
-
-def pytest_command(report: Path, *options: str) -> tuple[list[str], Callable[[], dict[str, int]]]:
-    """The GPU tests, and what reads their numbers; without one that ran they have not passed."""
-    command = [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', '-rs', GPU_TESTS]
-
-    def figures() -> dict[str, int]:
-        suite = next(ElementTree.parse(report).iter('testsuite'))
-        counts = {name: int(suite.get(name, 0)) for name in ('tests', 'failures', 'errors')}
-        counts['skipped'] = int(suite.get('skipped', 0))
-        if counts['tests'] == counts['skipped']:
-            raise RuntimeError(f'all of {counts["tests"]} tests were skipped')
-        return counts
-
-    return [*command, f'--junitxml={report}', *options], figures
-
-
-def run_parts(parts: list[Part]) -> list[Outcome]:
-    """Run each part, whatever became of those before it."""
-    outcomes = []
+def run_parts(parts: list[Part], report: Report, deadline: float | None) -> None:
+    """Run each part, whatever became of those before it, as long as there is time."""
+    passed: set[str] = set()
     for part in parts:
+        left = NO_BUDGET if deadline is None else deadline - time.monotonic()
         print(f'== {part.name}', flush=True)
-        outcome = run_part(part)
+        if part.absent or part.instead in passed:
+            why = part.absent or f'not needed: {part.instead!r} passed'
+            outcome = Outcome(part.name, 'absent', detail=why)
+        elif left < LEAST:
+            outcome = Outcome(part.name, 'late', detail='no time left')
+        else:
+            limit = left if deadline is None else min(left, part.limit)
+            outcome = run_part(part, limit, report.path.parent / 'log.txt')
+        if outcome.status == 'passed':
+            passed.add(part.name)
+        report.add(outcome)
         print(f'== {part.name}: {outcome.status} {outcome.detail}'.rstrip(), flush=True)
-        outcomes.append(outcome)
-    return outcomes
 
 
-def run_part(part: Part) -> Outcome:
-    """Run a part's command, show what it prints, and judge it."""
-    if part.absent:
-        return Outcome(part.name, 'absent', 0.0, part.absent)
+def run_part(part: Part, limit: float, log: Path) -> Outcome:
+    """Run a part's command within `limit` seconds, show the end of its output, and judge it."""
+    for stale in part.writes:
+        stale.unlink(missing_ok=True)
     start = time.monotonic()
-    code, lines = run_command(part)
+    code, lines = run_command(part, limit, log)
     seconds = round(time.monotonic() - start, 1)
     outcome = Outcome(part.name, 'failed', seconds, tail=lines[-TAIL_LINES:])
+    print('\n'.join(outcome.tail), flush=True)
     if code is None:
-        outcome.detail = f'stopped after its limit of {part.limit:.0f} s'
+        outcome.detail = f'stopped after {limit:.0f} s'
     elif code == SANITIZER_ERROR:
         outcome.detail = 'compute-sanitizer found errors'
     elif code != 0:
@@ -238,19 +184,25 @@ def run_part(part: Part) -> Outcome:
             outcome.status, outcome.detail = 'absent', part.unusable
     else:
         outcome.status = 'passed'
-    if outcome.status == 'passed' and part.figures is not None:
+    if part.figures is not None:
         try:
-            outcome.figures = part.figures()
+            outcome.figures = part.figures(lines)
         except Exception as error:  # recorded, as any other failure of a part
-            outcome.status, outcome.detail = 'failed', f'{type(error).__name__}: {error}'
+            if outcome.status == 'passed':
+                outcome.status, outcome.detail = 'failed', f'{type(error).__name__}: {error}'
     return outcome
 
 
-def run_command(part: Part) -> tuple[int | None, list[str]]:
-    """Exit code (None: stopped at the limit) and lines of output, which are printed as well."""
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))
-    environment = {**os.environ, 'PYTHONPATH': path, 'PYTHONUNBUFFERED': '1', **part.environment}
-    with tempfile.TemporaryFile('w+', encoding='utf-8', errors='replace') as output:
+def run_command(part: Part, limit: float, log: Path) -> tuple[int | None, list[str]]:
+    """Exit code (None: stopped at the limit) and lines of output, appended to the log as they come.
+
+    The part's processes end with it, and with this one.
+    """
+    environment = {**os.environ, 'PYTHONUNBUFFERED': '1', 'MPLBACKEND': 'Agg', **part.environment}
+    with log.open('ab') as output:
+        output.write(f'== {part.name}: {" ".join(part.command)}\n'.encode())
+        output.flush()
+        begin = output.tell()
         try:
             process = subprocess.Popen(
                 part.command,
@@ -264,22 +216,22 @@ def run_command(part: Part) -> tuple[int | None, list[str]]:
         except OSError as error:
             return 127, [str(error)]
         try:
-            code = process.wait(part.limit)
+            code = process.wait(limit)
         except subprocess.TimeoutExpired:
             code = None
+        finally:
             stop_group(process)
-        except BaseException:
-            stop_group(process)
-            raise
-        output.seek(0)
-        text = output.read()
-    print(text, end='', flush=True)
-    return code, text.splitlines()
+    with log.open('rb') as written:
+        written.seek(begin)
+        return code, written.read().decode(errors='replace').splitlines()
 
 
 def stop_group(process: subprocess.Popen) -> None:
-    """End a part that still runs, with the compilers and workers that it started."""
-    os.killpg(process.pid, signal.SIGKILL)
+    """End what is left of a part, with the compilers and workers that it started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
     process.wait()
 
 
@@ -295,6 +247,7 @@ def describe_machine() -> dict[str, Any]:
     import torch
 
     properties = torch.cuda.get_device_properties(0)
+    query = ('nvidia-smi', '--format=csv,noheader')
     return {
         'gpu': properties.name,
         'gpus': torch.cuda.device_count(),
@@ -302,7 +255,8 @@ def describe_machine() -> dict[str, Any]:
         'multiprocessors': properties.multi_processor_count,
         'memory_bytes': properties.total_memory,
         'l2_cache_bytes': properties.L2_cache_size,
-        'driver': first_line('nvidia-smi', '--query-gpu=driver_version', '--format=csv,noheader'),
+        'driver': first_line(*query, '--query-gpu=driver_version'),
+        'most_mhz': first_line(*query, '--query-gpu=clocks.max.sm'),
         'nvcc': first_line('nvcc', '--version', last=True),
         'cpu_cores': os.cpu_count(),
         'platform': platform.platform(),
@@ -310,15 +264,6 @@ def describe_machine() -> dict[str, Any]:
         'torch': torch.__version__,
         'torch_cuda': torch.version.cuda,
     }
-
-
-def environment() -> dict[str, Any]:
-    """The toolbox's own report, or why there is none."""
-    command = [sys.executable, '-m', 'avsbench.utils.env']
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        return {'error': done.stderr.strip().splitlines()[-1:]}
-    return json.loads(done.stdout)
 
 
 def first_line(*command: str, last: bool = False) -> str | None:
@@ -329,11 +274,6 @@ def first_line(*command: str, last: bool = False) -> str | None:
         return None
     lines = done.stdout.strip().splitlines()
     return lines[-1 if last else 0] if lines else None
-
-
-def now() -> str:
-    """UTC, to the second."""
-    return datetime.now(timezone.utc).isoformat(timespec='seconds')
 
 
 if __name__ == '__main__':

@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# Check the CUDA operators on a machine with a GPU; no network is needed.
+# Check and time everything on a machine with a GPU; no network is needed.
 #
-#   bash tools/gpu_check.sh [--out work_dir/gpu_check.json] [--parts build tests ...]
+#   bash tools/gpu_check.sh [--out FOLDER] [--stage 1|2] [--budget SECONDS] [--parts build tests ...]
+#                           [--wheels FOLDER] [--library FILE] [--commit HASH]
 #
-# Builds them, runs their tests (also under compute-sanitizer where it is installed), times them
-# against PyTorch's operators, and takes AMP training steps of AVSegFormer with torch.compile.
-# Prints a table and writes the figures; docs/benchmarks/README.md says what becomes of them.
-# Exit code: 0 all parts passed, 1 one failed, 2 there is no GPU.
+# Stage 1 builds the operators, runs their tests, times them against PyTorch's, takes training steps
+# of all systems, trains and tests the demo, and profiles the kernels. Stage 2 takes steps with
+# torch.compile, trains in mixed precision, and runs tests under compute-sanitizer. FOLDER receives
+# report.json and log.txt, whole after each part, so a machine that is taken away loses one part.
+# docs/benchmarks/README.md says how to carry packages along, and what becomes of the figures.
+# Exit code: 0 all parts passed, 1 one failed or came too late, 2 there is no GPU.
 #
-#   PYTHON=.venv/bin/python bash tools/gpu_check.sh    another interpreter than the active `python`
+#   PYTHON=.venv/bin/python bash tools/gpu_check.sh    another interpreter than `python3`
 #   TORCH_CUDA_ARCH_LIST='8.0 9.0+PTX' ...             build for these, not for this GPU alone
 set -euo pipefail
 ROOT="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
-PYTHON="${PYTHON:-python}"
+PYTHON="${PYTHON:-python3}"
 if ! command -v -- "$PYTHON" > /dev/null; then
     echo "error: no '$PYTHON' here: activate an environment (source .venv/bin/activate)," \
         "or set PYTHON" >&2

@@ -13,7 +13,8 @@ import torch
 
 from avsbench.utils import ops
 
-TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ROOT / 'tools'
 needs_operator = pytest.mark.skipif(
     not ops.choose('cpu', 'auto').compiled, reason='no compiled operator for the CPU'
 )
@@ -47,7 +48,8 @@ def on_cpu(benchmark, monkeypatch):
 def options(**changes) -> argparse.Namespace:
     given = {'size': [224], 'frames': [40], 'kinds': ['float32', 'bfloat16'], 'rounds': 2}
     passes = ['forward', 'backward', 'fused-forward', 'fused-backward']
-    return argparse.Namespace(**{**given, 'passes': passes, 'json': None, **changes})
+    given |= {'passes': passes, 'json': None, 'once': False}
+    return argparse.Namespace(**{**given, **changes})
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
@@ -123,20 +125,67 @@ def test_copies_of_the_inputs_overflow_the_cache(benchmark) -> None:
     assert module.copies_to_overflow(60 * 2**20, 1) == module.MOST_COPIES
 
 
+def train_step(tmp_path: Path, *options: str) -> tuple[int, list[dict]]:
+    """Exit code and rows of the benchmark of training steps, in a process of its own."""
+    rows = tmp_path / 'steps.jsonl'
+    command = [sys.executable, str(TOOLS / 'benchmark.py'), 'train_step', '--json', str(rows)]
+    small = ['--frames', '2', '--clips', '1', '--steps', '1', '--backend', 'eager']
+    done = subprocess.run([*command, *small, *options], capture_output=True, text=True, timeout=600)
+    assert rows.exists(), done.stdout + done.stderr
+    return done.returncode, [json.loads(line) for line in rows.read_text().splitlines()]
+
+
 @pytest.mark.slow
 @needs_operator
 @pytest.mark.skipif(torch.cuda.is_available(), reason='this is the path of the CPU')
 def test_training_step(tmp_path) -> None:
-    command = [sys.executable, str(TOOLS / 'benchmark.py'), 'train_step', '--config', 's4/demo.py']
-    small = ['--size', '32', '--frames', '2', '--steps', '1', '--backend', 'eager']
-    done = subprocess.run(
-        [*command, *small, '--json', str(tmp_path / 'steps.json')],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    steps = json.loads((tmp_path / 'steps.json').read_text())
-    assert [step['variant'] for step in steps] == ['reference', 'operator', 'compiled']
-    assert all(step['step_ms'] > 0 and math.isfinite(step['loss']) for step in steps)
-    assert [step['graph_breaks'] is None for step in steps] == [True, True, False]
+    code, rows = train_step(tmp_path, '--config', 's4/demo.py', '--size', '32')
+    assert code == 0 and not any('error' in row for row in rows)
+    assert [row['variant'] for row in rows] == ['reference', 'operator', 'compiled']
+    assert all(row['step_ms'] > 0 and math.isfinite(row['loss']) for row in rows)
+    assert [row['graph_breaks'] is None for row in rows] == [True, True, False]
+    assert {row['precision'] for row in rows} == {'bf16'}
+    assert rows[0]['clips']['annotated'] == 1  # as S4's training split
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason='this is the path of the CPU')
+def test_training_step_of_every_system(tmp_path) -> None:
+    demos = sorted(ROOT.glob('config/s4/*_demo.py'))
+    assert len(demos) >= 5
+    names = [f's4/{path.name}' for path in demos] + ['s4/combo_res50.py']
+    options = ['--size', '32', '--variants', 'reference', '--precision', 'fp32']
+    code, rows = train_step(tmp_path, *options, '--config', *names, 's4/none.py')
+    assert code == 1 and 'none.py' in rows.pop()['error']  # and the others were measured
+    assert [row['config'] for row in rows] == names
+    for row in rows:
+        assert 'error' not in row and row['step_ms'] > 0, row
+    assert rows[-1]['clips']['channels'] == 6  # with Maskiges
+
+
+def test_training_steps_of_all_systems_by_default(benchmark) -> None:
+    module = benchmark('train_step')
+    args = argparse.Namespace(config=None, precision=['bf16', 'fp32'], variants=['operator'])
+    rows = list(module._rows(args))
+    assert {config for config, _, _ in rows[: len(rows) // 2]} == {
+        f's4/{name}_pvt2.py' for name in module.SYSTEMS.module_dict
+    }
+    assert len({precision for _, precision, _ in rows[: len(rows) // 2]}) == 1
+    for config, _, _ in rows:
+        clips = module._clips_of(
+            module.load_config(module.config_file(config)),
+            argparse.Namespace(clips=None, frames=None, size=None),
+        )
+        assert clips.frames == 5 and clips.annotated == 1 and clips.number >= 2
+        assert clips.channels == (6 if 'combo' in config else 3)
+
+
+def test_training_step_past_its_budget_is_a_failed_row(benchmark, monkeypatch, tmp_path) -> None:
+    module = benchmark('train_step')
+    monkeypatch.setattr(module, '_measure', lambda *_: pytest.fail('begun'))
+    parser = argparse.ArgumentParser()
+    module.add_arguments(parser)
+    rows = tmp_path / 'rows.jsonl'
+    options = ['--budget', '-1', '--variants', 'operator', '--json', str(rows)]
+    assert module.run(parser.parse_args([*options, '--config', 's4/demo.py'])) == 1
+    assert 'not begun within' in json.loads(rows.read_text())['error']
