@@ -216,7 +216,7 @@ def data(setting: Setting) -> Part:
     workers = str(min(14, os.cpu_count() or 1))
     return Part(
         'data',
-        [sys.executable, 'tools/make_synthetic.py', *options.split(), '--workers', workers],
+        [sys.executable, 'tools/synthetic.py', 'clips', *options.split(), '--workers', workers],
         limit=60,
         absent='it is there' if target.exists() else '',
     )
