@@ -1,4 +1,4 @@
-"""A page on this machine: a video in, the same video with what sounds marked out.
+"""A local page: a video in, the same video with its sounding objects marked out.
 
     python demo/gradio_app.py --config config/s4/pvt2.py --checkpoint FILE
 
@@ -21,17 +21,18 @@ import torch
 
 from avsbench.apis import AVSInferencer
 from avsbench.apis.outputs import Outputs
-from avsbench.apis.render import Report, draw_plots, render_video
+from avsbench.apis.render import RenderReport, render_video
+from avsbench.apis.views import draw_plots
 from avsbench.utils.cli import OverrideAction, run_command
 from avsbench.utils.errors import AVSBenchError, ConfigError
 from avsbench.utils.extras import require
 from avsbench.video import VideoFile
 
 MAX_UPLOAD = '2gb'
-KEEP = 3600  # seconds that videos of the page stay on disk
+KEEP = 3600  # seconds for which videos of the page stay on disk
 
-Shown = tuple[str | None, np.ndarray | None, np.ndarray | None, str]
-"""Overlay video, picture of the sound, picture of the areas, status."""
+Result = tuple[str | None, np.ndarray | None, np.ndarray | None, str]
+"""Overlay video, plot of the audio, plot of the areas, status."""
 
 
 def parse_args() -> argparse.Namespace:
@@ -39,9 +40,11 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('--config', type=Path, required=True, help='e.g. config/s4/pvt2.py')
-    parser.add_argument('--checkpoint', required=True, help='of that config')
-    parser.add_argument('--host', default='127.0.0.1', help='to listen at (default: %(default)s)')
-    parser.add_argument('--port', type=int, help='default: the first free one from 7860 on')
+    parser.add_argument('--checkpoint', required=True, help='weights for that config')
+    parser.add_argument(
+        '--host', default='127.0.0.1', help='default: %(default)s'
+    )
+    parser.add_argument('--port', type=int, help='default: the first free one from 7860')
     parser.add_argument(
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='%(default)s'
     )
@@ -81,39 +84,39 @@ def build_page(gradio: Any, inferencer: AVSInferencer) -> Any:
     with gradio.Blocks(
         title='What sounds?', analytics_enabled=False, delete_cache=(KEEP, KEEP)
     ) as page:
-        picture = dict(interactive=False, show_label=False, buttons=['download', 'fullscreen'])
+        image = dict(interactive=False, show_label=False, buttons=['download', 'fullscreen'])
         gradio.Markdown(f'# What sounds?\n\n{describe(inferencer)}')
         with gradio.Row():
             with gradio.Column():
-                video = gradio.Video(label='video with sound', sources=['upload'], elem_id='given')
+                video = gradio.Video(label='video with audio', sources=['upload'], elem_id='given')
                 threshold = gradio.Slider(
                     0,
                     0.95,
                     value=0.5 if inferencer.palette is None else 0,
                     step=0.05,
                     label='threshold',
-                    info='mark where the probability exceeds it'
-                    + ('' if inferencer.palette is None else '; 0: always the most probable class'),
+                    info='mark pixels whose probability exceeds it'
+                    + ('' if inferencer.palette is None else '; 0: the most probable class'),
                 )
-                fps = gradio.Slider(1, 10, value=1, step=1, label='masks a second')
-                button = gradio.Button('Mark what sounds', variant='primary', elem_id='run')
+                fps = gradio.Slider(1, 10, value=1, step=1, label='masks per second')
+                button = gradio.Button('Mark sounding objects', variant='primary', elem_id='run')
                 status = gradio.Textbox(
                     label='status', interactive=False, lines=3, elem_id='status'
                 )
             with gradio.Column():
                 overlay = gradio.Video(label='overlay', interactive=False, elem_id='overlay')
-                sound = gradio.Image(elem_id='sound', **picture)
-                areas = gradio.Image(elem_id='areas', **picture)
+                audio = gradio.Image(elem_id='audio', **image)
+                areas = gradio.Image(elem_id='areas', **image)
         button.click(
-            answer(gradio, inferencer),
+            handler(gradio, inferencer),
             inputs=[video, threshold, fps],
-            outputs=[overlay, sound, areas, status],
+            outputs=[overlay, audio, areas, status],
         )
     return page
 
 
 def describe(inferencer: AVSInferencer) -> str:
-    """The network's name and what it is given, as text for the page."""
+    """The network and its input, as text for the page."""
     cfg, pipeline = inferencer.cfg, inferencer.pipeline
     model = cfg.model
     height, width = pipeline.size
@@ -126,53 +129,54 @@ def describe(inferencer: AVSInferencer) -> str:
     return (
         f'**{name}**, `{cfg.filename}`, checkpoint `{inferencer.checkpoint}`\n\n'
         f'Protocol of {pipeline.subset.upper() or "its data set"}: clips of {pipeline.seconds} '
-        f'seconds, one frame a second at {width} x {height} pixels with the log-mel of that second '
-        f'(0.96 s), {f"{classes} classes" if classes > 1 else "one class, sounding"}. '
-        'Several masks a second share its sound.'
+        f'seconds, one frame per second at {width} x {height} pixels with the log-mel of that '
+        f'second (0.96 s), {f"{classes} classes" if classes > 1 else "one class, sounding"}. '
+        'Several masks of one second share its audio.'
     )
 
 
-def answer(
+def handler(
     gradio: Any, inferencer: AVSInferencer
-) -> Callable[[str | None, float, float, Any], Iterator[Shown]]:
+) -> Callable[[str | None, float, float, Any], Iterator[Result]]:
     """The function behind the button."""
     bar = gradio.Progress()
 
     def run(
         video: str | None, threshold: float, fps: float, progress: Any = bar
-    ) -> Iterator[Shown]:
+    ) -> Iterator[Result]:
         if video is None:
             yield None, None, None, 'error: choose a video first'
             return
 
-        def tell(done: float, total: float | None) -> None:
+        def update(done: float, total: float | None) -> None:
             progress(min(1.0, done / total) if total else None, desc=f'{done:.0f} s')
 
         several = inferencer.palette is not None
         with tempfile.TemporaryDirectory() as folder:
-            outputs = Outputs(Path(folder, f'{Path(video).stem}_marked.mp4'), source=video)
             try:
+                source = VideoFile(video)
+                outputs = Outputs(Path(folder, f'{source.path.stem}_marked.mp4'), source=video)
                 report = render_video(
                     inferencer,
-                    VideoFile(video),
+                    source,
                     outputs,
                     fps=int(fps),
                     threshold=None if several and threshold == 0 else threshold,
-                    progress=tell,
+                    progress=update,
                 )
             except AVSBenchError as error:
-                # The page knows the file by its name, not by where it was put.
+                # The user knows the file by its name, not by where the page has put it.
                 yield None, None, None, f'error: {error}'.replace(video, Path(video).name)
                 return
-            plots = draw_plots(inferencer, report.summary)
-            # The page takes its copy of the video before the folder goes.
-            yield str(outputs.video), *plots, summarise(report).replace(video, Path(video).name)
+            plots = draw_plots(inferencer.visualizer, report.summary)
+            # The page copies the video before the folder is removed.
+            yield str(outputs.video), *plots, status_text(report).replace(video, Path(video).name)
 
     return run
 
 
-def summarise(report: Report) -> str:
-    """One line a fact, for the status."""
+def status_text(report: RenderReport) -> str:
+    """What was done, and one line per warning."""
     lines = [
         f'{report.frames} frames, {report.masks} masks of {report.seconds:g} s in '
         f'{report.wall:.1f} s; audio {report.audio}'

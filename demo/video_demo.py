@@ -1,9 +1,9 @@
-"""Marks in a video what sounds: overlay with the original sound, masks, a table, a contact sheet.
+"""Mark the sounding objects of a video: overlay with its audio, masks, table, contact sheet.
 
     python demo/video_demo.py IN.mp4 --config config/s4/pvt2.py --checkpoint FILE --out OUT.mp4
 
-Beside OUT.mp4 it writes OUT.csv (second, class, area as a share of the picture, mean probability)
-and OUT.png (some frames with their masks, the sound, the area over time).
+Besides OUT.mp4 it writes OUT.csv (second, class, area as a fraction of the image, mean probability)
+and OUT.png (some frames with their masks, the audio, the area over time).
 """
 
 import argparse
@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from avsbench.apis import AVSInferencer
 from avsbench.apis.outputs import Outputs
-from avsbench.apis.render import Report, render_video
+from avsbench.apis.render import RenderReport, render_video
 from avsbench.utils.cli import OverrideAction, run_command
 from avsbench.video import VideoFile
 
@@ -26,25 +26,27 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='a name that begins with a dash: ./-IN.mp4',
+        epilog='Write a name that begins with a dash as ./-IN.mp4.',
     )
-    parser.add_argument('video', type=Path, metavar='IN.mp4', help='video with sound')
+    parser.add_argument('video', type=Path, metavar='IN.mp4', help='video with audio')
     parser.add_argument('--config', type=Path, required=True, help='e.g. config/s4/pvt2.py')
-    parser.add_argument('--checkpoint', required=True, help='of that config')
+    parser.add_argument('--checkpoint', required=True, help='weights for that config')
     parser.add_argument('--out', type=Path, required=True, metavar='OUT.mp4', help='or .mov, .mkv')
     parser.add_argument('--masks', type=Path, metavar='DIR', help='also write the masks as PNG')
     parser.add_argument(
-        '--fps', type=int, default=1, metavar='F', help='masks a second (default: 1)'
+        '--fps', type=int, default=1, metavar='F', help='masks per second (default: 1)'
     )
     parser.add_argument(
         '--threshold',
         type=float,
         metavar='T',
-        help='mark where the probability exceeds T (default: 0.5; with several classes, the most '
-        'probable one)',
+        help='mark pixels whose probability exceeds T (default: 0.5; with several classes, the '
+        'most probable class)',
     )
-    parser.add_argument('--overwrite', action='store_true', help='replace results that are there')
-    parser.add_argument('--batch-size', type=int, default=1, help='clips at once (with --fps > 1)')
+    parser.add_argument('--overwrite', action='store_true', help='replace existing results')
+    parser.add_argument(
+        '--batch-size', type=int, default=1, help='clips per batch (matters with --fps > 1)'
+    )
     parser.add_argument(
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='%(default)s'
     )
@@ -57,7 +59,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    source = VideoFile(args.video)  # fails before time is spent on building the network
+    source = VideoFile(args.video)  # an unusable file is reported before the network is built
     outputs = Outputs(args.out, args.masks, overwrite=args.overwrite, source=args.video)
     try:
         inferencer = AVSInferencer(
@@ -67,7 +69,7 @@ def main() -> None:
             trust_checkpoint=args.trust_checkpoint,
             cfg_options=args.cfg_options,
         )
-        report = render_with_bar(inferencer, source, args, outputs)
+        report = render_with_bar(inferencer, source, outputs, args)
     finally:
         outputs.discard()
     for warning in report.warnings:
@@ -76,13 +78,13 @@ def main() -> None:
 
 
 def render_with_bar(
-    inferencer: AVSInferencer, source: VideoFile, args: argparse.Namespace, outputs: Outputs
-) -> Report:
+    inferencer: AVSInferencer, source: VideoFile, outputs: Outputs, args: argparse.Namespace
+) -> RenderReport:
     columns = (TextColumn('{task.description}'), BarColumn(), TextColumn('{task.fields[at]}'))
     with Progress(*columns, TimeRemainingColumn()) as bar:
         task = bar.add_task('video', total=None, at='')
 
-        def show(done: float, total: float | None) -> None:
+        def update(done: float, total: float | None) -> None:
             bar.update(task, completed=done, total=total, at=f'{done:.1f} s')
 
         return render_video(
@@ -92,16 +94,15 @@ def render_with_bar(
             fps=args.fps,
             threshold=args.threshold,
             batch_size=args.batch_size,
-            progress=show,
+            progress=update,
         )
 
 
-def print_report(report: Report, outputs: Outputs) -> None:
-    shares = report.clock.shares(report.wall).items()
+def print_report(report: RenderReport, outputs: Outputs) -> None:
+    shares = ', '.join(f'{name} {share:.0%}' for name, share in report.shares().items())
     print(
         f'{report.frames} frames, {report.masks} masks of {report.seconds:g} s in '
-        f'{report.wall:.1f} s ({", ".join(f"{name} {share:.0%}" for name, share in shares)}); '
-        f'audio {report.audio}\n'
+        f'{report.wall:.1f} s ({shares}); audio {report.audio}\n'
         f'overlay {outputs.video}, table {outputs.table}, contact sheet {outputs.sheet}'
         + (f', masks in {outputs.masks}' if outputs.masks else '')
     )

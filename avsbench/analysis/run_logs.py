@@ -1,4 +1,4 @@
-"""Reads what a training wrote down: mmengine's `scalars.json`, one record a line."""
+"""Reads the log of a training: mmengine's `scalars.json`, one record per line."""
 
 import json
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ class RunLog:
     """The records of one training, resumed or not.
 
     Attributes:
-        name: of the run, for legends.
-        train: a row for each record of the training, its iteration as the index; `loss`, `lr` and
-            what else was logged as columns.
-        val: a row for each validation, its epoch or iteration as the index.
-        by_epoch: whether validations count epochs.
+        name: Of the run, for legends.
+        train: One row per training record, indexed by iteration; `loss`, `lr` and whatever else was
+            logged as columns.
+        val: One row per validation, indexed by epoch or iteration.
+        by_epoch: Whether validations count epochs.
     """
 
     name: str
@@ -31,28 +31,28 @@ class RunLog:
 
 
 def read_run(path: str | Path) -> RunLog:
-    """The log of a training.
+    """Read the log of a training.
 
-    What a resumed training did again replaces what was logged for these steps before. Records of
-    tests are left out, and so is a last line that a killed training left unfinished.
+    Steps that a resumed training repeated replace what was logged for them before. Records of tests
+    are skipped, and so is a last line that a killed training left unfinished.
 
     Args:
-        path: a work dir, one of the folders by time in it, or a `scalars.json`.
+        path: A work dir, one of the time-stamped folders in it, or a `scalars.json`.
 
     Raises:
-        DataError: there is no such file, none with a training in it, or one is malformed.
+        DataError: There is no such file, none of a training, or one is malformed.
     """
     path = Path(path)
     parts = [part for part in map(_read_file, _files(path)) if len(part.train)]
     if not parts:
-        raise DataError(f'{path}: its {SCALARS} has no record of a training, only tests')
+        raise DataError(f'{path}: its {SCALARS} has no record of a training, only of tests')
     name = path.stem if path.is_file() else path.resolve().name
     train, val, by_epoch = parts[0].train, parts[0].val, parts[0].by_epoch
     for part in parts[1:]:
         if part.by_epoch != by_epoch:
             raise DataError(
-                f'{path}: some of its trainings count epochs and some iterations, so that they are '
-                f'not one run; name one of the folders in it, e.g. {part.name}'
+                f'{path}: some of its trainings count epochs and some iterations, so they are not '
+                f'one run; name one of the folders in it, e.g. {part.name}'
             )
         first = part.train.index[0]
         train = pd.concat([train[train.index < first], part.train])
@@ -94,7 +94,7 @@ def _records(path: Path) -> list[dict[str, Any]]:
         except ValueError as error:
             if number == len(lines):
                 break
-            raise DataError(f'{path}, line {number}: no json ({error})') from error
+            raise DataError(f'{path}, line {number}: not json ({error})') from error
         if not isinstance(record, dict) or not isinstance(record.get('step'), int):
             raise DataError(
                 f"{path}, line {number}: expected an object with the key 'step', as mmengine's "
@@ -109,6 +109,6 @@ def _table(records: list[dict[str, Any]], index: str, path: Path) -> pd.DataFram
         return pd.DataFrame()
     table = pd.DataFrame(records)
     if not pd.api.types.is_integer_dtype(table[index]):
-        raise DataError(f'{path}: {index!r} is no whole number in every record')
+        raise DataError(f'{path}: {index!r} is not a whole number in every record')
     table = table.set_index(index).sort_index(kind='stable')
     return table.drop(columns='step', errors='ignore')

@@ -2,127 +2,118 @@
 
 The rules, all in one place:
 
-* Second s of a video is [s, s + 1) after its first frame. Each second is divided into `fps` slots;
-  a slot's mask belongs to all frames that lie in it.
-* The frame that stands for a slot is the one on screen after 15/16 of it. With one slot a second
-  these are the frames that the published preprocessing of AVSBench took.
-* A clip is T seconds: the slots at the same place of T seconds that follow each other, and the
-  sound of these seconds. With several slots a second, the clips of one stretch share its sound.
-* The last clip may be short. Its sound goes on as silence. For S4 and MS3, whose networks only
+* Second s of a video is [s, s + 1) after its first frame. With `fps` F there are F masks per
+  second: mask n covers [n / F, (n + 1) / F) and belongs to all frames in it.
+* The frame from which a mask is predicted is the one on screen after 15/16 of what it covers. With
+  one mask per second these are the frames that the published preprocessing of AVSBench took.
+* A clip has the frames of T consecutive seconds, one per second, and their audio. With F masks per
+  second, T seconds are F clips with the same audio: masks 0, F, 2F ..., masks 1, F + 1 ...
+* The last clip may be short. Its audio is continued by silence. For S4 and MS3, whose networks only
   know clips of T frames, the last frame is repeated up to T; for AVSS, which has clips of different
-  lengths, the clip stays short, and the data preprocessor fills it up where it does so in training.
-  What the network says about repeated frames is dropped.
+  lengths, the clip stays short, and the data preprocessor pads it where it does so in training.
+  What is predicted for repeated frames is dropped.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 
 import numpy as np
 
-from avsbench.apis.pipeline import ClipPipeline, Prepared
-from avsbench.apis.sources import VideoSource
+from avsbench.apis.pipeline import ClipPipeline, ResizedFrame
+from avsbench.apis.sources import Audio, VideoSource
+from avsbench.apis.timing import stage, timed
 from avsbench.media.log_mel import log_mel_patches
 from avsbench.utils.errors import DataError
 from avsbench.utils.seconds import INSTANT
-from avsbench.utils.timing import StageClock
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """T seconds of a video, as input of the network.
+class ClipBatch:
+    """Clips of one video to run the network on together.
 
     Attributes:
-        items: one packed clip for each place in a second that has frames.
-        slots: for each of them, the slots that its first frames stand for.
-        size: (H, W) of the frames of the source.
+        clips: Packed clips of one length, with their frames and audio.
+        indices: For each clip, the numbers of the masks that its frames stand for. A clip may have
+            further frames that only fill it.
+        fps: Masks per second.
+        size: (H, W) of the frames of the video.
     """
 
-    items: list[dict]
-    slots: list[tuple[int, ...]]
+    clips: list[dict]
+    indices: list[Sequence[int]]
+    fps: int
     size: tuple[int, int]
 
 
-def stretches(
-    source: VideoSource, pipeline: ClipPipeline, fps: int, clock: StageClock
-) -> Iterator[Stretch]:
-    """Cut a source into stretches of T seconds, holding one of them at a time.
+def clip_batches(
+    source: VideoSource, pipeline: ClipPipeline, fps: int, batch_size: int
+) -> Iterator[ClipBatch]:
+    """Cut a video into batches of clips, with the frames of T seconds in memory at a time.
 
     Args:
-        source: the video.
-        pipeline: what makes a packed clip; knows T.
-        fps: slots a second.
-        clock: gets the time of `decode` and `audio`.
+        source: The video.
+        pipeline: What resizes frames and packs clips; knows T.
+        fps: Masks per second.
+        batch_size: Clips per batch. Clips of different T seconds are never in one batch, so there
+            are at most `fps` of them.
 
     Raises:
-        DataError: the source has no frames.
+        DataError: The video has no frames.
     """
-    length = pipeline.seconds * fps
-    sound = source.audio()
-    kept: dict[int, Prepared] = {}
-    size = None
-    try:
-        for slot, frame in _slots(source, fps, clock):
-            size = size or frame.shape[:2]
-            start = slot // length * length
-            if kept and start > max(kept):
-                yield _stretch(kept, source, sound, pipeline, fps, size, clock)
-                kept = {}
-            with clock('decode'):
-                kept[slot] = pipeline.prepare(frame)
-        if not kept:
-            raise DataError(f'{source.name}: has no frames')
-        yield _stretch(kept, source, sound, pipeline, fps, size, clock)
-    finally:
-        sound.close()
+    resized = timed('decode', map(pipeline.resize, select_frames(source, fps)))
+    size, start = None, 0  # in seconds
+    with closing(source.audio()) as audio:
+        while frames := list(islice(resized, pipeline.seconds * fps)):
+            size = size or frames[0].original_size
+            clips, indices = _pack(frames, start, fps, source.name, audio, pipeline)
+            for first in range(0, len(clips), batch_size):
+                part = slice(first, first + batch_size)
+                yield ClipBatch(clips[part], indices[part], fps, size)
+            start += pipeline.seconds
+    if size is None:
+        raise DataError(f'{source.name}: has no frames')
 
 
-def slot_of(time: Fraction, fps: int) -> int:
-    """The slot that a frame at `time` (seconds since the first one) lies in."""
+def mask_index(time: Fraction, fps: int) -> int:
+    """Number of the mask that a frame at `time` (seconds since the first frame) belongs to."""
     return int(time * fps)
 
 
-def _slots(source: VideoSource, fps: int, clock: StageClock) -> Iterator[tuple[int, np.ndarray]]:
-    """(slot, the frame that stands for it) for every slot up to that of the last frame."""
-    slot, shown, time = 0, None, Fraction(0)
-    for frame in clock.over('decode', source.frames()):
-        time = frame.time
-        while shown is not None and time > (slot + INSTANT) / fps:
-            yield slot, _read(shown, clock)
-            slot += 1
-        shown = frame.rgb
-    while shown is not None and slot <= slot_of(time, fps):
-        yield slot, _read(shown, clock)
-        slot += 1
+def select_frames(source: VideoSource, fps: int) -> Iterator[np.ndarray]:
+    """The frame (H, W, 3) uint8 of each mask, from the first to that of the last frame."""
+    index, shown = 0, None
+    for frame in source.frames():
+        while shown is not None and frame.time > (index + INSTANT) / fps:
+            yield shown.rgb()
+            index += 1
+        shown = frame
+    while shown is not None and index <= mask_index(shown.time, fps):
+        yield shown.rgb()
+        index += 1
 
 
-def _read(read, clock: StageClock) -> np.ndarray:
-    with clock('decode'):
-        return read()
-
-
-def _stretch(
-    kept: dict[int, Prepared],
-    source: VideoSource,
-    sound,
-    pipeline: ClipPipeline,
+def _pack(
+    frames: list[ResizedFrame],
+    start: int,
     fps: int,
-    size: tuple[int, int],
-    clock: StageClock,
-) -> Stretch:
-    first = min(kept) // (pipeline.seconds * fps) * pipeline.seconds  # second
-    seconds = max(kept) // fps + 1 - first
+    name: str,
+    audio: Audio,
+    pipeline: ClipPipeline,
+) -> tuple[list[dict], list[Sequence[int]]]:
+    """The clips of up to T seconds, and the masks of each: see `ClipBatch`."""
+    seconds = -(-len(frames) // fps)
     length = pipeline.seconds if pipeline.fill else seconds
-    with clock('audio'):
-        samples = sound.between(first, first + seconds)
-        silence = length * sound.rate - len(samples)
-        patches = log_mel_patches(np.pad(samples, (0, max(0, silence))), sound.rate)[:length]
-    items, slots = [], []
-    for place in range(fps):
-        own = tuple(slot for slot in sorted(kept) if slot % fps == place)
-        if own:
-            frames = [kept[slot] for slot in own]
-            frames += frames[-1:] * (length - len(frames))
-            items.append(pipeline.pack(frames, patches, f'{source.name} from {first} s'))
-            slots.append(own)
-    return Stretch(items, slots, size)
+    with stage('audio'):
+        samples = audio.between(start, start + seconds)
+        silence = length * audio.rate - len(samples)
+        log_mel = log_mel_patches(np.pad(samples, (0, max(0, silence))), audio.rate)[:length]
+    clips, indices = [], []
+    for offset in range(min(fps, len(frames))):
+        chosen = frames[offset::fps]
+        chosen += chosen[-1:] * (length - len(chosen))
+        clips.append(pipeline.pack(chosen, log_mel, f'{name} from {start} s'))
+        indices.append(range(start * fps + offset, start * fps + len(frames), fps))
+    return clips, indices

@@ -1,4 +1,4 @@
-"""Result files that appear all together or not at all, and never replace another by accident."""
+"""Result files that appear all together or not at all, and replace others only if told to."""
 
 import os
 import re
@@ -12,21 +12,23 @@ MASK_NAME = re.compile(r'\d{6}\.png')
 
 
 class Outputs:
-    """Where the results of one video go; they are written beside their place, and renamed.
+    """Where the results of one video go: to a temporary folder beside, and then renamed.
 
     Args:
-        video: the overlay video.
-        masks: folder for the masks, or None.
-        overwrite: whether files that are there may be replaced; of the masks' folder, those that
-            have the names of masks.
-        source: the file that is read, which is never replaced.
+        video: The overlay video.
+        masks: Folder for the masks, or None.
+        overwrite: Whether existing files may be replaced; in the folder of the masks, those with
+            the names of masks.
+        source: The file that is read, which is never replaced.
 
     Attributes:
-        container: of the overlay video, by its name.
+        container: Of the overlay video, by its name.
+        table: The csv file.
+        sheet: The contact sheet.
 
     Raises:
-        ConfigError: the name of the video is none of a container that is written.
-        DataError: a result is there already, a place can't be written, or is the source.
+        ConfigError: The name of the video does not end in the suffix of a supported container.
+        DataError: A result already exists, is the source, or its folder can't be written to.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class Outputs:
         self.sheet = self.video.with_suffix('.png')
         self.masks = None if masks is None else Path(masks)
         if source is not None and _same_file(self.video, Path(source)):
-            raise DataError(f'{video}: is the video that is read; write to another name')
+            raise DataError(f'{video}: is the video that is read; choose another name')
         self._overwrite = overwrite
         self._check_free()
         self._scratch = _scratch_folder(self.video.parent, self.video.name)
@@ -56,21 +58,21 @@ class Outputs:
                 raise
 
     def temporary(self, path: Path) -> Path:
-        """Where to write `video`, `table` or `sheet` for now."""
+        """Where to write `video`, `table` or `sheet` until `commit`."""
         return Path(self._scratch.name, path.name)
 
     def mask(self, number: int) -> Path:
-        """Where to write a mask for now."""
+        """Where to write a mask until `commit`."""
         return Path(self._mask_scratch.name, f'{number:06d}.png')
 
     def commit(self) -> None:
         """Move everything to its place.
 
         Raises:
-            DataError: a result is there by now, or can't be written.
+            DataError: A result exists by now, or can't be written.
         """
         try:
-            self._check_free()  # something may have come in the meantime
+            self._check_free()  # again: something may have been written meanwhile
             if self.masks is not None:
                 self.masks.mkdir(exist_ok=True)
                 for old in self._old_masks():
@@ -87,7 +89,7 @@ class Outputs:
             self.discard()
 
     def discard(self) -> None:
-        """Remove what was written for now."""
+        """Remove the temporary files."""
         for folder in (self._scratch, getattr(self, '_mask_scratch', None)):
             if folder is not None:
                 folder.cleanup()
@@ -103,12 +105,12 @@ class Outputs:
         found = [str(p) for p in (self.video, self.table, self.sheet) if p.exists()]
         if found:
             raise DataError(
-                f'{examples(found)}: there already; choose another name, or --overwrite'
+                f'{examples(found)}: already exists; choose another name, or pass --overwrite'
             )
         masks = self._old_masks()
         if masks:
             raise DataError(
-                f'{self.masks}: holds {len(masks)} masks ({examples(p.name for p in masks)}); '
+                f'{self.masks}: contains {len(masks)} masks ({examples(p.name for p in masks)}); '
                 'choose another folder, or pass --overwrite'
             )
 
@@ -120,7 +122,7 @@ class Outputs:
 
 def _scratch_folder(parent: Path, name: str) -> tempfile.TemporaryDirectory:
     if not parent.is_dir():
-        raise DataError(f'{parent}: no such folder; make it first')
+        raise DataError(f'{parent}: no such folder; create it first')
     try:
         return tempfile.TemporaryDirectory(prefix=f'.{name}.', suffix='.tmp', dir=parent)
     except OSError as error:

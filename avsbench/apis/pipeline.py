@@ -1,4 +1,4 @@
-"""A config's test pipeline for frames and sound in memory instead of files."""
+"""The test pipeline of a config, for frames and audio in memory instead of files."""
 
 from dataclasses import dataclass
 
@@ -10,44 +10,45 @@ from avsbench.datasets.transforms import LoadClip, LoadMaskiges, PackAVSInputs
 from avsbench.maskiges import PALETTE, rank_map, superpixels
 from avsbench.registry import DATASETS, TRANSFORMS
 from avsbench.utils.errors import ConfigError
+from avsbench.utils.extras import require
 
 PLAIN_COMBO = 'config/s4/combo_pvt2_plain.py'
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A frame as the network sees it.
+class ResizedFrame:
+    """A frame at the size of the network's input.
 
     Attributes:
         frame: (h, w, 3) uint8, RGB.
-        maskige: the same, of its Maskige, or None.
-        size: (H, W) of the frame before.
+        maskige: Its Maskige (h, w, 3) uint8, or None.
+        original_size: (H, W) of the frame before.
     """
 
     frame: np.ndarray
     maskige: np.ndarray | None
-    size: tuple[int, int]
+    original_size: tuple[int, int]
 
 
 class ClipPipeline:
-    """The transforms of `test_dataloader` but for those that read files.
+    """The transforms of `test_dataloader`, except those that read files.
 
-    Maskiges, which a network may want beside the frames, are made of superpixels of the frame as it
-    is cut for the network (`avsbench.maskiges`); those of the published results come from another
-    segmentation model.
+    Maskiges, which a network may need beside the frames, are made from superpixels of the resized
+    frame (`avsbench.maskiges`); those of the published results come from another segmentation
+    model.
 
     Args:
-        cfg: a config of this toolbox.
+        cfg: A config of this toolbox.
 
     Attributes:
-        seconds: T, seconds and frames of a clip.
-        fill: whether the network only knows clips of T frames.
-        maskiges: whether it reads Maskiges.
-        subset: of the config.
-        size: (h, w) of the frames that the network gets, for a video of 16:9.
+        seconds: T, seconds and frames per clip.
+        fill: Whether the network only knows clips of T frames.
+        maskiges: Whether the network reads Maskiges.
+        subset: Of the config.
+        size: (h, w) of the network's input for a video of 16:9.
 
     Raises:
-        ConfigError: the config has no such pipeline, or what it needs is not installed.
+        ConfigError: The config has no such pipeline, or what it needs is not installed.
     """
 
     def __init__(self, cfg: Config) -> None:
@@ -56,7 +57,7 @@ class ClipPipeline:
             dataset = cfg.test_dataloader.dataset
             steps = [TRANSFORMS.build(step) for step in dataset.pipeline]
         except (AttributeError, KeyError) as error:
-            raise ConfigError(f'{where}: the pipeline of the test is needed ({error})') from error
+            raise ConfigError(f'{where}: has no test pipeline ({error})') from error
         self.subset = cfg.get('subset', '')
         ends = steps[:1] + steps[-1:]
         if [type(step) for step in ends] != [LoadClip, PackAVSInputs]:
@@ -70,29 +71,29 @@ class ClipPipeline:
         self._pack = steps[-1]
         if self.maskiges:
             _check_superpixels(cfg)
-        self.size = self._cut(np.zeros((360, 640, 3), np.uint8)).shape[:2]
+        self.size = self._transform(np.zeros((360, 640, 3), np.uint8)).shape[:2]
 
-    def prepare(self, frame: np.ndarray) -> Prepared:
-        """Cut one frame (H, W, 3) uint8, RGB, for the network."""
-        cut = self._cut(frame)
-        maskige = PALETTE[rank_map(superpixels(cut))[0]] if self.maskiges else None
-        return Prepared(cut, maskige, frame.shape[:2])
+    def resize(self, frame: np.ndarray) -> ResizedFrame:
+        """Bring a frame (H, W, 3) uint8, RGB, to the size of the network's input."""
+        resized = self._transform(frame)
+        maskige = PALETTE[rank_map(superpixels(resized))[0]] if self.maskiges else None
+        return ResizedFrame(resized, maskige, frame.shape[:2])
 
-    def _cut(self, frame: np.ndarray) -> np.ndarray:
+    def _transform(self, frame: np.ndarray) -> np.ndarray:
         size = frame.shape[:2]
         results = {'frames': [frame], 'ori_shape': size, 'img_shape': size, 'clip_id': 'the video'}
         for step in self._steps:
             results = step(results)
-        (cut,) = results['frames']
-        return cut
+        (resized,) = results['frames']
+        return resized
 
-    def pack(self, frames: list[Prepared], log_mel: np.ndarray, name: str) -> dict:
-        """A clip as the data preprocessor takes it.
+    def pack(self, frames: list[ResizedFrame], log_mel: np.ndarray, name: str) -> dict:
+        """Pack a clip for the data preprocessor.
 
         Args:
-            frames: n of them.
-            log_mel: (n, 1, 96, 64) float32.
-            name: of the clip, for messages.
+            frames: T of them.
+            log_mel: (T, 1, 96, 64) float32.
+            name: Of the clip, for messages.
         """
         results = {
             'frames': [frame.frame for frame in frames],
@@ -100,7 +101,7 @@ class ClipPipeline:
             'clip_id': name,
             'subset': self.subset,
             'sample_idx': 0,
-            'ori_shape': frames[0].size,
+            'ori_shape': frames[0].original_size,
             'img_shape': frames[0].frame.shape[:2],
             'frame_paths': [f'{name}, frame {index}' for index in range(len(frames))],
         }
@@ -122,10 +123,9 @@ def _dataset_kind(dataset: ConfigDict, where: str) -> type[BaseAVSDataset]:
 
 def _check_superpixels(cfg: Config) -> None:
     try:
-        import skimage.segmentation  # noqa: F401
-    except ImportError as error:
+        require('skimage.segmentation', 'making Maskiges for the frames')
+    except ConfigError as error:
         raise ConfigError(
-            f'{cfg.filename}: this network reads Maskiges beside the frames, and making them needs '
-            f"scikit-image: pip install -e '.[maskiges]'; or take {PLAIN_COMBO} with a checkpoint "
-            'of it, which reads none'
+            f'{cfg.filename}: {error}; or use {PLAIN_COMBO} with a checkpoint of it, which reads '
+            'no Maskiges'
         ) from error

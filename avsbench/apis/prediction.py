@@ -1,6 +1,7 @@
-"""What a network says about one slot of a video: its mask at full size, its rows of the table."""
+"""The network's output for one mask of a video: the mask at full size, its rows of the table."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -10,8 +11,8 @@ from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
 from avsbench.utils.maps import THRESHOLD, foreground, probabilities, resize
 
-NOTHING = 'none'
-"""Class of the one row of a slot in which nothing is marked."""
+NO_CLASS = 'none'
+"""Class of the one row of an empty mask."""
 
 FIELDS = {'logits': 'seg_logits', 'probabilities': 'seg_probs'}
 """What `with_logits` keeps: its name in a prediction, and in a data sample."""
@@ -20,14 +21,14 @@ COLUMNS = ('second', 'class', 'area', 'mean_probability')
 
 
 @dataclass(frozen=True)
-class Row:
-    """One class in one slot.
+class ClassArea:
+    """One class in one mask: a row of the table.
 
     Attributes:
-        second: at which the slot begins.
-        name: of the class; `NOTHING` for a slot without any.
-        area: share of the picture, 0 to 1.
-        probability: mean over the marked pixels; None where there are none.
+        second: At which the mask begins.
+        name: Of the class; `NO_CLASS` for an empty mask.
+        area: Fraction of the image, 0 to 1.
+        probability: Mean over the pixels of the class; None where there are none.
     """
 
     second: float
@@ -36,38 +37,37 @@ class Row:
     probability: float | None
 
     def as_dict(self) -> dict[str, str | float | None]:
-        """By the names of `COLUMNS`."""
+        """The values by the names in `COLUMNS`."""
         values = (self.second, self.name, self.area, self.probability)
         return dict(zip(COLUMNS, values, strict=True))
 
     def cells(self) -> tuple[str, ...]:
-        """As text, for `COLUMNS`."""
+        """The values as text, in the order of `COLUMNS`."""
         probability = '' if self.probability is None else f'{self.probability:.4f}'
         return f'{self.second:g}', self.name, f'{self.area:.6f}', probability
 
 
 @dataclass(frozen=True)
-class SlotPrediction:
-    """The network's answer for one slot, at the size of its input.
+class MaskPrediction:
+    """The prediction for one mask, at the size of the network's input.
 
     Attributes:
-        slot: number of the slot.
-        fps: slots a second.
+        index: Number n of the mask, which covers the seconds [n / fps, (n + 1) / fps).
+        fps: Masks per second.
         size: (H, W) of the video.
-        classes: names by class index, the background first.
-        labels: (h, w) uint8 most probable class; None for a network that tells one class.
-        score: (h, w) float32: logit of sounding for a network that tells one class, else the
+        classes: Names by class index, the background first.
+        labels: (h, w) uint8 most probable class; None for a network with one class.
+        score: (h, w) float32: logit of the foreground for a network with one class, else the
             probability of the most probable class.
-        frame: (h, w, 3) uint8, RGB, that the network has seen.
+        frame: (h, w, 3) uint8, RGB, the network's input.
         log_mel: (96, 64) float32 of the second.
-        threshold: a pixel is marked where its probability exceeds this; None for 0.5 of a network
-            that tells one class, and for the most probable class whatever its probability of one
-            that tells several.
-        logits: (K, h, w) as the network gave them; None if not asked for, or if it has none.
-        probabilities: (K, h, w) of a network that has no logits, if asked for; else None.
+        threshold: A pixel is foreground where its probability exceeds this. None: 0.5 with one
+            class; with several, the most probable class whatever its probability.
+        maps: Maps of all classes (K, h, w), if asked for: 'logits', or 'probabilities' of a network
+            that has no logits.
     """
 
-    slot: int
+    index: int
     fps: int
     size: tuple[int, int]
     classes: tuple[str, ...]
@@ -76,13 +76,12 @@ class SlotPrediction:
     frame: np.ndarray
     log_mel: np.ndarray
     threshold: float | None = None
-    logits: Tensor | None = None
-    probabilities: Tensor | None = None
+    maps: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def second(self) -> float:
-        """At which the slot begins."""
-        return float(Fraction(self.slot, self.fps))
+        """At which the mask begins."""
+        return float(Fraction(self.index, self.fps))
 
     def masked(self, size: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Mask and probability of each pixel, enlarged as the masks of a test are.
@@ -105,72 +104,72 @@ class SlotPrediction:
                 mask = mask * foreground(probability, self.threshold)
         return mask.numpy(), probability.numpy()
 
-    def rows(self, mask: np.ndarray, probability: np.ndarray) -> list[Row]:
-        """The classes in a mask of `masked`, the largest area first."""
+    def class_areas(self, mask: np.ndarray, probability: np.ndarray) -> list[ClassArea]:
+        """The classes in a mask that `masked` returned, the largest area first."""
         counts = np.bincount(mask.ravel(), minlength=len(self.classes))
         totals = np.bincount(mask.ravel(), probability.ravel(), minlength=len(self.classes))
         present = [index for index in np.argsort(-counts, kind='stable') if index and counts[index]]
         return [
-            Row(
+            ClassArea(
                 self.second,
                 self.classes[index],
                 float(counts[index] / mask.size),
                 float(totals[index] / counts[index]),
             )
             for index in present
-        ] or [Row(self.second, NOTHING, 0.0, None)]
+        ] or [ClassArea(self.second, NO_CLASS, 0.0, None)]
 
 
-def slot_predictions(
+def mask_predictions(
     sample: AVSDataSample,
-    item: dict,
-    slots: tuple[int, ...],
+    clip: dict,
+    indices: Sequence[int],
     *,
     fps: int,
     size: tuple[int, int],
     classes: tuple[str, ...],
     threshold: float | None,
     with_logits: bool,
-) -> list[SlotPrediction]:
-    """Take apart what a network says about a clip.
+) -> list[MaskPrediction]:
+    """Split the prediction for a clip into those for its masks.
 
     Args:
-        sample: with a prediction.
-        item: the packed clip.
-        slots: that its first frames stand for; further frames were added to fill the clip.
-        fps: slots a second.
+        sample: With a prediction for T frames.
+        clip: The packed clip.
+        indices: Numbers of the masks that its first frames stand for; further frames fill the clip.
+        fps: Masks per second.
         size: (H, W) of the video.
-        classes: names, the background first.
-        threshold: see `SlotPrediction`.
-        with_logits: keep the logits of all classes, or the probabilities where there are none.
+        classes: Names by class index, the background first.
+        threshold: See `MaskPrediction`.
+        with_logits: Keep the logits of all classes, or the probabilities where there are none.
     """
-    part = slice(len(slots))
+    part = slice(len(indices))
     if sample.num_classes == 1:
         labels, scores = None, sample.seg_logits[part, 0].float().cpu()
     else:
         labels = sample.pred_masks[part].cpu()
         scores = sample.probabilities()[part].amax(1).float().cpu()
     kept = {
-        name: sample.get(field)[part].float().cpu()
-        for name, field in FIELDS.items()
-        if with_logits and field in sample
+        name: sample.get(key)[part].float().cpu()
+        for name, key in FIELDS.items()
+        if with_logits and key in sample
     }
-    frames = item['inputs']['frames'][:, :3].permute(0, 2, 3, 1).numpy()
-    patches = item['inputs']['audio'][:, 0].numpy()
+    frames = clip['inputs']['frames'][:, :3].permute(0, 2, 3, 1).numpy()
+    log_mel = clip['inputs']['audio'][:, 0].numpy()
     return [
-        SlotPrediction(
-            slot=slot,
+        MaskPrediction(
+            index=index,
             fps=fps,
             size=size,
             classes=classes,
-            labels=None if labels is None else labels[index],
-            score=scores[index],
-            frame=frames[index],
-            log_mel=patches[index],
+            labels=None if labels is None else labels[place],
+            score=scores[place],
+            frame=frames[place],
+            log_mel=log_mel[place],
             threshold=threshold,
-            **{name: maps[index] for name, maps in kept.items()},
+            maps={name: maps[place] for name, maps in kept.items()},
         )
-        for index, slot in enumerate(slots)
+        for place, index in enumerate(indices)
     ]
 
 

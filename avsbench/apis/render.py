@@ -10,35 +10,34 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from avsbench.apis.clips import slot_of
+from avsbench.apis.clips import mask_index
 from avsbench.apis.inferencer import AVSInferencer
 from avsbench.apis.outputs import Outputs
-from avsbench.apis.prediction import COLUMNS, SlotPrediction
+from avsbench.apis.prediction import COLUMNS, MaskPrediction
 from avsbench.apis.summary import VideoSummary
+from avsbench.apis.timing import StageClock, measure_stages, stage, timed
+from avsbench.apis.views import draw_sheet
 from avsbench.utils.errors import DataError
-from avsbench.utils.timing import StageClock
-from avsbench.video import VideoFile, VideoWriter
-from avsbench.visualization.gallery import contact_sheet, spread
+from avsbench.video import DecodedFrame, VideoFile, VideoWriter
 from avsbench.visualization.overlay import MaskPainter
-from avsbench.visualization.video_sheet import draw_areas, draw_sound
 
-SHEET_FRAMES = 8
-MIN_WIDTH = 480  # pixels of the plots
+Progress = Callable[[float, float | None], None]
+"""Is told the seconds done and, where known, those of the whole video."""
 
 
 @dataclass
-class Report:
-    """What was done.
+class RenderReport:
+    """What `render_video` did.
 
     Attributes:
-        frames: of the overlay video.
-        seconds: that were looked at, whole ones.
-        masks: that were computed.
-        audio: what happened to the audio track, e.g. 'copied'.
-        wall: seconds that it took.
-        clock: time of the stages `decode`, `audio`, `network`, `encode` and `sheet`.
-        summary: for pictures.
-        warnings: what was wrong with the file, one sentence each.
+        frames: Frames of the overlay video.
+        seconds: Seconds that were analysed, whole ones.
+        masks: Masks that were computed.
+        audio: What happened to the audio track, e.g. 'copied'.
+        wall: Seconds that it took.
+        clock: Time of the stages `decode`, `audio`, `network`, `encode` and `sheet`.
+        summary: What is plotted.
+        warnings: What was wrong with the file, one sentence each.
     """
 
     frames: int = 0
@@ -50,6 +49,10 @@ class Report:
     summary: VideoSummary = field(default_factory=VideoSummary)
     warnings: list[str] = field(default_factory=list)
 
+    def shares(self) -> dict[str, float]:
+        """Stage -> its share of the time; the last one is 'rest'."""
+        return self.clock.shares(self.wall)
+
 
 def render_video(
     inferencer: AVSInferencer,
@@ -59,47 +62,41 @@ def render_video(
     fps: int = 1,
     threshold: float | None = None,
     batch_size: int = 1,
-    progress: Callable[[float, float | None], None] | None = None,
-) -> Report:
+    progress: Progress | None = None,
+) -> RenderReport:
     """Segment a video file and write all results; nothing is left behind if that fails.
 
-    The file is walked through twice at the same time, once for the network and once for the
-    overlay, so that no more than a clip at the size of the network's input is kept.
+    The file is read twice side by side, once for the network and once for the overlay, so that no
+    more than a clip at the size of the network's input is held in memory.
 
     Args:
-        inferencer: the network.
-        source: the video file.
-        outputs: where the results go.
-        fps: masks a second.
-        threshold: see `SlotPrediction`.
-        batch_size: clips a batch.
-        progress: is told the seconds done and, where known, those of the whole video.
-
-    Returns:
-        What was done.
+        inferencer: The network.
+        source: The video file.
+        outputs: Where the results go.
+        fps: Masks per second.
+        threshold: See `MaskPrediction`.
+        batch_size: Clips per batch.
+        progress: Called after each frame.
 
     Raises:
-        DataError: the video can't be used, or a result can't be written.
-        ConfigError: a number is out of its range.
+        DataError: The video can't be used, or a result can't be written.
+        ConfigError: A number is out of its range.
     """
-    report, start = Report(), time.perf_counter()
+    report, start = RenderReport(), time.perf_counter()
+    predictions = inferencer.stream(source, fps=fps, batch_size=batch_size, threshold=threshold)
     try:
-        with outputs.temporary(outputs.table).open('w', newline='', encoding='utf-8') as file:
-            table = csv.writer(file, lineterminator='\n')
-            table.writerow(COLUMNS)
-            predictions = inferencer.stream(
-                source,
-                fps=fps,
-                batch_size=batch_size,
-                threshold=threshold,
-                clock=report.clock,
-            )
-            masks = _masks(predictions, inferencer, outputs, table, report)
-            _write_overlay(source, masks, inferencer, outputs, fps, report, progress)
-        report.warnings = source.warnings()
-        with report.clock('sheet'):
-            sheet = draw_sheet(inferencer, report.summary, source.path.name)
-            Image.fromarray(sheet).save(outputs.temporary(outputs.sheet))
+        with measure_stages() as report.clock:
+            with outputs.temporary(outputs.table).open('w', newline='', encoding='utf-8') as file:
+                table = csv.writer(file, lineterminator='\n')
+                table.writerow(COLUMNS)
+                masks = _write_masks(predictions, inferencer, outputs, table, report)
+                painter = MaskPainter(inferencer.classes, inferencer.palette)
+                frames = _painted(source, masks, painter, fps)
+                _write_overlay(source, frames, outputs, report, progress)
+            with stage('sheet'):
+                sheet = draw_sheet(inferencer.visualizer, report.summary, source.path.name)
+                Image.fromarray(sheet).save(outputs.temporary(outputs.sheet))
+        report.seconds, report.warnings = report.summary.end, source.warnings()
         outputs.commit()
     except OSError as error:
         where = error.filename or outputs.video
@@ -110,46 +107,25 @@ def render_video(
     return report
 
 
-def draw_sheet(inferencer: AVSInferencer, summary: VideoSummary, title: str) -> np.ndarray:
-    """Frames with their masks, log-mel and areas: (h, w, 3) uint8, RGB."""
-    frames = spread(summary.frames, SHEET_FRAMES)
-    view = inferencer.view(frames, title, with_sound=False)
-    strip = inferencer.visualizer.draw([view])
-    return contact_sheet([strip, *draw_plots(inferencer, summary, strip.shape[1])])
-
-
-def draw_plots(
-    inferencer: AVSInferencer, summary: VideoSummary, width: int = 800
-) -> tuple[np.ndarray, np.ndarray]:
-    """Log-mel and areas over the time of the video: two pictures (h, width, 3) uint8, RGB."""
-    width = max(width, MIN_WIDTH)
-    colours = {}
-    if inferencer.palette is not None:
-        colours = dict(zip(inferencer.classes, inferencer.palette.tolist(), strict=True))
-    sound = draw_sound(*summary.sound, summary.end, width=width)
-    areas = draw_areas(summary.starts, summary.areas, summary.end, colours=colours, width=width)
-    return sound, areas
-
-
-def _masks(
-    predictions: Iterator[SlotPrediction],
+def _write_masks(
+    predictions: Iterator[MaskPrediction],
     inferencer: AVSInferencer,
     outputs: Outputs,
     table: Any,
-    report: Report,
-) -> Iterator[tuple[int, np.ndarray]]:
-    """(slot, mask at the size of the video), after writing down what is known of it."""
+    report: RenderReport,
+) -> Iterator[np.ndarray]:
+    """The masks at the size of the video, after writing each of them and its rows."""
     palette = None if inferencer.palette is None else inferencer.palette.tobytes()
     for prediction in predictions:
-        with report.clock('encode'):
+        with stage('encode'):
             mask, probability = prediction.masked()
-            rows = prediction.rows(mask, probability)
-            table.writerows(row.cells() for row in rows)
-            report.summary.add(prediction, rows)
+            areas = prediction.class_areas(mask, probability)
+            table.writerows(area.cells() for area in areas)
+            report.summary.add(prediction, areas)
             report.masks += 1
             if outputs.masks is not None:
-                save_mask(mask, palette, outputs.mask(prediction.slot))
-        yield prediction.slot, mask
+                save_mask(mask, palette, outputs.mask(prediction.index))
+        yield mask
 
 
 def save_mask(mask: np.ndarray, palette: bytes | None, path: Path) -> None:
@@ -162,36 +138,44 @@ def save_mask(mask: np.ndarray, palette: bytes | None, path: Path) -> None:
     image.save(path, format='PNG')
 
 
+def _painted(
+    source: VideoFile, masks: Iterator[np.ndarray], painter: MaskPainter, fps: int
+) -> Iterator[tuple[DecodedFrame, np.ndarray]]:
+    """Each frame, and its image (H, W, 3) uint8 under the mask that covers its time."""
+    current = -1
+    for frame in timed('decode', source.frames()):
+        while current < mask_index(frame.time, fps):
+            mask = next(masks)
+            current += 1
+            if current == mask_index(frame.time, fps):
+                with stage('encode'):
+                    painter.set_mask(mask)
+        with stage('decode'):
+            rgb = frame.rgb()
+        with stage('encode'):
+            painted = painter.paint(rgb)
+        yield frame, painted
+
+
 def _write_overlay(
     source: VideoFile,
-    masks: Iterator[tuple[int, np.ndarray]],
-    inferencer: AVSInferencer,
+    frames: Iterator[tuple[DecodedFrame, np.ndarray]],
     outputs: Outputs,
-    fps: int,
-    report: Report,
-    progress: Callable[[float, float | None], None] | None,
+    report: RenderReport,
+    progress: Progress | None,
 ) -> None:
-    painter = MaskPainter(inferencer.classes, inferencer.palette)
+    """Encode the frames of `_painted`."""
     writer = VideoWriter(outputs.temporary(outputs.video), source, outputs.container, outputs.video)
-    current = -1
     try:
-        for frame in report.clock.over('decode', source.frames()):
-            slot = slot_of(frame.time, fps)
-            while current < slot:
-                current, mask = next(masks)
-                if current == slot:
-                    with report.clock('encode'):
-                        painter.set_mask(mask)
-            with report.clock('decode'):
-                rgb = frame.rgb()
-            with report.clock('encode'):
-                writer.write(frame, painter.paint(rgb))
+        for frame, painted in frames:
+            with stage('encode'):
+                writer.write(frame, painted)
             report.frames += 1
             if progress is not None:
                 progress(float(frame.time), source.duration)
-        with report.clock('encode'):
+        with stage('encode'):
             writer.finish()
     except BaseException:
         writer.abort()
         raise
-    report.audio, report.seconds = writer.audio, report.summary.end
+    report.audio = writer.audio

@@ -1,63 +1,73 @@
-"""What is kept of a video of any length for its pictures: a bounded number of frames and values."""
+"""What is kept of a video for its plots: a bounded number of frames and values."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from avsbench.apis.prediction import NOTHING, Row, SlotPrediction
+from avsbench.apis.prediction import NO_CLASS, ClassArea, MaskPrediction
 
-MAX_FRAMES = 16  # kept at a time; a sheet shows at most half of them or so
+MAX_FRAMES = 16  # kept at a time; a contact sheet shows about half of them
 MAX_POINTS = 4096  # of the curves
-SOUND_COLUMNS = 12  # of a second
+COLUMNS = 12  # of the log-mel of one second
 
 
 class VideoSummary:
-    """Collects slots; when there are too many, every second one of what is kept is dropped."""
+    """Collects the masks of a video.
+
+    When there are too many of something, every second one is dropped, and from then on only every
+    second one is kept.
+
+    Attributes:
+        frames: Predictions, evenly spaced.
+        end: Second at which the last mask ends.
+    """
 
     def __init__(self) -> None:
-        self.frames: list[SlotPrediction] = []
+        self.frames: list[MaskPrediction] = []
         self.end = 0.0
-        self._rows: list[list[Row]] = []
-        self._sound: list[np.ndarray] = []
-        self._frame_step = self._row_step = self._sound_step = 1
-        self._slots = self._patches = 0
+        self._areas: list[list[ClassArea]] = []
+        self._log_mel: list[np.ndarray] = []
+        self._frame_step = self._area_step = self._log_mel_step = 1
+        self._masks = self._patches = 0
 
-    def add(self, prediction: SlotPrediction, rows: list[Row]) -> None:
-        """Take the next slot."""
-        if self._slots % self._frame_step == 0:
+    def add(self, prediction: MaskPrediction, areas: list[ClassArea]) -> None:
+        """Add the next mask."""
+        if self._masks % self._frame_step == 0:
             self.frames.append(prediction)
             if len(self.frames) > MAX_FRAMES:
                 self.frames, self._frame_step = self.frames[::2], 2 * self._frame_step
-        if self._slots % self._row_step == 0:
-            self._rows.append(rows)
-            if len(self._rows) > MAX_POINTS:
-                self._rows, self._row_step = self._rows[::2], 2 * self._row_step
-        if self._slots % prediction.fps == 0:
-            self._add_sound(prediction.log_mel)
-        self._slots += 1
-        self.end = (prediction.slot + 1) / prediction.fps
+        if self._masks % self._area_step == 0:
+            self._areas.append(areas)
+            if len(self._areas) > MAX_POINTS:
+                self._areas, self._area_step = self._areas[::2], 2 * self._area_step
+        if self._masks % prediction.fps == 0:
+            self._add_log_mel(prediction.log_mel)
+        self._masks += 1
+        self.end = (prediction.index + 1) / prediction.fps
 
-    def _add_sound(self, patch: np.ndarray) -> None:
-        if self._patches % self._sound_step == 0:
+    def _add_log_mel(self, patch: np.ndarray) -> None:
+        if self._patches % self._log_mel_step == 0:
             bands = patch.shape[-1]
-            self._sound.append(patch.reshape(SOUND_COLUMNS, -1, bands).mean(1).astype(np.float16))
-            if len(self._sound) > MAX_POINTS:
-                self._sound, self._sound_step = self._sound[::2], 2 * self._sound_step
+            self._log_mel.append(patch.reshape(COLUMNS, -1, bands).mean(1).astype(np.float16))
+            if len(self._log_mel) > MAX_POINTS:
+                self._log_mel, self._log_mel_step = self._log_mel[::2], 2 * self._log_mel_step
         self._patches += 1
 
     @property
-    def sound(self) -> tuple[np.ndarray, float]:
-        """(n, columns, 64) log-mel patches, evenly spread, and the seconds that they take."""
-        return np.stack(self._sound).astype(np.float32), float(len(self._sound) * self._sound_step)
+    def log_mel(self) -> tuple[np.ndarray, float]:
+        """(n, columns, 64) log-mel patches, evenly spaced, and the seconds that they cover."""
+        seconds = float(len(self._log_mel) * self._log_mel_step)
+        return np.stack(self._log_mel).astype(np.float32), seconds
 
     @property
     def starts(self) -> list[float]:
         """Seconds of the points of the curves."""
-        return [rows[0].second for rows in self._rows]
+        return [areas[0].second for areas in self._areas]
 
     @property
     def areas(self) -> Mapping[str, Sequence[float]]:
         """Class -> its area at each of `starts`."""
-        names = {row.name: None for rows in self._rows for row in rows if row.name != NOTHING}
-        found = [{row.name: row.area for row in rows} for rows in self._rows]
+        names = {area.name: None for areas in self._areas for area in areas}
+        names.pop(NO_CLASS, None)
+        found = [{area.name: area.area for area in areas} for areas in self._areas]
         return {name: [areas.get(name, 0.0) for areas in found] for name in names}

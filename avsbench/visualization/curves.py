@@ -12,29 +12,29 @@ from matplotlib.ticker import MaxNLocator
 from avsbench.analysis.run_logs import RunLog
 from avsbench.utils.errors import DataError, nearest
 
-# Told apart with any colour vision (Okabe and Ito).
+# Distinguishable with any colour vision (Okabe and Ito).
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 _STYLES = ('-', '--', ':')
 _BOOKKEEPING = {'epoch', 'time', 'data_time', 'memory', 'base_lr'}
-# Losses of inner layers, published groupings of a metric, counts: on demand only.
+# Losses of inner layers, published groupings of a metric, counts: drawn only on request.
 _DETAILS = re.compile(r'(.*/)?(.*_\d+|.*_b\d+|(clips|frames|classes).*|.*_(no_bg|present))')
 _COLUMNS = 3
 _CELL = (4.2, 2.7)  # inches
 
 
 def curve_names(runs: Sequence[RunLog], patterns: Sequence[str] = ()) -> list[str]:
-    """Names of what can be drawn, as far as they match.
+    """Names of the curves that match.
 
     Args:
-        runs: at least one.
-        patterns: names or patterns such as `loss*`; none for all but times, counts, the losses of
-            inner layers and metrics of single batch sizes.
+        runs: At least one.
+        patterns: Names or patterns such as `loss*`; none for all except times, counts, the losses
+            of inner layers and metrics of single batch sizes.
 
     Returns:
-        Names, those of the training first, in the order of the patterns.
+        Names in the order of the patterns, those of the training first.
 
     Raises:
-        DataError: nothing matches one of the patterns.
+        DataError: Nothing matches one of the patterns.
     """
     names = dict.fromkeys(str(name) for run in runs for name in run.train if name != 'epoch')
     names |= dict.fromkeys(str(name) for run in runs for name in run.val)
@@ -52,13 +52,13 @@ def curve_names(runs: Sequence[RunLog], patterns: Sequence[str] = ()) -> list[st
 
 
 def draw_curves(runs: Sequence[RunLog], names: Sequence[str], window: int = 1) -> Figure:
-    """One panel for each name, one line for each run that has it.
+    """Draw one panel per name, with one line per run that has it.
 
     Args:
-        runs: at least one.
-        names: at least one, see `curve_names`.
-        window: records of the training in the running mean that is drawn; the records themselves
-            are drawn pale behind it if there is more than one. `lr` is never smoothed.
+        runs: At least one.
+        names: At least one, see `curve_names`.
+        window: Training records in the running mean that is drawn; if more than one, the records
+            themselves are drawn pale behind it. `lr` is never smoothed.
     """
     columns = min(_COLUMNS, len(names))
     rows = -(-len(names) // columns)
@@ -107,6 +107,6 @@ def _draw_panel(panel: Axes, runs: Sequence[RunLog], name: str, window: int) -> 
 
 
 def _look(index: int) -> dict:
-    """Colour and style of a run's lines."""
+    """Colour and style of the lines of a run."""
     style = _STYLES[index // len(COLOURS) % len(_STYLES)]
     return {'color': COLOURS[index % len(COLOURS)], 'linestyle': style, 'linewidth': 1.4}

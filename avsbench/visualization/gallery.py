@@ -1,4 +1,4 @@
-"""Which clips of a data set to show together, what a model makes of them, and an overview."""
+"""Which clips of a data set to show together, a model's predictions for them, and an overview."""
 
 import itertools
 import json
@@ -24,11 +24,11 @@ TRUTH_FILE = 'truth.json'  # written beside the csv by the generator of syntheti
 def scenes(dataset: BaseDataset) -> list[list[int]]:
     """Positions of the clips, grouped by what they show.
 
-    Clips of synthetic data that have one picture and different sounds (twins) form a group; any
-    other clip is a group of its own.
+    Clips of synthetic data with the same frames and different audio (twins) form a group; any other
+    clip is a group of its own.
 
     Args:
-        dataset: its clips have `clip_id` and `csv_path`.
+        dataset: Its clips have `clip_id` and `csv_path`.
 
     Returns:
         Groups in the order of the data set.
@@ -52,13 +52,13 @@ def spread(items: Sequence[Any], count: int) -> list[Any]:
 
 
 def view_of(item: dict, title: str | None = None) -> ClipView:
-    """What a pipeline makes of one clip: frames, Maskiges, masks and sound.
+    """What a pipeline makes of one clip: frames, Maskiges, masks and audio.
 
-    Frames are labelled by the number in their file's name where the pipeline left some out.
+    Frames are labelled by the number in their file name where the pipeline skipped some.
 
     Args:
-        item: one entry of a data set, as packed by its pipeline.
-        title: line above it; None for the clip id.
+        item: One entry of a data set, as packed by its pipeline.
+        title: Line above it; None for the clip id.
     """
     frames = item['inputs']['frames'].permute(0, 2, 3, 1).cpu().numpy()  # (T, H, W, 3 or 6)
     maskiges = frames[..., 3:] if frames.shape[-1] > 3 else None
@@ -71,52 +71,51 @@ def view_of(item: dict, title: str | None = None) -> ClipView:
 
 @torch.no_grad()
 def predict_view(model: BaseModel, item: dict) -> ClipView:
-    """What a model makes of one clip.
+    """What a model predicts for one clip.
 
     Args:
-        model: in evaluation mode.
-        item: one entry of a data set, as packed by its pipeline.
+        model: In evaluation mode.
+        item: One entry of a data set, as packed by its pipeline.
     """
     (sample,) = model.test_step(pseudo_collate([item]))
     return replace(view_of(item), sample=sample.cpu())
 
 
 def check_folder(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that holds pictures, before anything is drawn.
+    """Refuse a folder that contains images, before anything is drawn.
 
     Raises:
-        DataError: it does, and they are not to be overwritten.
+        DataError: It does, and they must not be overwritten.
     """
     found = len(list(folder.glob('*.png')))
     if found and not overwrite:
         raise DataError(
-            f'{folder}: holds {found} pictures; choose another folder, or pass --overwrite'
+            f'{folder}: contains {found} images; choose another folder, or pass --overwrite'
         )
 
 
-def save_gallery(pictures: Mapping[str, np.ndarray], folder: Path) -> str:
-    """Write pictures, and all of them as a contact sheet.
+def save_gallery(images: Mapping[str, np.ndarray], folder: Path) -> str:
+    """Write images, and all of them as a contact sheet.
 
     Args:
-        pictures: {clip id: picture (h, w, 3) uint8}.
-        folder: is made if needed.
+        images: Clip id -> image (h, w, 3) uint8.
+        folder: Created if needed.
 
     Returns:
-        What is where, for people.
+        A line for the user that says where they are.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, picture in pictures.items():
-        Image.fromarray(picture).save(folder / f'{name.replace("/", "_")}.png')
+    for name, image in images.items():
+        Image.fromarray(image).save(folder / f'{name.replace("/", "_")}.png')
     sheet = folder / SHEET
-    Image.fromarray(contact_sheet(list(pictures.values()))).save(sheet)
-    return f'{len(pictures)} pictures in {folder}, all of them in {sheet}'
+    Image.fromarray(contact_sheet(list(images.values()))).save(sheet)
+    return f'{len(images)} images in {folder}, all of them in {sheet}'
 
 
-def contact_sheet(pictures: Sequence[np.ndarray], width: int = 1600) -> np.ndarray:
-    """Pictures (h, w, 3) uint8 below one another, each scaled down to fit `width`."""
+def contact_sheet(images: Sequence[np.ndarray], width: int = 1600) -> np.ndarray:
+    """Images (h, w, 3) uint8 below one another, each scaled down to fit `width`."""
     thumbs = []
-    for picture in pictures:
-        image = Image.fromarray(picture)
+    for image in map(Image.fromarray, images):
         if image.width > width:
             image = image.resize((width, round(image.height * width / image.width)), Image.LANCZOS)
         thumbs.append(image)
@@ -143,5 +142,5 @@ def _twin_groups(truth: Path) -> dict[str, str]:
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f'{truth}: expected a list of clips with clip_id and group ({error}); make the data '
-            f'anew with `python tools/synthetic.py clips`'
+            'again with `python tools/synthetic.py clips`'
         ) from error

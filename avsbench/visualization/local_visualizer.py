@@ -1,4 +1,4 @@
-"""Pictures of clips: frames, true and predicted masks and the sound, one column a second."""
+"""Images of clips: frames, true and predicted masks and the audio, one column per second."""
 
 import textwrap
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ from avsbench.evaluation import functional
 from avsbench.registry import VISUALIZERS
 from avsbench.structures import AVSDataSample
 
-TRUTH_COLOUR = (86, 180, 233)  # two colours that are told apart with any colour vision
+TRUTH_COLOUR = (86, 180, 233)  # these two are distinguishable with any colour vision
 PREDICTION_COLOUR = (230, 159, 0)
-IGNORED_COLOUR = (0.3, 0.3, 0.3, 1)  # of pixels that belong to no class
-SILENCE = -4.6  # log(0.01), what the log-mel of silence is
+IGNORED_COLOUR = (0.3, 0.3, 0.3, 1)  # of pixels without a class
+SILENCE = -4.6  # log(0.01), the log-mel of silence
 MEL_RANGE = (125, 7500)  # Hz, of VGGish
-# inches: above the frames, left of them, below each row
+# Inches above the frames, left of them, below each row.
 _TOP, _LEFT, _GAP = 0.45, 0.4, 0.16
-_LINE = 0.17  # inches, of a further line of the title
-_LETTERS = 12  # of a title in an inch
+_LINE = 0.17  # inches per further line of the title
+_LETTERS = 12  # of a title per inch
 _LEGEND_COLUMNS = 6
 
 
@@ -36,12 +36,12 @@ class ClipView:
     """What is drawn of one clip.
 
     Attributes:
-        frames: (T, H, W, 3) uint8 RGB, the frames that exist.
-        sample: its masks, at the size of the frames; masks of further, padded frames are ignored.
-        log_mel: (T, 1, 96, 64) float, or None to leave the sound out.
-        title: line above it; None for the clip id.
-        labels: above each frame; None for its second, counted from 1.
-        maskiges: (T, H, W, 3) uint8 RGB, a row of its own; None without.
+        frames: (T, H, W, 3) uint8 RGB, without padding.
+        sample: Masks at the size of the frames; those of padded frames are ignored.
+        log_mel: (T, 1, 96, 64) float, or None to omit the audio.
+        title: Line above the clip; None for the clip id.
+        labels: Text above each frame; None for its second, counted from 1.
+        maskiges: (T, H, W, 3) uint8 RGB, drawn as a further row, or None.
     """
 
     frames: np.ndarray
@@ -56,16 +56,16 @@ class ClipView:
 class AVSLocalVisualizer(Visualizer):
     """mmengine's visualizer for clips.
 
-    Binary masks have one colour for the truth and one for the prediction; semantic ones those of
-    `dataset_meta['palette']`, explained by name in a legend.
+    Binary masks have one colour for the truth and one for the prediction; semantic ones have those
+    of `dataset_meta['palette']`, named in a legend.
 
     Args:
-        name: identifier of the instance.
-        vis_backends: where `add_datasample` stores pictures, see mmengine.
-        save_dir: folder of the backends.
-        alpha: opacity of the masks, 0 to 1.
-        cell: width of one frame in the picture, in inches.
-        dpi: pixels per inch.
+        name: Identifier of the instance.
+        vis_backends: Where `add_datasample` stores images, see mmengine.
+        save_dir: Folder of the backends.
+        alpha: Opacity of the masks, 0 to 1.
+        cell: Width of one frame in the image, in inches.
+        dpi: Pixels per inch.
     """
 
     def __init__(
@@ -101,48 +101,48 @@ class AVSLocalVisualizer(Visualizer):
         """Draw one clip and show it, or save it as a file, or hand it to the backends.
 
         Args:
-            name: of the picture.
+            name: Of the image.
             image: (T, H, W, 3) uint8 RGB frames.
-            data_sample: masks at the size of the frames; None for frames and sound alone.
-            draw_gt: with the row of true masks.
-            draw_pred: with the row of predicted masks.
-            show: in a window.
-            wait_time: seconds that the window stays; 0 until a key is pressed.
-            step: for the backends.
-            log_mel: (T, 1, 96, 64) float; None leaves the sound out.
-            out_file: picture file.
+            data_sample: Masks at the size of the frames; None for frames and audio alone.
+            draw_gt: Whether to draw the row of true masks.
+            draw_pred: Whether to draw the row of predicted masks.
+            show: Whether to show the image in a window.
+            wait_time: Seconds that the window stays open; 0 until a key is pressed.
+            step: For the backends.
+            log_mel: (T, 1, 96, 64) float; None omits the audio.
+            out_file: Image file to write.
         """
         sample = AVSDataSample() if data_sample is None else data_sample
-        picture = self.draw([ClipView(image, sample, log_mel, name)], draw_gt, draw_pred)
+        drawn = self.draw([ClipView(image, sample, log_mel, name)], draw_gt, draw_pred)
         if show:
-            self.show(picture, win_name=name, wait_time=wait_time)
+            self.show(drawn, win_name=name, wait_time=wait_time)
         if out_file is not None:
-            mmcv.imwrite(picture[..., ::-1], str(out_file))
+            mmcv.imwrite(drawn[..., ::-1], str(out_file))
         else:
-            self.add_image(name, picture, step)
+            self.add_image(name, drawn, step)
 
     def draw(
         self, clips: Sequence[ClipView], draw_gt: bool = True, draw_pred: bool = True
     ) -> np.ndarray:
-        """Draw clips side by side, e.g. one picture under several sounds.
+        """Draw clips side by side, e.g. the same frames with different audio.
 
         Args:
-            clips: at least one.
-            draw_gt: with the row of true masks, for clips that have them.
-            draw_pred: with the row of predicted masks, for clips that have them.
+            clips: At least one.
+            draw_gt: Whether to draw the row of true masks, for clips that have them.
+            draw_pred: Whether to draw the row of predicted masks, for clips that have them.
 
         Returns:
-            Picture (h, w, 3) uint8 RGB.
+            Image (h, w, 3) uint8 RGB.
         """
         fields = [('gt_masks', 'truth')] * draw_gt + [('pred_masks', 'prediction')] * draw_pred
         rows = [row for row in fields if any(row[0] in clip.sample for clip in clips)]
-        sounds = [np.asarray(clip.log_mel) for clip in clips if clip.log_mel is not None]
-        loudest = max((float(sound.max()) for sound in sounds), default=0.0)
-        classes = self._classes_seen(clips, [field for field, _ in rows])
+        log_mels = [np.asarray(clip.log_mel) for clip in clips if clip.log_mel is not None]
+        peak = max((float(log_mel.max()) for log_mel in log_mels), default=0.0)
+        classes = self._classes_present(clips, [field for field, _ in rows])
 
         frame_height = self.cell * clips[0].frames.shape[1] / clips[0].frames.shape[2]
-        pictures = ['frames'] + ['maskiges'] * any(clip.maskiges is not None for clip in clips)
-        heights = [frame_height] * (len(pictures) + len(rows)) + [0.6 * self.cell] * bool(sounds)
+        images = ['frames'] + ['maskiges'] * any(clip.maskiges is not None for clip in clips)
+        heights = [frame_height] * (len(images) + len(rows)) + [0.6 * self.cell] * bool(log_mels)
         legend = 0.19 * -(-len(classes) // _LEGEND_COLUMNS)
         titles = [_title(clip, self.cell) for clip in clips]
         head = _TOP + _LINE * max(title.count('\n') for title in titles)
@@ -161,7 +161,7 @@ class AVSLocalVisualizer(Visualizer):
                 axes.append(figure.add_axes(box))
                 top -= _GAP
             axes[0].set_title(titles[index], fontsize=10, pad=18)
-            self._draw_clip(axes, clip, pictures, rows, loudest)
+            self._draw_clip(axes, clip, images, rows, peak)
         if classes:
             self._draw_legend(figure, classes)
         canvas.draw()
@@ -171,22 +171,22 @@ class AVSLocalVisualizer(Visualizer):
         self,
         axes: list[Axes],
         clip: ClipView,
-        pictures: list[str],
+        images: list[str],
         rows: list[tuple[str, str]],
-        loudest: float,
+        peak: float,
     ) -> None:
-        """Fill one axes for each row; x counts frames, y runs down from 0 to 1."""
+        """Fill one axes per row; x counts frames, y runs downwards from 0 to 1."""
         seconds = range(len(clip.frames))
         for ax in axes:
             _prepare(ax, len(clip.frames))
         labels = clip.labels or [f'{second + 1} s' for second in seconds]
         _label_frames(axes[0], labels, 'top')
-        for ax, name in zip(axes, pictures, strict=False):
+        for ax, name in zip(axes, images, strict=False):
             ax.set_ylabel(name, fontsize=8)
-            shown = getattr(clip, name)
-            for second, picture in enumerate(() if shown is None else shown):
-                _place(ax, second, picture)
-        for ax, (field, label) in zip(axes[len(pictures) :], rows, strict=False):
+            row = getattr(clip, name)
+            for second, image in enumerate(() if row is None else row):
+                _place(ax, second, image)
+        for ax, (field, label) in zip(axes[len(images) :], rows, strict=False):
             ax.set_ylabel(label, fontsize=8)
             for second, frame in enumerate(clip.frames):
                 _place(ax, second, _faded(frame))
@@ -195,7 +195,7 @@ class AVSLocalVisualizer(Visualizer):
             if field == 'pred_masks':
                 _label_frames(ax, [_binary_iou(clip.sample, s) for s in seconds], 'bottom')
         if clip.log_mel is not None:
-            _draw_sound(axes[-1], np.asarray(clip.log_mel)[: len(clip.frames)], loudest)
+            _draw_log_mel(axes[-1], np.asarray(clip.log_mel)[: len(clip.frames)], peak)
 
     def _draw_mask(self, axes: Axes, sample: AVSDataSample, field: str, second: int) -> None:
         truth = field == 'gt_masks'
@@ -215,18 +215,26 @@ class AVSLocalVisualizer(Visualizer):
         _outline(axes, second, mask)
 
     def _colours(self, binary: tuple[int, int, int]) -> np.ndarray:
-        """(K, 3) uint8: the data set's palette, or background and the colour given."""
+        """(K, 3) uint8: the palette of the data set, or the background and the given colour."""
         if self._is_semantic:
             return np.asarray(self.dataset_meta['palette'], dtype=np.uint8)
         return np.array([(0, 0, 0), binary], dtype=np.uint8)
+
+    @property
+    def class_colours(self) -> dict[str, tuple[int, int, int]]:
+        """Class -> RGB, 0 to 255; empty for binary masks."""
+        if not self._is_semantic:
+            return {}
+        colours = self._colours(PREDICTION_COLOUR).tolist()
+        return dict(zip(self.dataset_meta['classes'], map(tuple, colours), strict=True))
 
     @property
     def _is_semantic(self) -> bool:
         palette = (self.dataset_meta or {}).get('palette')
         return palette is not None and len(palette) > 2
 
-    def _classes_seen(self, clips: Sequence[ClipView], fields: Sequence[str]) -> list[int]:
-        """Classes but the background in any mask that is drawn; none for binary masks."""
+    def _classes_present(self, clips: Sequence[ClipView], fields: Sequence[str]) -> list[int]:
+        """Classes in any mask that is drawn, without the background; none for binary masks."""
         if not self._is_semantic:
             return []
         masks = [
@@ -235,8 +243,8 @@ class AVSLocalVisualizer(Visualizer):
             for field in fields
             if field in clip.sample
         ]
-        seen = {int(value) for mask in masks for value in np.unique(mask)}
-        return sorted(value for value in seen if 0 < value < len(self.dataset_meta['palette']))
+        found = {int(value) for mask in masks for value in np.unique(mask)}
+        return sorted(value for value in found if 0 < value < len(self.dataset_meta['palette']))
 
     def _draw_legend(self, figure: Figure, classes: Sequence[int]) -> None:
         names = self.dataset_meta.get('classes') or [str(index) for index in range(256)]
@@ -252,32 +260,32 @@ class AVSLocalVisualizer(Visualizer):
 
 
 def _title(clip: ClipView, cell: float) -> str:
-    """The title in lines that are no wider than the clip's frames."""
+    """The title, wrapped to the width of the clip's frames."""
     lines = (clip.title or clip.sample.get('clip_id', '')).split('\n')
     letters = int(_LETTERS * (_LEFT + cell * len(clip.frames)))
     return '\n'.join(part for line in lines for part in textwrap.wrap(line, letters))
 
 
 def _prepare(axes: Axes, count: int) -> None:
-    """Without ticks and frame, from 0 to `count` and from 1 (bottom) to 0."""
+    """Axes without ticks and border, from 0 to `count` and from 1 (bottom) to 0."""
     axes.set(xticks=[], yticks=[], xlim=(0, count), ylim=(1, 0), aspect='auto')
     axes.spines[:].set_visible(False)
 
 
-def _place(axes: Axes, second: int, picture: np.ndarray, **kwargs: object) -> None:
-    """Put a picture into the column of its second, with a little room beside it."""
+def _place(axes: Axes, second: int, image: np.ndarray, **style: object) -> None:
+    """Put an image into the column of its second, with a small margin."""
     extent = (second + 0.02, second + 0.98, 1, 0)
-    axes.imshow(picture, extent=extent, aspect='auto', interpolation='nearest', **kwargs)
+    axes.imshow(image, extent=extent, aspect='auto', interpolation='nearest', **style)
     axes.set(xlim=axes.get_xlim(), ylim=(1, 0))
 
 
 def _outline(axes: Axes, second: int, mask: np.ndarray) -> None:
-    """A thin border around each class: some palette colours are grey as the frame itself."""
+    """Draw a thin border around each class: some palette colours are as grey as the frame."""
     x = second + 0.02 + 0.96 * (np.arange(mask.shape[1]) + 0.5) / mask.shape[1]
     y = (np.arange(mask.shape[0]) + 0.5) / mask.shape[0]
     for value in np.unique(mask[mask > 0]):
         inside = mask == value
-        if not inside.all() and min(mask.shape) > 1:  # else there is no border
+        if not inside.all() and min(mask.shape) > 1:  # otherwise there is no border
             axes.contour(x, y, inside, levels=[0.5], colors='black', linewidths=0.7)
 
 
@@ -287,23 +295,23 @@ def _label_frames(axes: Axes, labels: Sequence[str], side: str) -> None:
 
 
 def _faded(frame: np.ndarray) -> np.ndarray:
-    """Grey and pale, so that a mask's colour stands out."""
+    """The frame in pale grey, so that the colour of a mask stands out."""
     grey = frame @ np.array([0.299, 0.587, 0.114])
     return np.repeat((0.6 * grey + 80)[..., None], 3, axis=-1).astype(np.uint8)
 
 
-def _draw_sound(axes: Axes, log_mel: np.ndarray, loudest: float) -> None:
+def _draw_log_mel(axes: Axes, log_mel: np.ndarray, peak: float) -> None:
     """Log-mel (T, 1, 96, 64), each patch in the column of its second, low pitch at the bottom."""
-    limits = dict(cmap='magma', vmin=SILENCE, vmax=max(loudest, SILENCE + 1))
+    limits = dict(cmap='magma', vmin=SILENCE, vmax=max(peak, SILENCE + 1))
     for second, patch in enumerate(log_mel[:, 0]):
         _place(axes, second, patch.T[::-1], **limits)
     axes.set_yticks([0, 1], [f'{MEL_RANGE[1] / 1000:g} kHz', f'{MEL_RANGE[0]} Hz'], fontsize=6)
     axes.tick_params(length=0, pad=1)
-    axes.set_ylabel('sound', fontsize=8, labelpad=-4)
+    axes.set_ylabel('audio', fontsize=8, labelpad=-4)
 
 
 def _binary_iou(sample: AVSDataSample, second: int) -> str:
-    """'IoU 0.85' of an annotated frame with binary masks, as the metric takes it; else ''."""
+    """'IoU 0.85' of an annotated frame with binary masks, as in the metric; else ''."""
     binary = 'gt_masks' in sample and 'seg_logits' in sample and sample.seg_logits.shape[1] == 1
     if not binary or not sample.gt_valid[second]:
         return ''

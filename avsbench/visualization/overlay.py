@@ -1,4 +1,4 @@
-"""Masks over the pictures of a video."""
+"""Masks over the frames of a video."""
 
 from collections.abc import Sequence
 
@@ -7,16 +7,16 @@ import numpy as np
 
 from avsbench.visualization.local_visualizer import PREDICTION_COLOUR
 
-MIN_NAME_AREA = 0.002  # share of the picture below which an object gets no name
+MIN_NAME_AREA = 0.002  # fraction of the image below which an object is not named
 
 
 class MaskPainter:
-    """Colours what is marked, with a dark border, and writes the class beside it.
+    """Colours the masked objects, outlines them, and writes the class beside them.
 
     Args:
-        classes: names by class index, the background first.
+        classes: Names by class index, the background first.
         palette: (K, 3) uint8 colours by class index; None for one colour and no names.
-        alpha: opacity of the colour, 0 to 1.
+        alpha: Opacity of the colour, 0 to 1.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class MaskPainter:
         self._mask: np.ndarray | None = None
 
     def set_mask(self, mask: np.ndarray) -> None:
-        """Take a mask (H, W) uint8 of 0 and 1 or class indices for the pictures that follow."""
+        """Set the mask (H, W) uint8 of 0 and 1 or class indices for the following frames."""
         self._mask = mask
         self._inside = (mask > 0).astype(np.uint8)
         self._colour = self.colours[mask]
@@ -46,26 +46,26 @@ class MaskPainter:
                 left, top, _, _ = cv2.boundingRect(largest)
                 self._names.append((self.classes[index], (left, top)))
 
-    def paint(self, picture: np.ndarray) -> np.ndarray:
-        """The picture (H, W, 3) uint8, RGB, with the mask over it; the argument stays as it is."""
+    def paint(self, image: np.ndarray) -> np.ndarray:
+        """A copy of the image (H, W, 3) uint8, RGB, with the mask over it."""
         if self._mask is None:
             raise ValueError('set_mask must come before paint')
-        blended = cv2.addWeighted(picture, 1 - self.alpha, self._colour, self.alpha, 0)
-        painted = cv2.copyTo(blended, self._inside, picture.copy())
-        thickness = max(1, min(picture.shape[:2]) // 300)
+        blended = cv2.addWeighted(image, 1 - self.alpha, self._colour, self.alpha, 0)
+        painted = cv2.copyTo(blended, self._inside, image.copy())
+        thickness = max(1, min(image.shape[:2]) // 300)
         cv2.drawContours(painted, self._borders, -1, (0, 0, 0), thickness, cv2.LINE_AA)
         for name, corner in self._names:
             _write(painted, name, corner)
         return painted
 
 
-def _write(picture: np.ndarray, text: str, corner: tuple[int, int]) -> None:
-    """White letters with a dark edge, the text's lower left at `corner` (x, y), inside."""
-    scale = max(0.4, min(picture.shape[:2]) / 800)
+def _write(image: np.ndarray, text: str, corner: tuple[int, int]) -> None:
+    """Write white letters with a dark edge; their lower left is at `corner` (x, y), or inside."""
+    scale = max(0.4, min(image.shape[:2]) / 800)
     (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
-    x = int(np.clip(corner[0], 2, max(2, picture.shape[1] - width - 2)))
-    y = int(np.clip(corner[1] - 4, height + 2, picture.shape[0] - 4))
+    x = int(np.clip(corner[0], 2, max(2, image.shape[1] - width - 2)))
+    y = int(np.clip(corner[1] - 4, height + 2, image.shape[0] - 4))
     for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
         place = (x, y)
         font = cv2.FONT_HERSHEY_SIMPLEX
-        cv2.putText(picture, text, place, font, scale, colour, thickness, cv2.LINE_AA)
+        cv2.putText(image, text, place, font, scale, colour, thickness, cv2.LINE_AA)

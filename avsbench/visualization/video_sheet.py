@@ -1,4 +1,4 @@
-"""One picture of a whole video: some frames with their masks, the sound, the area of the masks."""
+"""Plots over the time of a video: its log-mel, and the area of its masks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,17 +11,19 @@ from avsbench.visualization.local_visualizer import MEL_RANGE, PREDICTION_COLOUR
 
 DPI = 100
 MAX_CLASSES = 6
-"""Curves of the largest classes are drawn; those of the others are left out."""
+"""Only the curves of the largest classes are drawn."""
 
 
-def draw_sound(log_mel: np.ndarray, span: float, seconds: float, *, width: int = 800) -> np.ndarray:
-    """Log-mel of a video over its time.
+def draw_log_mel(
+    log_mel: np.ndarray, span: float, seconds: float, *, width: int = 800
+) -> np.ndarray:
+    """Draw the log-mel of a video over time.
 
     Args:
-        log_mel: (n, columns, 64): patches that follow each other, in any number of columns each.
-        span: seconds that all patches take together.
-        seconds: at the end of the picture.
-        width: of the picture in pixels.
+        log_mel: (n, columns, 64), consecutive patches with any number of columns each.
+        span: Seconds that all patches cover together.
+        seconds: At which the time axis ends.
+        width: Of the image in pixels.
 
     Returns:
         (h, w, 3) uint8, RGB.
@@ -32,9 +34,9 @@ def draw_sound(log_mel: np.ndarray, span: float, seconds: float, *, width: int =
     extent = (0, span, 0, 1)
     axes.imshow(spectrum, origin='lower', aspect='auto', extent=extent, **limits)
     axes.set(xlim=(0, max(seconds, 0.1)), xlabel='second')
-    axes.set_title('sound: the log-mel patch of each second', fontsize=10)
+    axes.set_title('audio: log-mel patch of each second', fontsize=10)
     axes.set_yticks([0, 1], [f'{MEL_RANGE[0]} Hz', f'{MEL_RANGE[1] / 1000:g} kHz'])
-    return _picture(figure)
+    return _image(figure)
 
 
 def draw_areas(
@@ -45,14 +47,14 @@ def draw_areas(
     colours: Mapping[str, Sequence[int]],
     width: int = 800,
 ) -> np.ndarray:
-    """Area of each class over the time of a video.
+    """Draw the area of each class over time.
 
     Args:
-        starts: seconds at which the masks begin.
-        areas: class -> share of the picture in each mask, 0 to 1.
-        seconds: at the end of the last mask.
-        colours: class -> RGB, 0 to 255; others get that of binary predictions.
-        width: of the picture in pixels.
+        starts: Seconds at which the masks begin.
+        areas: Class -> fraction of the image in each mask, 0 to 1.
+        seconds: At the end of the last mask.
+        colours: Class -> RGB, 0 to 255; others get that of binary predictions.
+        width: Of the image in pixels.
 
     Returns:
         (h, w, 3) uint8, RGB.
@@ -66,26 +68,26 @@ def draw_areas(
             100 * np.asarray(areas[name]), edges, color=colour, lw=2, label=name, fill=False
         )
     axes.set(xlim=(0, max(seconds, 0.1)), xlabel='second')
-    axes.set(ylim=(0, None), ylabel='% of the picture')
-    if any(name in colours for name in largest):  # in the place of the title
+    axes.set(ylim=(0, None), ylabel='% of the image')
+    if any(name in colours for name in largest):  # in place of the title
         above = dict(loc='lower left', bbox_to_anchor=(0, 1), borderaxespad=0.2, frameon=False)
         short = dict(fontsize=7, handlelength=1, columnspacing=1)
         axes.legend(ncols=MAX_CLASSES, **above, **short)
     else:
         axes.set_title('area of the masks', fontsize=10)
     axes.spines[['top', 'right']].set_visible(False)
-    return _picture(figure)
+    return _image(figure)
 
 
 def _figure(width: int, height: float) -> tuple[Figure, Axes]:
-    """Axes with the same room at both sides in every picture, so that their times align."""
+    """Axes with the same margins in every plot, so that their time axes align."""
     inches = width / DPI
     figure = Figure(figsize=(inches, height), dpi=DPI)
     box = (0.7 / inches, 0.45 / height, 1 - 0.95 / inches, 1 - 0.75 / height)
     return figure, figure.add_axes(box)
 
 
-def _picture(figure: Figure) -> np.ndarray:
+def _image(figure: Figure) -> np.ndarray:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -75,9 +75,9 @@ def test_unfinished_last_line_is_left_out(tmp_path):
 @pytest.mark.parametrize(
     'content, message',
     [
-        ('{"loss":\n{"step": 1}', 'line 1: no json'),
+        ('{"loss":\n{"step": 1}', 'line 1: not json'),
         ('[1]\n{"step": 1}', "line 1: expected an object with the key 'step'"),
-        ('{"iter": 1.5, "step": 1}', "'iter' is no whole number"),
+        ('{"iter": 1.5, "step": 1}', "'iter' is not a whole number"),
         ('{"mIoU": 1, "step": 1}', 'has no record of a training'),
     ],
 )

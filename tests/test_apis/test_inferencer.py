@@ -6,6 +6,7 @@ from soundfile import write as write_wav
 from video_clips import HIGH, LOW, RATE, SIZE, TONE_CLASSES, tone, toy_listener, write_video
 
 from avsbench.apis import AVSInferencer
+from avsbench.apis.sources import ArraySource
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import CheckpointError, ConfigError, DataError
 
@@ -40,7 +41,7 @@ def sides(masks):
     return found
 
 
-def test_masks_follow_the_sound_second_by_second(inferencer, video):
+def test_masks_follow_the_audio_second_by_second(inferencer, video):
     (result,) = inferencer(str(video))['predictions']
     assert result['masks'].shape == (7, *SIZE) and result['masks'].dtype == np.uint8
     assert sides(result['masks']) == 'LRL-RRL'
@@ -55,13 +56,13 @@ def test_masks_follow_the_sound_second_by_second(inferencer, video):
 def test_clips_have_the_length_of_the_training(inferencer, semantic, video):
     inferencer.model.lengths.clear()
     inferencer(str(video))
-    assert inferencer.model.lengths == [(5,), (5,)]  # the second one is filled up
+    assert inferencer.model.lengths == [(5,), (5,)]  # the second one is filled
     semantic.model.lengths.clear()
     semantic(str(video))
     assert semantic.model.lengths == [(10,)]  # by the data preprocessor
 
 
-def test_denser_masks_have_the_sound_of_their_second(inferencer, video):
+def test_denser_masks_have_the_audio_of_their_second(inferencer, video):
     (result,) = inferencer([video], fps=3, batch_size=2)['predictions']
     assert sides(result['masks']) == ''.join(3 * side for side in 'LRL-RRL')
     assert result['seconds'][:4] == pytest.approx([0, 1 / 3, 2 / 3, 1])
@@ -80,7 +81,7 @@ def test_lengths_that_are_no_whole_clips(inferencer, tmp_path, frames, expected)
     assert len(inferencer(path)['predictions'][0]['masks']) == len(expected)
 
 
-def test_sound_shorter_than_the_picture_goes_on_as_silence(inferencer, tmp_path):
+def test_audio_shorter_than_the_video_is_continued_by_silence(inferencer, tmp_path):
     path = write_video(tmp_path / 'in.mp4', 60, tone([LOW, HIGH]), rate=10)
     assert sides(inferencer(path)['predictions'][0]['masks']) == 'LR----'
 
@@ -89,8 +90,8 @@ def test_frame_of_a_second_is_the_one_at_15_16(inferencer, tmp_path):
     """At 30 frames a second the published preprocessing takes frames 28, 58, 88 ..."""
     frames = [np.full((*SIZE, 3), 2 * number, np.uint8) for number in range(90)]
     path = write_video(tmp_path / 'in.mp4', frames, tone([LOW] * 3), rate=30)
-    seen = [p.frame.mean() / 2 for p in inferencer.stream(path)]
-    assert seen == pytest.approx([28, 58, 88], abs=0.7)
+    found = [p.frame.mean() / 2 for p in inferencer.stream(path)]
+    assert found == pytest.approx([28, 58, 88], abs=0.7)
 
 
 def test_classes_areas_and_logits_of_a_semantic_network(semantic, video):
@@ -100,8 +101,8 @@ def test_classes_areas_and_logits_of_a_semantic_network(semantic, video):
     names = [row['class'] for row in result['rows']]
     assert names == ['bird', 'cello', 'bird', 'none', 'cello', 'cello', 'bird']
     assert len(result['classes']) == 71 and result['logits'].shape == (7, 71, 32, 32)
-    (pictures,) = out['visualization']
-    assert len(pictures) == 1 and pictures[0].dtype == np.uint8
+    (images,) = out['visualization']
+    assert len(images) == 1 and images[0].dtype == np.uint8
 
 
 def test_data_samples(inferencer, video):
@@ -132,10 +133,10 @@ def test_frame_folder_and_arrays_give_what_the_video_gives(inferencer, tmp_path)
     results = inferencer([from_files, from_arrays])['predictions']
     for result in results:
         assert sides(result['masks']) == 'LRL-RRLLRL-R'
-    seen = [p.frame for p in inferencer.stream(from_files)]
+    frames_used = [p.frame for p in inferencer.stream(from_files)]
     for number in (1, 9, 10):  # in the order of their numbers
         small = np.asarray(Image.fromarray(frames[number]).resize((32, 32), Image.BILINEAR))
-        assert (seen[number] == small).all()
+        assert (frames_used[number] == small).all()
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_frame_folder_and_arrays_give_what_the_video_gives(inferencer, tmp_path)
         (3, 'cannot read a video from int'),
     ],
 )
-def test_inputs_that_can_not_be_used(inferencer, given, message):
+def test_unusable_inputs(inferencer, given, message):
     with pytest.raises(DataError, match=message):
         inferencer(given)
 
@@ -174,10 +175,8 @@ def test_other_arguments_that_are_wrong(inferencer, video, tmp_path):
         AVSInferencer(config, checkpoint, device='cpu')
 
 
-def test_stream_holds_one_stretch_at_a_time(inferencer):
+def test_stream_holds_one_clip_length_at_a_time(inferencer):
     """Frames of a folder are read when they are needed, not before."""
-    from avsbench.apis.sources import ArraySource
-
     read = []
     frames = [lambda n=n: (read.append(n), np.zeros((*SIZE, 3), np.uint8))[1] for n in range(40)]
     source = ArraySource(frames, tone([LOW] * 40), RATE, 1)

@@ -42,8 +42,8 @@ def test_clips_of_every_config(path):
     pipeline = ClipPipeline(cfg)
     assert pipeline.seconds == (10 if cfg.subset == 'avss' else 5)
     assert pipeline.fill == (cfg.subset != 'avss')
-    prepared = [pipeline.prepare(frame) for frame in FRAMES]
-    packed = pipeline.pack(prepared, np.zeros((2, 1, 96, 64), np.float32), 'clip')
+    resized = [pipeline.resize(frame) for frame in FRAMES]
+    packed = pipeline.pack(resized, np.zeros((2, 1, 96, 64), np.float32), 'clip')
     steps = cfg.test_dataloader.dataset.pipeline
     (size,) = [step.size for step in steps if step.type == 'ClipResize']
     channels = 6 if pipeline.maskiges else 3
@@ -53,7 +53,7 @@ def test_clips_of_every_config(path):
 
 @pytest.mark.parametrize('path', DEMOS, ids=name)
 def test_networks_of_every_system(path, tmp_path):
-    """Random weights of each small network, on a stretch that is no whole clip."""
+    """Random weights of each small network, on a video that is shorter than a clip."""
     cfg = load_config(path)
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
@@ -68,7 +68,7 @@ def test_networks_of_every_system(path, tmp_path):
 
 @pytest.mark.parametrize(('subset', 'clip'), [('s4', 's4_data'), ('avss', '/v1'), ('avss', '/v2')])
 def test_a_clip_of_the_data_set_gives_what_the_test_gives(subset, clip, tmp_path):
-    """Same frames, same sound: the logits of the test, of whole clips and of padded ones."""
+    """Same frames, same audio: the logits of the test, of whole clips and of padded ones."""
     root = generate(subset, tmp_path)
     cfg = load_config(CONFIG_ROOT / subset / 'demo.py')
     cfg.test_dataloader.dataset.data_root = str(root)
@@ -93,12 +93,12 @@ def test_a_clip_of_the_data_set_gives_what_the_test_gives(subset, clip, tmp_path
     assert np.abs(result['logits'] - wanted).max() < 1e-5
 
 
-def test_maskiges_are_those_of_the_frame_as_it_is_cut():
+def test_maskiges_are_those_of_the_resized_frame():
     from avsbench.maskiges import PALETTE, rank_map, superpixels
 
     pipeline = ClipPipeline(load_config(CONFIG_ROOT / 's4' / 'combo_pvt2.py'))
-    prepared = pipeline.prepare(FRAMES[0])
-    assert (prepared.maskige == PALETTE[rank_map(superpixels(prepared.frame))[0]]).all()
+    resized = pipeline.resize(FRAMES[0])
+    assert (resized.maskige == PALETTE[rank_map(superpixels(resized.frame))[0]]).all()
 
 
 def test_without_scikit_image_the_error_names_the_plain_config(monkeypatch):
@@ -108,14 +108,15 @@ def test_without_scikit_image_the_error_names_the_plain_config(monkeypatch):
     assert (CONFIG_ROOT / 's4' / 'combo_pvt2_plain.py').is_file()
 
 
-def test_a_data_set_that_does_not_tell_its_length_is_an_error():
+def test_a_data_set_without_a_clip_length_is_an_error():
     cfg = load_config(CONFIG_ROOT / 's4' / 'demo.py')
     cfg.test_dataloader.dataset.type = 'Nothing'
     with pytest.raises(ConfigError, match="type='Nothing': a data set of this toolbox is expected"):
         ClipPipeline(cfg)
 
 
-def test_without_pyav_only_video_files_are_an_error():
+def test_without_pyav_only_video_files_are_an_error(tmp_path):
+    (tmp_path / 'in.mp4').write_bytes(b'a video')
     program = """
 import sys
 sys.modules['av'] = None
@@ -124,11 +125,12 @@ from avsbench.utils.errors import ConfigError
 import numpy as np
 open_source(dict(frames=np.zeros((1, 4, 4, 3), np.uint8), audio=np.zeros(9), sample_rate=9))
 try:
-    open_source('in.mp4')
+    open_source(sys.argv[1])
 except ConfigError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
+    command = [sys.executable, '-c', program, tmp_path / 'in.mp4']
+    done = subprocess.run(command, capture_output=True, text=True)
     assert 'needs PyAV: pip install av' in done.stdout and "'.[video]'" in done.stdout, done.stderr
 
 

@@ -3,53 +3,54 @@ import pytest
 import torch
 
 from avsbench.apis import summary
-from avsbench.apis.prediction import NOTHING, Row, SlotPrediction
+from avsbench.apis.prediction import NO_CLASS, ClassArea, MaskPrediction
 from avsbench.apis.summary import VideoSummary
 
 
-def prediction(slot, fps=1):
-    return SlotPrediction(
-        slot=slot,
+def prediction(index, fps=1):
+    return MaskPrediction(
+        index=index,
         fps=fps,
         size=(8, 8),
         classes=('background', 'sounding'),
         labels=None,
         score=torch.zeros(4, 4),
         frame=np.zeros((4, 4, 3), np.uint8),
-        log_mel=np.full((96, 64), slot, np.float32),
+        log_mel=np.full((96, 64), index, np.float32),
     )
 
 
 def filled(count, fps=1):
     found = VideoSummary()
-    for slot in range(count):
-        found.add(prediction(slot, fps), [Row(slot / fps, 'sounding', slot / count, 0.5)])
+    for index in range(count):
+        area = ClassArea(index / fps, 'sounding', index / count, 0.5)
+        found.add(prediction(index, fps), [area])
     return found
 
 
 def test_all_of_a_short_video():
     found = filled(6, fps=2)
-    assert [p.slot for p in found.frames] == list(range(6)) and found.end == 3
+    assert [p.index for p in found.frames] == list(range(6)) and found.end == 3
     assert found.starts == [0, 0.5, 1, 1.5, 2, 2.5]
     assert found.areas == {'sounding': [0, 1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6]}
-    sound, span = found.sound
-    assert sound.shape == (3, 12, 64) and span == 3
-    assert sound[:, 0, 0].tolist() == [0, 2, 4]
+    log_mel, span = found.log_mel
+    assert log_mel.shape == (3, 12, 64) and span == 3
+    assert log_mel[:, 0, 0].tolist() == [0, 2, 4]
 
 
-def test_a_long_video_takes_no_more_than_the_bounds(monkeypatch):
+def test_a_long_video_stays_within_the_bounds(monkeypatch):
     monkeypatch.setattr(summary, 'MAX_POINTS', 10)
     found = filled(1000)
     assert len(found.frames) <= summary.MAX_FRAMES and len(found.starts) <= 10
-    slots = [p.slot for p in found.frames]
-    assert slots[0] == 0 and len(set(np.diff(slots))) == 1 and slots[-1] > 900
-    sound, span = found.sound
-    assert len(sound) <= 10 and span == pytest.approx(1000, rel=0.15)
+    indices = [p.index for p in found.frames]
+    assert indices[0] == 0 and len(set(np.diff(indices))) == 1 and indices[-1] > 900
+    log_mel, span = found.log_mel
+    assert len(log_mel) <= 10 and span == pytest.approx(1000, rel=0.15)
     assert found.end == 1000
 
 
-def test_seconds_without_anything_count_as_area_0():
+def test_empty_masks_count_as_area_0():
     found = VideoSummary()
-    found.add(prediction(0), [Row(0, NOTHING, 0.0, None)])
-    found.add(prediction(1), [Row(1, 'dog', 0.25, 0.9)])
+    found.add(prediction(0), [ClassArea(0, NO_CLASS, 0.0, None)])
+    found.add(prediction(1), [ClassArea(1, 'dog', 0.25, 0.9)])
     assert found.areas == {'dog': [0.0, 0.25]}

@@ -1,4 +1,4 @@
-"""The page in a real browser: upload, wait, play what came back; and what it says on mistakes."""
+"""The page in a real browser: upload, wait, play the result; and what it says on mistakes."""
 
 import os
 import re
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BROWSERS, DRIVERS = ('chromium', 'chromium-browser', 'google-chrome'), ('chromedriver',)
 PACKAGES = ('chromium', 'chromium-driver')
 PATIENCE = 120  # seconds
-# Where a run leaves a picture of the page, if it is asked for one.
+# Where a run saves a screenshot of the page, if asked to.
 SCREENSHOT = os.environ.get('AVSBENCH_SCREENSHOT')
 
 
@@ -128,13 +128,13 @@ def test_clip_in_playable_overlay_out(browser, page, tmp_path):
     wait.until(lambda d: d.execute_script(player('currentTime')) > 0.3)
     assert browser.execute_script(player('error')) is None
     assert browser.execute_script(player('webkitAudioDecodedByteCount')) > 0
-    for name in ('sound', 'areas'):
+    for name in ('audio', 'areas'):
         wait.until(lambda d, n=name: d.find_elements(By.CSS_SELECTOR, f'#{n} img'))
     if SCREENSHOT:
         browser.save_screenshot(SCREENSHOT)
 
 
-def test_a_video_without_sound_is_told_on_the_page(browser, page, tmp_path):
+def test_a_video_without_audio_is_reported_on_the_page(browser, page, tmp_path):
     video = write_video(tmp_path / 'silent.mp4', 10, None)
     status = use(browser, page, video)
     assert status.startswith('error: silent.mp4: has no audio track'), status

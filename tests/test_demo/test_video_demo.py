@@ -111,10 +111,10 @@ def test_names(call, video, name, words):
 
 def test_nothing_is_written_over(call, video):
     for word, message in (
-        ('out.mp4', 'out.mp4: there already'),
-        ('out.csv', 'out.csv: there already'),
-        ('out.png', 'out.png: there already'),
-        ('masks/000007.png', 'masks: holds 1 masks'),
+        ('out.mp4', 'out.mp4: already exists'),
+        ('out.csv', 'out.csv: already exists'),
+        ('out.png', 'out.png: already exists'),
+        ('masks/000007.png', 'masks: contains 1 masks'),
     ):
         path = Path(word)
         path.parent.mkdir(exist_ok=True)
@@ -168,7 +168,7 @@ def test_what_comes_in_the_meantime_is_kept(call, video, monkeypatch):
 
     monkeypatch.setattr('avsbench.apis.render.draw_sheet', draw)
     code, _, err = call(video.name, '--out', 'out.mp4')
-    assert code == 2 and 'out.csv: there already' in err
+    assert code == 2 and 'out.csv: already exists' in err
     assert Path('out.csv').read_text() == 'precious' and sorted(os.listdir()) == sorted(
         [*ALL, 'out.csv']
     )

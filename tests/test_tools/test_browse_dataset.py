@@ -41,7 +41,7 @@ def test_pictures_of_what_the_pipeline_makes(tool, config, tmp_path):
     assert done.code == 0, done.err
     names = sorted(path.name for path in (tmp_path / 'out').iterdir())
     assert len(names) == 3 and 'contact_sheet.png' in names
-    assert '2 pictures in' in done.out
+    assert '2 images in' in done.out
     picture = read(tmp_path / 'out' / next(n for n in names if n != 'contact_sheet.png'))
     assert (np.abs(picture - TRUTH_COLOUR).max(-1) < 90).sum() > 100
     assert (np.abs(picture - 76).max(-1) < 3).sum() > 1000  # what ClipPad added has no class
@@ -69,7 +69,7 @@ def test_split_clips_and_seed(tool, config, tmp_path):
 def test_folder_with_pictures_is_refused_first(tool, config, tmp_path):
     (tmp_path / 'mine.png').write_bytes(b'')
     done = tool('browse_dataset', 'nonsense.py', '--out', tmp_path)
-    assert done.code == 2 and 'holds 1 pictures' in done.err
+    assert done.code == 2 and 'contains 1 images' in done.err
     assert tool('browse_dataset', config, '--out', tmp_path, '--num', 0).code == 2
 
 

@@ -47,4 +47,4 @@ def test_twin_videos_of_a_network_that_has_learnt_nothing(tmp_path):
     assert len(list((tmp_path / 'out').glob('*_overlay.mp4'))) == 3
     assert len(list((tmp_path / 'out').glob('*_masks/*.png'))) == 15
     again = run('tools/synthetic.py', 'twins', *words, *data)
-    assert again.returncode == 2 and 'there already' in again.stderr
+    assert again.returncode == 2 and 'already exists' in again.stderr

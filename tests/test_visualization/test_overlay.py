@@ -3,9 +3,9 @@ import pytest
 
 from avsbench.visualization.local_visualizer import PREDICTION_COLOUR
 from avsbench.visualization.overlay import MaskPainter
-from avsbench.visualization.video_sheet import draw_areas, draw_sound
+from avsbench.visualization.video_sheet import draw_areas, draw_log_mel
 
-PICTURE = np.full((60, 80, 3), 100, np.uint8)
+IMAGE = np.full((60, 80, 3), 100, np.uint8)
 PALETTE = np.array([(0, 0, 0), (200, 0, 0), (0, 200, 0)], np.uint8)
 
 
@@ -14,18 +14,18 @@ def test_colour_inside_nothing_outside():
     mask[10:50, 20:60] = 1
     painter = MaskPainter(('background', 'sounding'), alpha=0.5)
     painter.set_mask(mask)
-    painted = painter.paint(PICTURE)
+    painted = painter.paint(IMAGE)
     assert np.abs(painted[30, 40].astype(int) * 2 - 100 - PREDICTION_COLOUR).max() <= 1
-    assert (painted[:8] == 100).all() and (PICTURE == 100).all()
+    assert (painted[:8] == 100).all() and (IMAGE == 100).all()
     assert painted[10, 40].max() < 60  # the border
 
 
 def test_an_empty_mask_changes_nothing():
     painter = MaskPainter(('background', 'sounding'))
     with pytest.raises(ValueError, match='set_mask must come before'):
-        painter.paint(PICTURE)
+        painter.paint(IMAGE)
     painter.set_mask(np.zeros((60, 80), np.uint8))
-    assert (painter.paint(PICTURE) == PICTURE).all()
+    assert (painter.paint(IMAGE) == IMAGE).all()
 
 
 def test_colours_and_names_of_classes():
@@ -33,18 +33,18 @@ def test_colours_and_names_of_classes():
     mask[30:50, 5:35], mask[30:50, 45:75] = 1, 2
     named = MaskPainter(('background', 'dog', 'cat'), PALETTE, alpha=1)
     named.set_mask(mask)
-    painted = named.paint(PICTURE)
+    painted = named.paint(IMAGE)
     assert tuple(painted[40, 20]) == (200, 0, 0) and tuple(painted[40, 60]) == (0, 200, 0)
     assert (painted[:28] != 100).any()  # letters above the objects
 
 
-def test_pictures_of_a_video_have_the_same_axes():
+def test_plots_of_a_video_have_the_same_axes():
     log_mel = np.linspace(-4, 1, 5 * 12 * 64).reshape(5, 12, 64)
-    sound = draw_sound(log_mel, 5, 5, width=500)
+    audio = draw_log_mel(log_mel, 5, 5, width=500)
     areas = draw_areas(
         [0, 1, 2], {'dog': [0, 0.1, 0], 'cat': [0, 0, 0.2]}, 5, colours={}, width=500
     )
-    assert sound.shape[1] == areas.shape[1] == 500 and sound.dtype == np.uint8
-    assert len(np.unique(sound.reshape(-1, 3), axis=0)) > 50
+    assert audio.shape[1] == areas.shape[1] == 500 and audio.dtype == np.uint8
+    assert len(np.unique(audio.reshape(-1, 3), axis=0)) > 50
     empty = draw_areas([0], {}, 1, colours={}, width=500)
     assert empty.shape == areas.shape and (empty != areas).any()

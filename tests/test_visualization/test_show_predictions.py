@@ -92,7 +92,7 @@ def test_pictures_of_scenes_and_a_sheet(show, tree, capsys):
     assert show() == ['cat_c.png', 'contact_sheet.png', 'dog_a_a.png', 'dog_b.png']
     twins, single = (Image.open(tree / 'out' / name) for name in ('dog_a_a.png', 'dog_b.png'))
     assert twins.width == pytest.approx(3 * single.width, abs=3)
-    assert '3 pictures in' in capsys.readouterr().out
+    assert '3 images in' in capsys.readouterr().out
 
 
 def test_num_limits_the_pictures(show):
@@ -109,7 +109,7 @@ def test_weights_of_the_checkpoint_are_used(show, tree):
 
 def test_pictures_are_not_written_over(show, tree):
     show('--num', '1')
-    with pytest.raises(DataError, match='holds 2 pictures'):
+    with pytest.raises(DataError, match='contains 2 images'):
         show()
     assert len(list((tree / 'out').iterdir())) == 2
 

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from avsbench.apis import AVSInferencer
 from avsbench.apis.outputs import Outputs
-from avsbench.apis.render import Report, render_video
+from avsbench.apis.render import RenderReport, render_video
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
 from avsbench.registry import MODELS
@@ -75,10 +75,10 @@ def measure(video: Path, config: str, args: argparse.Namespace) -> None:
     print(line(config, reports, args), flush=True)
 
 
-def line(config: str, reports: list[Report], args: argparse.Namespace) -> str:
+def line(config: str, reports: list[RenderReport], args: argparse.Namespace) -> str:
     """The figures of one config."""
     low, middle, high = quartiles(args.seconds / report.wall for report in reports)
-    shares = [report.clock.shares(report.wall) for report in reports]
+    shares = [report.shares() for report in reports]
     spent = ', '.join(
         f'{stage} {statistics.median(share.get(stage, 0.0) for share in shares):.1%}'
         for stage in STAGES

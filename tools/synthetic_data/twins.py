@@ -90,7 +90,7 @@ def masks_of_video(
     )
     if source.exists() and not args.overwrite:
         outputs.discard()
-        raise DataError(f'{source}: there already; choose another folder, or pass --overwrite')
+        raise DataError(f'{source}: already exists; choose another folder, or pass --overwrite')
     write_video(source, info)
     render_video(inferencer, VideoFile(source), outputs)
     paths = sorted(masks.glob('*.png'))
