@@ -41,9 +41,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--config', type=Path, required=True, help='e.g. config/s4/pvt2.py')
     parser.add_argument('--checkpoint', required=True, help='weights for that config')
-    parser.add_argument(
-        '--host', default='127.0.0.1', help='default: %(default)s'
-    )
+    parser.add_argument('--host', default='127.0.0.1', help='default: %(default)s')
     parser.add_argument('--port', type=int, help='default: the first free one from 7860')
     parser.add_argument(
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='%(default)s'
