@@ -4,13 +4,14 @@ from avsbench.engine.amp import CPUAmpOptimWrapper, build_amp_wrapper, use_amp
 from avsbench.engine.dist import close_distributed, init_distributed
 from avsbench.engine.param_groups import ModuleKindOptimWrapperConstructor
 from avsbench.engine.runner import AVSRunner
-from avsbench.engine.samplers import SeededInfiniteSampler
+from avsbench.engine.samplers import SeededInfiniteSampler, VideoSampler
 
 __all__ = [
     'AVSRunner',
     'CPUAmpOptimWrapper',
     'ModuleKindOptimWrapperConstructor',
     'SeededInfiniteSampler',
+    'VideoSampler',
     'build_amp_wrapper',
     'close_distributed',
     'init_distributed',

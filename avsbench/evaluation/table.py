@@ -7,6 +7,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from avsbench.evaluation.video.protocol_texts import TEXTS as VIDEO_TEXTS
+
 _BINARY = {
     'mIoU': 'mean IoU of the frames; empty target: share of pixels left background',
     r'mIoU_b(\d+)': 'the same as mean over batches of {} clip(s), as published code averages',
@@ -35,11 +37,13 @@ _COUNTS = {
     'frames_padded': 'added to fill up clips, and counted',
     'frames_nan': 'with NaN among the logits, scored as background',
 }
+# A number that only one kind of metric has -> texts of its numbers.
+_MARKED = {'classes_present': _SEMANTIC | _COUNTS, **VIDEO_TEXTS}
 _GROUP_USERS = {'1': ' (CATR, COMBO)', '2': ' (AVSegFormer, MoDAT)', '4': ' (AVSBench, MED-VT)'}
 
 
 def format_table(metrics: Mapping[str, float | int]) -> str:
-    """The numbers of `AVSMetric` as text, each with the protocol that it follows.
+    """The numbers of a metric as text, each with the protocol that it follows.
 
     Args:
         metrics: {name: number}, with or without a prefix that ends in a slash; numbers under
@@ -47,8 +51,8 @@ def format_table(metrics: Mapping[str, float | int]) -> str:
     """
     table = Table('metric', 'value', 'protocol', box=box.SIMPLE_HEAD, pad_edge=False)
     table.columns[1].justify = 'right'
-    semantic = any(key.rsplit('/', 1)[-1] == 'classes_present' for key in metrics)
-    texts = (_SEMANTIC if semantic else _BINARY) | _COUNTS
+    names = {key.rsplit('/', 1)[-1] for key in metrics}
+    texts = next((texts for marker, texts in _MARKED.items() if marker in names), _BINARY | _COUNTS)
     for key, value in metrics.items():
         shown = str(value) if isinstance(value, int) else f'{value:.4f}'
         table.add_row(key, shown, _protocol(key.rsplit('/', 1)[-1], texts))

@@ -11,7 +11,7 @@ from mmengine.evaluator import Evaluator
 from avsbench.checkpoint.reading import sha256_of
 from avsbench.config.loading import load_config
 from avsbench.engine.hooks import FreezeBackboneHook, ReportHook, TrainingDivergedError
-from avsbench.evaluation import AVSMetric
+from avsbench.evaluation import AVSMetric, DAVISMetric
 from avsbench.utils.errors import ConfigError
 
 
@@ -135,8 +135,14 @@ class TestReport:
         assert len(stamped) == 1 and json.loads(stamped[0].read_text()) == entry
 
 
-def test_report_hook_places_the_class_table_in_the_work_dir(tmp_path):
-    metric = AVSMetric(task='semantic', num_classes=3, class_table='results/classes.csv')
+@pytest.mark.parametrize(
+    'metric',
+    [
+        AVSMetric(task='semantic', num_classes=3, class_table='results/classes.csv'),
+        DAVISMetric(result_file='davis_results.csv'),
+    ],
+)
+def test_report_hook_places_files_of_metrics_in_the_work_dir(metric, tmp_path):
     loop = SimpleNamespace(evaluator=Evaluator(metric))
     runner = SimpleNamespace(val_loop=loop, test_loop=loop, work_dir=str(tmp_path))
     for place in (ReportHook().before_val, ReportHook().before_test):

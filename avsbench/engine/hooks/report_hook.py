@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from avsbench.checkpoint.reading import sha256_of
 from avsbench.config.loading import resolved_text
-from avsbench.evaluation import AVSMetric, format_table
+from avsbench.evaluation import AVSMetric, VideoMetric, format_table
 from avsbench.registry import HOOKS
 from avsbench.utils.env import collect_environment
 from avsbench.utils.files import write_json, write_text
@@ -104,7 +104,7 @@ class ReportHook(Hook):
 
 def _place_tables(evaluator: Evaluator, work_dir: str) -> None:
     for metric in evaluator.metrics:
-        if isinstance(metric, AVSMetric):
+        if isinstance(metric, AVSMetric | VideoMetric):
             metric.out_dir = work_dir
 
 

@@ -1,0 +1,236 @@
+"""What the metrics of all video data sets share, for mmengine's Evaluator."""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from mmengine.dist import all_gather_object, is_main_process
+from mmengine.evaluator import BaseMetric
+from torch import Tensor
+
+from avsbench.utils.errors import DataError
+from avsbench.utils.files import write_text
+
+Frames = dict[int, Any]  # position in the video -> what is kept of the frame
+
+
+class SampleRecord(NamedTuple):
+    """What is kept of one sample.
+
+    Attributes:
+        sample_idx: Position of the sample in the data set.
+        video: Name of its video.
+        frames: What is kept of each scored frame.
+    """
+
+    sample_idx: int
+    video: str
+    frames: Frames
+
+
+class VideoMetric(BaseMetric):
+    """Scores frames one by one and makes numbers of whole videos from them.
+
+    Only small numbers are kept of each frame. They are gathered with the frame's position in its
+    video, so that a result is the same, to the last digit, for any batch size, number of
+    processes and padded sampler, and for windows of any length.
+
+    A data sample holds the T frames of a video that are predicted together, such as the centre
+    frame of a window alone (T = 1) or all frames of a window. Every metric reads
+
+    * `sample_idx` (int): position in the data set,
+    * `video` (str): name of the video,
+    * `frame_idx` (T ints): positions of the frames in the video, from 0,
+    * `gt_valid` (T,) bool: the frame is annotated; others are not scored,
+
+    and names further fields in its own description.
+
+    Args:
+        result_file: Csv file of the results as the published code writes it; None writes none. A
+            relative path starts at `out_dir`, which the runner sets to its work dir, else at the
+            current folder.
+        prefix: Put before the name of each number, with a slash.
+    """
+
+    default_prefix = ''  # an empty one keeps mmengine from warning that there is none
+
+    def __init__(self, result_file: str | None = None, prefix: str | None = None) -> None:
+        super().__init__(prefix=prefix)
+        self.result_file = result_file
+        self.out_dir: str | Path | None = None
+
+    @abstractmethod
+    def measure(self, sample: Mapping[str, Any], index: int) -> Any:
+        """What is kept of one frame.
+
+        Args:
+            sample: Fields of the data sample.
+            index: Which of its T frames; it is annotated.
+        """
+
+    @abstractmethod
+    def summarise(self, videos: Mapping[str, Frames]) -> dict[str, float | int]:
+        """The numbers, without prefix, from all videos in data set order, frames in order."""
+
+    def results_text(self, videos: Mapping[str, Frames]) -> str:
+        """Content of the csv file."""
+        raise NotImplementedError(f'{type(self).__name__} has no csv file: remove `result_file`')
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Score the frames of some samples.
+
+        Args:
+            data_batch: Not read; mmengine passes it.
+            data_samples: Fields of data samples with predictions.
+
+        Raises:
+            DataError: A mask holds a value that means nothing.
+            ValueError: A field has another shape than the others call for.
+        """
+        for sample in data_samples:
+            places, valid = sample['frame_idx'], sample['gt_valid']
+            if len(places) != len(valid):
+                raise ValueError(
+                    f'video {sample["video"]}: frame_idx names {len(places)} frames, gt_valid '
+                    f'has {len(valid)}'
+                )
+            frames = {
+                int(place): self.measure(sample, index)
+                for index, place in enumerate(places)
+                if valid[index]
+            }
+            self.results.append(SampleRecord(int(sample['sample_idx']), sample['video'], frames))
+
+    def evaluate(self, size: int) -> dict[str, float | int]:
+        """Gather the frames of all processes and make the numbers; the same in each process.
+
+        Args:
+            size: Number of samples in the data set.
+
+        Raises:
+            DataError: No frame was scored.
+            ValueError: Some samples of the data set were not scored.
+        """
+        records = in_order(chain.from_iterable(all_gather_object(self.results)))
+        self.results.clear()
+        if len(records) != size:
+            raise ValueError(
+                f'{type(self).__name__} got {len(records)} different samples of a data set of '
+                f'{size}: every sample must be scored, under a sample_idx of its own'
+            )
+        metrics = self.compute_metrics(records)
+        return {f'{self.prefix}/{k}' if self.prefix else k: v for k, v in metrics.items()}
+
+    def compute_metrics(self, results: Sequence[SampleRecord]) -> dict[str, float | int]:
+        """Make the numbers, without prefix, from the records of all samples, in any order."""
+        videos = by_video(in_order(results))
+        frames = sum(len(video) for video in videos.values())
+        if not frames:
+            raise DataError(
+                f'there is no annotated frame to score in {len(videos)} videos: check the '
+                f'annotations (`python tools/check_dataset.py`) and `data_root` in the config'
+            )
+        empty = sum(not video for video in videos.values())
+        videos = {name: video for name, video in videos.items() if video}
+        if self.result_file is not None:
+            text = self.results_text(videos)
+            if is_main_process():
+                write_text(Path(self.out_dir or '.') / self.result_file, text)
+        counts = {'videos': len(videos), 'frames': frames, 'videos_without_annotation': empty}
+        return self.summarise(videos) | counts
+
+
+def in_order(records: Iterable[SampleRecord]) -> list[SampleRecord]:
+    """Records by position in the data set, without the repeats of a padded sampler.
+
+    Raises:
+        ValueError: Two different samples have one position.
+    """
+    kept: dict[int, SampleRecord] = {}
+    for record in records:
+        first = kept.setdefault(record.sample_idx, record)
+        if (first.video, first.frames.keys()) != (record.video, record.frames.keys()):
+            raise ValueError(
+                f'samples of the videos {first.video} and {record.video} share sample_idx '
+                f'{record.sample_idx}: a data set must number its samples'
+            )
+    return [kept[index] for index in sorted(kept)]
+
+
+def by_video(records: Iterable[SampleRecord]) -> dict[str, Frames]:
+    """Frames of each video, in the order of their positions.
+
+    Raises:
+        ValueError: A frame occurs in two samples.
+    """
+    videos: dict[str, Frames] = {}
+    for record in records:
+        frames = videos.setdefault(record.video, {})
+        twice = frames.keys() & record.frames.keys()
+        if twice:
+            raise ValueError(
+                f'video {record.video}: frame {min(twice)} is scored in two samples; where windows '
+                f'overlap, gt_valid must keep one prediction of each frame'
+            )
+        frames.update(record.frames)
+    return {name: dict(sorted(frames.items())) for name, frames in videos.items()}
+
+
+def map_of(sample: Mapping[str, Any], name: str, index: int, largest: int) -> np.ndarray:
+    """A frame's class map.
+
+    Args:
+        sample: Fields of a data sample.
+        name: Of the field (T, H, W).
+        index: Which frame.
+        largest: Largest value allowed.
+
+    Returns:
+        (H, W) uint8.
+
+    Raises:
+        DataError: A value is negative or larger.
+    """
+    field: Tensor = sample[name][index]
+    low, high = int(field.min()), int(field.max())
+    if low < 0 or high > largest:
+        raise DataError(
+            f'video {sample["video"]}, frame {int(sample["frame_idx"][index])}: {name} holds the '
+            f'value {high if low >= 0 else low}, expected 0 to {largest}; check the masks of this '
+            f'video with `python tools/check_dataset.py` and the number of classes in the config'
+        )
+    return field.cpu().numpy().astype(np.uint8, copy=False)
+
+
+def maps_of(
+    sample: Mapping[str, Any], index: int, largest: int, largest_target: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Prediction and target of a frame, from `pred_masks` and `gt_masks`.
+
+    Args:
+        sample: Fields of a data sample.
+        index: Which frame.
+        largest: Largest value of a prediction.
+        largest_target: Largest value of a target; None: the same.
+
+    Returns:
+        Both (H, W) uint8.
+
+    Raises:
+        DataError: A value is out of range.
+        ValueError: They differ in size.
+    """
+    pred = map_of(sample, 'pred_masks', index, largest)
+    target = map_of(
+        sample, 'gt_masks', index, largest if largest_target is None else largest_target
+    )
+    if pred.shape != target.shape:
+        raise ValueError(
+            f'video {sample["video"]}, frame {int(sample["frame_idx"][index])}: the prediction has '
+            f'size {pred.shape}, the mask {target.shape}; predictions must come at the size of the '
+            f'masks'
+        )
+    return pred, target
