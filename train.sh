@@ -15,4 +15,4 @@ if ! command -v -- "$PYTHON" > /dev/null; then
     exit 2
 fi
 export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}"
-exec "$PYTHON" -m avsbench.utils.launch "$ROOT/train.py" "$@"
+exec "$PYTHON" -m avsbench.processes.launch "$ROOT/train.py" "$@"

@@ -14,15 +14,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mmengine.dataset import BaseDataset
-from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from rich.console import Console
 from rich.progress import track
 
-from avsbench.config.build import explain_build_errors
-from avsbench.config.loading import apply_overrides, load_config
+from avsbench.config.build import build_part
+from avsbench.config.loading import open_config
 from avsbench.config.paths import config_file
-from avsbench.config.schema import check_arguments
 from avsbench.registry import DATASETS
 from avsbench.utils.cli import OverrideAction, run_command
 from avsbench.utils.errors import DataError, nearest
@@ -72,12 +70,8 @@ def main() -> None:
 
 def build(args: argparse.Namespace) -> BaseDataset:
     """The data set of the split, with its files checked as before a training."""
-    cfg = load_config(config_file(args.config))
-    apply_overrides(cfg, args.cfg_options)
-    check_arguments(cfg)
-    init_default_scope(cfg.get('default_scope', 'avsbench'))
-    with explain_build_errors(cfg):
-        return DATASETS.build(cfg[f'{args.split}_dataloader'].dataset)
+    cfg = open_config(config_file(args.config), args.cfg_options)
+    return build_part(cfg, DATASETS, f'{args.split}_dataloader', 'dataset')
 
 
 def find(clip: str, ids: list[str], split: str) -> int:

@@ -12,17 +12,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
-from avsbench.config.loading import apply_overrides, load_config
+from avsbench.config.loading import open_config
 from avsbench.config.paths import CONFIG_ROOT, config_file
 from avsbench.datasets import BaseAVSDataset
 from avsbench.datasets.validation import find_repeated
 from avsbench.media.faults import describe
 from avsbench.registry import DATASETS
+from avsbench.utils.checks import check_choice
 from avsbench.utils.cli import run_command
-from avsbench.utils.errors import ConfigError, DataError, examples, nearest
+from avsbench.utils.errors import ConfigError, DataError, examples
 from avsbench.utils.parallel import show_progress
 
 SUBSETS = ('s4', 'ms3', 'avss', 'own')
@@ -73,18 +72,12 @@ def main() -> int:
 
 def read_datasets(target: str, data_root: str | None) -> dict[str, dict]:
     """{split: config of its data set, with checks off} of a config or subset."""
-    if target in SUBSETS:
-        cfg = Config.fromfile(CONFIG_ROOT / '_base_' / 'datasets' / f'{target}.py')
-    elif Path(target).suffix:
-        cfg = load_config(config_file(target))
+    if Path(target).suffix:
+        path = config_file(target)
     else:
-        raise ConfigError(
-            f'{target!r}: expected a config file, or one of {", ".join(SUBSETS)}'
-            f'{nearest(target, SUBSETS)}'
-        )
-    if data_root is not None:
-        apply_overrides(cfg, {'data_root': data_root})
-    init_default_scope('avsbench')
+        check_choice('config file or subset', target, SUBSETS)
+        path = CONFIG_ROOT / '_base_' / 'datasets' / f'{target}.py'
+    cfg = open_config(path, {} if data_root is None else {'data_root': data_root})
     found = {}
     for split in SPLITS:
         config = cfg.get(f'{split}_dataloader', {}).get('dataset')

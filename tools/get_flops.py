@@ -16,9 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from avsbench.analysis.complexity import COUNTED, NOT_COUNTED, Complexity, complexity
-from avsbench.config.loading import apply_overrides, load_config
+from avsbench.config.loading import open_config
 from avsbench.config.paths import config_file
-from avsbench.config.schema import check_arguments
 from avsbench.utils.cli import OverrideAction, run_command
 
 
@@ -47,9 +46,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    cfg = load_config(config_file(args.config))
-    apply_overrides(cfg, args.cfg_options)
-    check_arguments(cfg)
+    cfg = open_config(config_file(args.config), args.cfg_options)
     size = None if args.size is None else (args.size[0], args.size[-1])
     found = complexity(cfg, args.frames, size)
     print(json.dumps(asdict(found), indent=2) if args.json else report(cfg.filename, found))

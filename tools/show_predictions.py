@@ -14,13 +14,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch
 from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
-from mmengine.registry import init_default_scope
 
 from avsbench.checkpoint.loading import load_weights
 from avsbench.checkpoint.reading import check_file
-from avsbench.config.build import explain_build_errors
-from avsbench.config.loading import apply_overrides, load_config
-from avsbench.config.schema import check_arguments
+from avsbench.config.build import build_part
+from avsbench.config.loading import open_config
 from avsbench.registry import DATASETS, MODELS
 from avsbench.utils.cli import OverrideAction, run_command
 from avsbench.utils.errors import DataError
@@ -72,13 +70,9 @@ def main() -> None:
 
 def build(args: argparse.Namespace) -> tuple[BaseDataset, BaseModel]:
     """The test data and the model of the config, with the weights of the checkpoint."""
-    cfg = load_config(args.config)
-    apply_overrides(cfg, args.cfg_options)
-    check_arguments(cfg)
-    init_default_scope(cfg.get('default_scope', 'avsbench'))
-    with explain_build_errors(cfg):
-        dataset = DATASETS.build(cfg.test_dataloader.dataset)
-        model = MODELS.build(cfg.model)
+    cfg = open_config(args.config, args.cfg_options)
+    dataset = build_part(cfg, DATASETS, 'test_dataloader', 'dataset')
+    model = build_part(cfg, MODELS, 'model')
     if not len(dataset):
         raise DataError(f'{args.config}: the test split is empty; check data_root')
     expected = {'num_classes': cfg.model.get('decode_head', {}).get('num_classes')}

@@ -22,7 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from avsbench.config.build import explain_build_errors
+from avsbench.config.build import build_part
 from avsbench.registry import MODELS
 from avsbench.utils import ops
 from avsbench.utils.errors import ConfigError
@@ -134,8 +134,8 @@ def build_model(cfg: Config) -> nn.Module:
     cfg = copy.deepcopy(cfg)
     _forget_weights(cfg.model)
     scope = cfg.get('default_scope', 'avsbench')
-    with explain_build_errors(cfg), DefaultScope.overwrite_default_scope(scope):
-        return MODELS.build(cfg.model)
+    with DefaultScope.overwrite_default_scope(scope):
+        return build_part(cfg, MODELS, 'model')
 
 
 def clip_shape(cfg: Config) -> tuple[int, tuple[int, int]]:

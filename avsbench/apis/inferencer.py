@@ -1,6 +1,5 @@
 """One call from a video to its masks."""
 
-import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.infer import BaseInferencer
 from mmengine.model import BaseModel
-from mmengine.registry import init_default_scope
 from rich.progress import track
 
 from avsbench.apis.clips import ClipBatch, clip_batches
@@ -22,9 +20,8 @@ from avsbench.apis.timing import stage
 from avsbench.apis.views import clip_view
 from avsbench.checkpoint.loading import load_weights
 from avsbench.checkpoint.reading import check_file
-from avsbench.config.build import explain_build_errors
-from avsbench.config.loading import apply_overrides, load_config
-from avsbench.config.schema import check_arguments
+from avsbench.config.build import build_part
+from avsbench.config.loading import open_config
 from avsbench.layouts.avss_classes import CLASSES, palette
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
@@ -81,11 +78,8 @@ class AVSInferencer(BaseInferencer):
         cfg_options: Mapping[str, Any] | None = None,
         show_progress: bool = True,
     ) -> None:
-        cfg = copy.deepcopy(config) if isinstance(config, Config) else load_config(config)
-        apply_overrides(cfg, cfg_options or {})
-        check_arguments(cfg)
+        cfg = open_config(config, cfg_options)
         check_file(checkpoint)
-        init_default_scope(cfg.get('default_scope', 'avsbench'))
         self._trust = trust_checkpoint
         self.checkpoint = str(checkpoint)
         self.classes, self.palette = _classes(cfg)
@@ -127,8 +121,7 @@ class AVSInferencer(BaseInferencer):
         return results
 
     def _init_model(self, cfg: Config, weights: str, device: str = 'cpu') -> BaseModel:
-        with explain_build_errors(cfg):
-            model = MODELS.build(cfg.model)
+        model = build_part(cfg, MODELS, 'model')
         head = cfg.model.get('decode_head', {})
         expected = {'num_classes': head.get('num_classes'), 'head': head.get('type')}
         load_weights(model, weights, trust=self._trust, expected=expected)

@@ -1,175 +1,98 @@
-"""Errors of building from a config, told in terms of the config.
+"""Building parts of a config, with errors that name its file and the dotted path of the part."""
 
-mmengine builds nested parts by nested calls of `build_from_cfg`. When one of them fails, the
-traceback still holds the dict that each call was given; comparing these with the config yields the
-dotted path of the part that failed, without any change to mmengine.
-"""
-
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import FrameType, TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import Registry
 
-from avsbench.config.schema import (
-    LOOP_KEYS,
-    arguments,
-    describe_arguments,
-    required_arguments,
-    unknown_type,
-)
-from avsbench.utils.errors import AVSBenchError, ConfigError, nearest
-
-# Functions of mmengine's runner that call a constructor without a registry.
-LOOP_BUILDERS = {f'build_{key.removesuffix("_cfg")}_loop': key for key in LOOP_KEYS}
-LOADER_BUILDER = 'build_dataloader'
+from avsbench.registry import BuildError, describe, is_config_problem, type_name
 
 
-class _Step(NamedTuple):
-    """One constructor call found in a traceback."""
+def build_part(cfg: Config, registry: Registry, *keys: str) -> Any:
+    """Build the part of a config at some keys: `build_part(cfg, MODELS, 'model')`.
 
-    frame: FrameType
-    name: str
-    cfg: Any
+    Raises:
+        ConfigError: See `building`.
+    """
+    part: Any = cfg
+    for key in keys:
+        part = part[key]
+    with building(cfg, *keys):
+        return registry.build(part)
 
 
 @contextmanager
-def explain_build_errors(cfg: Config) -> Iterator[None]:
-    """Turn what goes wrong while parts of a config are built into a ConfigError.
-
-    Errors that come from anywhere else, and those of the toolbox other than a ConfigError, pass
-    unchanged.
+def building(cfg: Config, *keys: str) -> Iterator[None]:
+    """Tell what goes wrong while a part of a config is built in terms of the config.
 
     Args:
-        cfg: the config that parts are built from in the `with` block.
+        cfg: The whole config.
+        keys: Where the part is.
 
     Raises:
-        ConfigError: names the config file, the dotted path, the nearest valid name, and the
-            arguments that were expected.
+        ConfigError: Names the config file, the dotted path and type of the part that failed, and
+            for a wrong name of an argument the nearest valid one.
     """
     try:
         yield
-    except ImportError:
-        raise
     except Exception as error:
-        steps = list(_steps(error.__traceback__))
-        if not steps or (isinstance(error, AVSBenchError) and not isinstance(error, ConfigError)):
+        if not is_config_problem(error) or getattr(error, 'place', ''):
             raise
-        if isinstance(error, ConfigError) and str(cfg.filename) in str(error):
-            raise
-        raise ConfigError(_message(cfg, steps, error)) from error
+        problem = error.problem if isinstance(error, BuildError) else describe(error)
+        path = _dotted_path(cfg, keys, getattr(error, 'parts', ()))
+        place = ': '.join(filter(None, (cfg.filename, path)))
+        raise BuildError(problem, place=place) from (error.__cause__ or error)
 
 
-def _steps(traceback: TracebackType | None) -> Iterator[_Step]:
-    while traceback is not None:
-        frame = traceback.tb_frame
-        name, module = frame.f_code.co_name, frame.f_globals.get('__name__', '')
-        if module == 'mmengine.registry.build_functions' and name == 'build_from_cfg':
-            yield _Step(frame, name, frame.f_locals.get('cfg'))
-        elif module == 'mmengine.runner.runner' and name in LOOP_BUILDERS:
-            yield _Step(frame, name, None)
-        elif module == 'mmengine.runner.runner' and name == LOADER_BUILDER:
-            yield _Step(frame, name, frame.f_locals.get('dataloader'))
-        traceback = traceback.tb_next
+def _dotted_path(cfg: Config, keys: Sequence[str], parts: Sequence[Mapping]) -> str:
+    """Where the innermost of the parts is in the config, and its type.
 
-
-def _message(cfg: Config, steps: list[_Step], error: Exception) -> str:
-    where = f'{cfg.filename}: {_dotted_path(cfg, steps)}'
-    step = steps[-1]
-    if step.name != 'build_from_cfg':
-        return f'{where}: {_text(error)}'
-    constructor = step.frame.f_locals.get('obj_cls')
-    if constructor is None:
-        registry, name = step.frame.f_locals.get('registry'), step.frame.f_locals.get('obj_type')
-        if isinstance(registry, Registry) and isinstance(name, str):
-            return unknown_type(where, name, registry)
-        return f"{where}: a dict with a 'type' is expected here, got {step.cfg!r}"
-    expected = f'\n  {_name(constructor)} takes: {describe_arguments(constructor)}'
-    where = f'{where} ({_name(constructor)})'
-    given = set(step.frame.f_locals.get('args', {}))
-    problem = _argument_problem(constructor, given, error)
-    return f'{where}: {problem or _text(error)}{expected}'
-
-
-def _argument_problem(constructor: Any, given: set[str], error: Exception) -> str:
-    """What is wrong with the names of the arguments, or an empty string."""
-    if not isinstance(error, TypeError):
-        return ''
-    known, is_open = arguments(constructor)
-    # A class that hands **kwargs on fails one call deeper, with the name in the message.
-    match = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-    unknown = sorted(given - known) if not is_open else []
-    if match and match.group(1) in given:
-        unknown = [match.group(1)]
-    if unknown:
-        return '; '.join(f'unknown argument {k!r}{nearest(k, sorted(known))}' for k in unknown)
-    missing = [name for name in required_arguments(constructor) if name not in given]
-    return f'missing argument {", ".join(map(repr, missing))}' if missing else ''
-
-
-def _dotted_path(cfg: Config, steps: list[_Step]) -> str:
-    """Path of the innermost part that is found in the config.
-
-    Each call's dict lies in the one before it: the very object, or a copy in which the caller may
-    have filled in or taken out some keys. A loop builds its data loader, which stands beside it.
+    One that can't be told from others in the config is named by the types around it.
     """
-    node, above, path = cfg._cfg_dict, [], ['the config']
-    for step in steps:
-        if step.name in LOOP_BUILDERS:
-            path = [LOOP_BUILDERS[step.name]]
-            continue
-        found = _find(node, step.cfg)
+    path, node, found = list(keys), cfg._cfg_dict, None
+    for key in keys:
+        node = node.get(key) if isinstance(node, Mapping) else None
+    for part in parts:
+        found = _find(node, part)
         if found is not None:
-            node = found[1]
-            path = above = above + found[0]
-    return '.'.join(path)
+            path, node = path + found[0], found[1]
+    types = [type_name(part) for part in parts[-1 if found else 0 :] if 'type' in part]
+    return '.'.join(path) + (f' ({" > ".join(types)})' if types else '')
 
 
-def _find(node: Any, target: Any) -> tuple[list[str], Any] | None:
-    """The part of `node` that equals `target` best, as its path and itself."""
-    best, best_score = None, float('-inf')
-    for path, candidate in _dicts_below(node):
-        if candidate is target:
-            return path, candidate
-        if not isinstance(target, dict) or candidate.get('type') != target.get('type'):
-            continue
-        same = sum(key in target and _equal(target[key], candidate[key]) for key in candidate)
-        score = 2 * same - len(candidate)
-        if score > best_score:
-            best, best_score = (path, candidate), score
-    return best
+def _find(node: Any, part: Mapping) -> tuple[list[str], Any] | None:
+    """The config in or below `node` that a part was made from, as its path and itself.
+
+    The one around it may have filled in or taken out some keys, so the most similar one of the
+    same type is taken; None if there is none, or several alike.
+    """
+    scored = []
+    for path, candidate in _dicts(node):
+        if candidate.get('type') == part.get('type'):
+            same = sum(key in part and _equal(part[key], candidate[key]) for key in candidate)
+            scored.append((2 * same - len(candidate), path, candidate))
+    scored.sort(key=lambda item: item[0], reverse=True)
+    if not scored or (len(scored) > 1 and scored[0][0] == scored[1][0]):
+        return None
+    return scored[0][1:]
 
 
-def _dicts_below(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[list[str], dict]]:
-    if isinstance(node, dict):
+def _dicts(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[list[str], Mapping]]:
+    if isinstance(node, Mapping):
+        yield list(path), node
         items: Any = node.items()
     elif isinstance(node, list | tuple):
         items = enumerate(node)
     else:
         return
     for key, value in items:
-        if isinstance(value, dict):
-            yield [*path, str(key)], value
-        yield from _dicts_below(value, (*path, str(key)))
+        yield from _dicts(value, (*path, str(key)))
 
 
 def _equal(one: Any, other: Any) -> bool:
     try:
         return bool(one == other)
-    except (ValueError, RuntimeError):  # arrays and tensors don't compare to a truth value
-        return one is other
-
-
-def _name(constructor: Any) -> str:
-    return getattr(constructor, '__name__', str(constructor))
-
-
-def _text(error: Exception) -> str:
-    """The message; with the kind of error, where that is not the toolbox's own."""
-    if isinstance(error, ConfigError):
-        return str(error)
-    text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    return f'{type(error).__name__}: {text}'
+    except (ValueError, RuntimeError):  # an array or tensor that the part around it filled in
+        return False

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from avsbench.config.schema import accepted_at
+from avsbench.config.schema import accepted_at, check_arguments
 from avsbench.config.sources import is_read_under_another_name, sources, unread_names
 from avsbench.utils.errors import ConfigError, nearest
 
@@ -26,8 +27,7 @@ RUNNER_KEYS = (set(inspect.signature(Runner.__init__).parameters) - {'self', 'cf
     'activation_checkpointing',
     'efficient_conv_bn_eval',
 }
-OWN_KEYS = {'subset', 'num_classes', 'data_root'}
-KNOWN_KEYS = RUNNER_KEYS | OWN_KEYS
+KNOWN_KEYS = RUNNER_KEYS | {'subset', 'num_classes', 'data_root'}
 
 # What belongs to one run and not to a config that is written down for later ones.
 _RUN_KEYS = ('work_dir', 'launcher', 'resume', 'load_from', 'experiment_name')
@@ -60,6 +60,23 @@ def load_config(path: str | Path) -> Config:
     except Exception as error:
         raise ConfigError(_execution_message(path, error)) from error
     _check_top_level(cfg, path)
+    return cfg
+
+
+def open_config(config: str | Path | Config, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read a config for use: with its overrides, checked, and with its default scope set.
+
+    Args:
+        config: Path of a file, or a config that `load_config` has read, which stays as it is.
+        overrides: See `apply_overrides`.
+
+    Raises:
+        ConfigError: See `load_config`, `apply_overrides` and `check_arguments`.
+    """
+    cfg = copy.deepcopy(config) if isinstance(config, Config) else load_config(config)
+    apply_overrides(cfg, overrides or {})
+    init_default_scope(cfg.get('default_scope', 'avsbench'))
+    check_arguments(cfg)
     return cfg
 
 

@@ -1,8 +1,9 @@
 """Which keys a part of a config may have: those that the class it names, or its reader, accepts.
 
 mmengine builds a config lazily and reports a wrong key as a bare TypeError, if at all. The
-functions here answer before anything is built: which registry a `type` is looked up in, and
-which arguments the class takes.
+functions here tell before anything is built which registry a `type` is looked up in, and which
+arguments the class takes. What a part of the model must have, besides what the one around it fills
+in, shows when it is built, see `avsbench.registry`.
 """
 
 import inspect
@@ -18,6 +19,7 @@ from mmengine.registry import (
     MODEL_WRAPPERS,
     OPTIMIZERS,
     PARAM_SCHEDULERS,
+    TASK_UTILS,
     VISBACKENDS,
     Registry,
 )
@@ -25,8 +27,10 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, LogProcesso
 from mmengine.utils.dl_utils import set_multi_processing
 from torch.utils.data import DataLoader
 
-from avsbench import registry as own
+from avsbench import registry as registries
+from avsbench.registry import unknown_type
 from avsbench.utils.errors import ConfigError, nearest
+from avsbench.utils.signatures import arguments
 
 DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 EVALUATORS = ('val_evaluator', 'test_evaluator')
@@ -95,19 +99,17 @@ def accepted_at(cfg: Config, path: tuple[str, ...]) -> set[str] | None:
 
 
 def check_arguments(cfg: Config) -> None:
-    """Check types and keys of everything but the model, whose parts are checked when built.
+    """Check all types and keys of a config, before anything is built.
 
     Raises:
-        ConfigError: an unknown type or argument, with the nearest valid name.
+        ConfigError: An unknown type or argument, with the nearest valid name.
     """
     for path, node in _dicts(cfg._cfg_dict):
-        if path[0] == 'model':
-            continue
         where = f'{cfg.filename}: {".".join(path)}'
-        registry = EVALUATOR if 'metrics' in node else registry_of(path)
+        registry = registry_of(path, node)
         if registry is not None and isinstance(node.get('type'), str):
-            if _lookup(registry, node['type']) is None:
-                raise ConfigError(unknown_type(where, node['type'], registry))
+            if _constructor(node, path) is None:
+                raise ConfigError(f'{where}: {unknown_type(node["type"], registry)}')
         accepted = accepted_at(cfg, path)
         if accepted is None:
             continue
@@ -119,72 +121,43 @@ def check_arguments(cfg: Config) -> None:
                 )
 
 
-def arguments(constructor: Callable[..., Any]) -> tuple[set[str], bool]:
-    """Names of the arguments of a class or function, and whether it takes any other name too.
+def registry_of(path: tuple[str, ...], node: dict) -> Registry | None:
+    """The registry in which the `type` of a dict is looked up; None where nothing is known.
 
-    Where a class passes `**kwargs` on, the arguments of its base classes count as its own.
+    Args:
+        path: Keys from the top of the config; list items by their index as text.
+        node: The dict at this path.
     """
-    names = {parameter.name for parameter in _parameters(constructor)}
-    return names, all(_takes_any(signature) for signature in _signatures(constructor))
-
-
-def describe_arguments(constructor: Callable[..., Any]) -> str:
-    """The arguments as 'name: type = default', one list for an error message."""
-    parts: dict[str, str] = {}
-    for parameter in _parameters(constructor):
-        text = parameter.name
-        if parameter.annotation is not parameter.empty:
-            text += f': {inspect.formatannotation(parameter.annotation)}'
-        required = parameter.default is parameter.empty
-        text += ' (required)' if required else f' = {parameter.default!r}'
-        parts.setdefault(parameter.name, text)
-    return ', '.join(parts.values()) or 'nothing'
-
-
-def required_arguments(constructor: Callable[..., Any]) -> list[str]:
-    """Names of the arguments without a default."""
-    return [p.name for p in _parameters(constructor) if p.default is p.empty]
-
-
-def registry_of(path: tuple[str, ...]) -> Registry | None:
-    """The registry in which the `type` of the dict at a path is looked up."""
     top, last = path[0], [part for part in path if not part.isdigit()][-1]
+    if top == 'model' and any(part.endswith('_cfg') for part in path):
+        return None  # norm_cfg, init_cfg and so on, whose readers take out keys of their own
     if top in DATALOADERS:
         if last in ('sampler', 'batch_sampler'):
-            return own.DATA_SAMPLERS
+            return registries.DATA_SAMPLERS
         if last in ('collate_fn', 'worker_init_fn'):
             return FUNCTIONS
         if len(path) == 1:
             return None
-        return own.TRANSFORMS if {'pipeline', 'transforms'} & set(path) else own.DATASETS
+        return (
+            registries.TRANSFORMS if {'pipeline', 'transforms'} & set(path) else registries.DATASETS
+        )
+    if top in EVALUATORS:
+        return EVALUATOR if 'metrics' in node else registries.METRICS
     if last == 'vis_backends':
         return VISBACKENDS
     if last == 'optimizer':
         return OPTIMIZERS
-    by_top = dict.fromkeys(EVALUATORS, own.METRICS) | dict.fromkeys(LOOP_KEYS, LOOPS)
-    by_top |= {
-        'model': own.MODELS,
-        'optim_wrapper': own.OPTIM_WRAPPERS,
+    by_top = dict.fromkeys(LOOP_KEYS, LOOPS) | {
+        'model': registries.MODELS,
+        'optim_wrapper': registries.OPTIM_WRAPPERS,
         'param_scheduler': PARAM_SCHEDULERS,
-        'default_hooks': own.HOOKS,
-        'custom_hooks': own.HOOKS,
-        'visualizer': own.VISUALIZERS,
+        'default_hooks': registries.HOOKS,
+        'custom_hooks': registries.HOOKS,
+        'visualizer': registries.VISUALIZERS,
         'log_processor': LOG_PROCESSORS,
         'model_wrapper_cfg': MODEL_WRAPPERS,
     }
     return by_top.get(top)
-
-
-def unknown_type(where: str, name: str, registry: Registry) -> str:
-    """Message for a `type` that a registry doesn't have, with the nearest one that it has."""
-    names: set[str] = set()
-    level: Registry | None = registry
-    while level is not None:
-        names |= set(level.module_dict)
-        level = level.parent
-    hint = nearest(name, sorted(names))
-    own_names = ', '.join(sorted(registry.module_dict))
-    return f'{where}: unknown type {name!r}{hint}\n  registered as {registry.name}: {own_names}'
 
 
 def _constructor(node: dict, path: tuple[str, ...]) -> Callable[..., Any] | None:
@@ -194,14 +167,19 @@ def _constructor(node: dict, path: tuple[str, ...]) -> Callable[..., Any] | None
             'val_cfg': ValLoop,
             'test_cfg': TestLoop,
             'log_processor': LogProcessor,
-            'optim_wrapper': _lookup(own.OPTIM_WRAPPERS, 'OptimWrapper'),
+            'optim_wrapper': _lookup(registries.OPTIM_WRAPPERS, 'OptimWrapper'),
             'train_cfg': EpochBasedTrainLoop if node.get('by_epoch') else IterBasedTrainLoop,
         }
         return defaults.get(path[0]) if len(path) == 1 else None
     if callable(kind):
         return kind
-    registry = EVALUATOR if 'metrics' in node else registry_of(path)
-    return _lookup(registry, kind) if registry is not None else None
+    registry = registry_of(path, node)
+    if registry is None:
+        return None
+    found = _lookup(registry, kind)
+    if found is None and path[0] == 'model':
+        return _lookup(TASK_UTILS, kind)  # assigners, samplers and coders of mmsegmentation's heads
+    return found
 
 
 def _lookup(registry: Registry, name: str) -> Any:
@@ -239,7 +217,7 @@ def _extra_keys(path: tuple[str, ...]) -> set[str]:
 def _paramwise_keys(cfg: Config, path: tuple[str, ...]) -> set[str]:
     known = _PLAIN_DICTS[path[:2]]
     if 'constructor' in cfg.optim_wrapper:
-        kind = _lookup(own.OPTIM_WRAPPER_CONSTRUCTORS, cfg.optim_wrapper.constructor)
+        kind = _lookup(registries.OPTIM_WRAPPER_CONSTRUCTORS, cfg.optim_wrapper.constructor)
         if not hasattr(kind, 'more_paramwise_keys'):  # not one of the toolbox's
             return ANYTHING
         known = known | kind.more_paramwise_keys
@@ -251,32 +229,6 @@ def _paramwise_keys(cfg: Config, path: tuple[str, ...]) -> set[str]:
 def _dataloader_keys() -> set[str]:
     names = set(inspect.signature(DataLoader.__init__).parameters) - {'self'}
     return names | {'num_batch_per_epoch'}
-
-
-def _signatures(constructor: Callable[..., Any]) -> list[inspect.Signature]:
-    """The constructor's signature; those of base classes too, as far as `**kwargs` reaches."""
-    if not inspect.isclass(constructor):
-        return [inspect.signature(constructor)]
-    found = []
-    for cls in constructor.__mro__[:-1]:
-        if '__init__' in cls.__dict__:
-            found.append(inspect.signature(cls.__init__))
-            if not _takes_any(found[-1]):
-                return found
-    return found or [inspect.Signature()]
-
-
-def _parameters(constructor: Callable[..., Any]) -> Iterator[inspect.Parameter]:
-    """All arguments that can be given by name, without `self`."""
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    for signature in _signatures(constructor):
-        for parameter in signature.parameters.values():
-            if parameter.kind in kinds and parameter.name != 'self':
-                yield parameter
-
-
-def _takes_any(signature: inspect.Signature) -> bool:
-    return any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
 
 
 def _node_at(cfg: Config, path: tuple[str, ...]) -> Any:

@@ -1,7 +1,6 @@
-"""Running trainings and tests: the runner, its process group, mixed precision on the CPU."""
+"""Running trainings and tests: the runner, and what it trains with."""
 
 from avsbench.engine.amp import CPUAmpOptimWrapper, build_amp_wrapper, use_amp
-from avsbench.engine.dist import close_distributed, init_distributed
 from avsbench.engine.param_groups import ModuleKindOptimWrapperConstructor
 from avsbench.engine.runner import AVSRunner
 from avsbench.engine.samplers import SeededInfiniteSampler, VideoSampler
@@ -13,7 +12,5 @@ __all__ = [
     'SeededInfiniteSampler',
     'VideoSampler',
     'build_amp_wrapper',
-    'close_distributed',
-    'init_distributed',
     'use_amp',
 ]

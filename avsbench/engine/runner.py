@@ -10,10 +10,12 @@ What differs from mmengine 0.10/0.11:
 * several processes also run on the CPU (gloo).
 """
 
+import functools
 import inspect
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ import mmengine
 import torch
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.fileio import join_path
+from mmengine.hooks import Hook
 from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm, is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop, Runner
@@ -30,8 +33,9 @@ from torch.utils.data import DataLoader
 
 from avsbench.checkpoint.loading import LAYOUT, fill_model, nonfinite_keys, translate
 from avsbench.checkpoint.reading import read_checkpoint
+from avsbench.config.build import building
+from avsbench.config.schema import DATALOADERS
 from avsbench.engine.checkpoint_files import newest_checkpoint, save_atomically
-from avsbench.engine.dist import init_distributed
 from avsbench.engine.seeded_dataset import SeededDataset
 from avsbench.engine.training_state import (
     gather_rng_states,
@@ -42,23 +46,42 @@ from avsbench.engine.training_state import (
     to_plain,
     unpack_message_hub,
 )
-from avsbench.registry import RUNNERS
+from avsbench.processes.group import init_distributed
+from avsbench.registry import HOOKS, MODELS, RUNNERS
 from avsbench.utils.errors import CheckpointError, ConfigError
 from avsbench.version import __version__
+
+
+def _names(*keys: str) -> Callable[[Callable], Callable]:
+    """Decorator of a method that builds a part of the config: its errors name the part's key.
+
+    Args:
+        keys: Where the part may be; the runner keeps the config of each as `_<key>`.
+    """
+
+    def decorate(method: Callable) -> Callable:
+        @functools.wraps(method)
+        def build(self: Runner, part: Any, *args: Any, **kwargs: Any) -> Any:
+            key = next((key for key in keys if getattr(self, f'_{key}', None) is part), keys[0])
+            with building(self.cfg, key):
+                return method(self, part, *args, **kwargs)
+
+        return build
+
+    return decorate
 
 
 @RUNNERS.register_module()
 class AVSRunner(Runner):
     """Runner of the toolbox; it is built from a config as mmengine's is.
 
+    Besides mmengine's keys, it reads two that only a command sets: `trust_checkpoint` (read
+    checkpoints without restriction) and `any_subset` (accept weights of another subset).
+
     Attributes:
-        trust_checkpoint: read checkpoints without restriction (`--trust-checkpoint`).
-        any_subset: accept weights that were trained on another subset.
-        loaded_checkpoint: path of the checkpoint that was loaded or resumed from, or None.
+        loaded_checkpoint: Path of the checkpoint that was loaded or resumed from, or None.
     """
 
-    trust_checkpoint: bool = False
-    any_subset: bool = False
     loaded_checkpoint: str | None = None
 
     def setup_env(self, env_cfg: dict) -> None:
@@ -66,9 +89,32 @@ class AVSRunner(Runner):
         init_distributed(self._launcher, **env_cfg.get('dist_cfg', {}))
         super().setup_env(env_cfg)
 
-    @staticmethod
+    build_train_loop = _names('train_cfg')(Runner.build_train_loop)
+    build_val_loop = _names('val_cfg')(Runner.build_val_loop)
+    build_test_loop = _names('test_cfg')(Runner.build_test_loop)
+    build_evaluator = _names('val_evaluator', 'test_evaluator')(Runner.build_evaluator)
+    build_param_scheduler = _names('param_scheduler')(Runner.build_param_scheduler)
+    build_visualizer = _names('visualizer')(Runner.build_visualizer)
+    build_log_processor = _names('log_processor')(Runner.build_log_processor)
+
+    @_names('model')
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        """Build the network, through the toolbox's registry."""
+        return super().build_model(MODELS.build(model) if isinstance(model, dict) else model)
+
+    def register_hook(self, hook: Hook | dict, priority: int | str | None = None) -> None:
+        """Build a hook, through the toolbox's registry, and add it by priority."""
+        if isinstance(hook, dict):
+            arguments = dict(hook)
+            configured = arguments.pop('priority', None)
+            priority = configured if priority is None else priority
+            with building(self.cfg):
+                hook = HOOKS.build(arguments)
+        super().register_hook(hook, priority)
+
+    @_names(*DATALOADERS)
     def build_dataloader(
-        dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
+        self, dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
         """Build a loader that leaves the global random generators alone.
 
@@ -127,8 +173,9 @@ class AVSRunner(Runner):
         """The hooks by priority, for the log; mmengine's list by stage is a hundred lines long."""
         return ', '.join(type(hook).__name__ for hook in self.hooks)
 
+    @_names('optim_wrapper')
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
-        """Build the optimizer; log its settings once each, not three lines a parameter."""
+        """Build the optimizer; log its settings once each, not three lines per parameter."""
         if isinstance(optim_wrapper, OptimWrapper):
             return optim_wrapper
         level = self.logger.level
@@ -180,10 +227,10 @@ class AVSRunner(Runner):
             CheckpointError: see `avsbench.checkpoint.loading.load_weights`.
         """
         expected = self.identity
-        if self.any_subset:
+        if self.cfg.get('any_subset', False):
             expected.pop('subset')
         checkpoint = translate(
-            read_checkpoint(filename, trust=self.trust_checkpoint),
+            read_checkpoint(filename, trust=self.cfg.get('trust_checkpoint', False)),
             self.bare_model,
             source=filename,
             expected=expected,

@@ -1,4 +1,4 @@
-"""The toolbox's own exceptions: what was wrong, where, what was expected, what to do.
+"""The toolbox's exceptions: what was wrong, where, what was expected, what to do.
 
 A command that meets one of them prints its text alone, without a traceback, and exits with 2.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 class AVSBenchError(Exception):
-    """Base of all errors that a user can mend; the message says how."""
+    """Base of all errors that a user can fix; the message says how."""
 
 
 class ConfigError(AVSBenchError):

@@ -1,17 +1,18 @@
 """Reads pickled tensors and arrays without running what else a pickle may hold.
 
 Two kinds of files need it: the log-mel tensors of AVSBench, and weights as detectron2 keeps them, a
-dict of NumPy arrays under `model`.
+dict of NumPy arrays under `model`. A table for each kind lists all that such a file may name.
 
-The first were written by `pickle.dump(tensor)`. Such a pickle names two functions of torch, one of
-which (`torch.storage._load_from_bytes`) is an unrestricted load of an inner file. Here only these
-two names and `collections.OrderedDict` are known, and both functions are replaced by strict ones.
+The tensors were written by `pickle.dump(tensor)`. Such a pickle names two functions of torch, one
+of which (`torch.storage._load_from_bytes`) is an unrestricted load of an inner file. Both are
+replaced by strict ones.
 """
 
 import collections
 import io
 import pickle
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,16 +69,39 @@ def _length(storage: _Storage) -> int:
     return storage._untyped_storage.nbytes() // storage.dtype.itemsize
 
 
-class _TensorUnpickler(pickle.Unpickler):
-    ALLOWED = {
-        ('torch._utils', '_rebuild_tensor_v2'): _RebuildTensor(),
-        ('torch.storage', '_load_from_bytes'): _LoadStorage(),
-        ('collections', 'OrderedDict'): collections.OrderedDict,
-    }
+def _encode(text: str, encoding: str) -> bytes:
+    """Stands in for `_codecs.encode`, by which old protocols write bytes."""
+    if type(text) is not str or encoding != 'latin1':
+        raise pickle.UnpicklingError(f'it asks for an encoding {encoding!r}')
+    return text.encode('latin1')
+
+
+# What each kind of file may name.
+_TENSOR = {
+    ('torch._utils', '_rebuild_tensor_v2'): _RebuildTensor(),
+    ('torch.storage', '_load_from_bytes'): _LoadStorage(),
+    ('collections', 'OrderedDict'): collections.OrderedDict,
+}
+_ARRAYS = {
+    ('numpy.core.multiarray', '_reconstruct'): np._core.multiarray._reconstruct,
+    ('numpy._core.multiarray', '_reconstruct'): np._core.multiarray._reconstruct,
+    ('numpy', 'ndarray'): np.ndarray,
+    ('numpy', 'dtype'): np.dtype,
+    ('_codecs', 'encode'): _encode,
+    ('collections', 'OrderedDict'): collections.OrderedDict,
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows the names of a table and nothing else."""
+
+    def __init__(self, content: bytes, known: Mapping[tuple[str, str], Any]) -> None:
+        super().__init__(io.BytesIO(content))
+        self._known = known
 
     def find_class(self, module: str, name: str) -> Any:
         try:
-            return self.ALLOWED[module, name]
+            return self._known[module, name]
         except KeyError:
             raise pickle.UnpicklingError(f'it asks for {module}.{name}') from None
 
@@ -94,48 +118,11 @@ def load_tensor_pickle(path: str | Path) -> Tensor:
     Raises:
         DataError: The file can't be read, or holds anything but a tensor; nothing of it was run.
     """
-    try:
-        with open(path, 'rb') as file:
-            content = file.read()
-    except OSError as error:
-        raise DataError(f'{path}: not readable ({error.strerror or error})') from error
-    try:
-        tensor = _TensorUnpickler(io.BytesIO(content)).load()
-    except Exception as error:  # a malformed pickle can fail in any way; each means: refused
-        raise _refusal(path, str(error) or type(error).__name__) from error
+    expected = 'a pickled torch tensor'
+    tensor = _load(path, _TENSOR, expected)
     if type(tensor) is not Tensor:
-        raise _refusal(path, f'it holds a {type(tensor).__name__}')
+        raise _refusal(path, f'it holds a {type(tensor).__name__}', expected)
     return tensor.detach()
-
-
-def _refusal(path: str | Path, reason: str) -> DataError:
-    return DataError(f'{path}: refused: {reason}; only a pickled torch tensor is read from here')
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    """Stands in for `_codecs.encode`, by which old protocols write bytes."""
-    if type(text) is not str or encoding != 'latin1':
-        raise pickle.UnpicklingError(f'it asks for an encoding {encoding!r}')
-    return text.encode('latin1')
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    ALLOWED = {
-        **{
-            (f'numpy.{core}.multiarray', '_reconstruct'): np._core.multiarray._reconstruct
-            for core in ('core', '_core')
-        },
-        ('numpy', 'ndarray'): np.ndarray,
-        ('numpy', 'dtype'): np.dtype,
-        ('_codecs', 'encode'): _encode,
-        ('collections', 'OrderedDict'): collections.OrderedDict,
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return self.ALLOWED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f'it asks for {module}.{name}') from None
 
 
 def load_array_pickle(path: str | Path) -> dict[str, Tensor]:
@@ -150,26 +137,30 @@ def load_array_pickle(path: str | Path) -> dict[str, Tensor]:
     Raises:
         DataError: The file can't be read, or holds anything but numbers; nothing of it was run.
     """
+    expected = 'a dict of NumPy arrays'
+    loaded = _load(path, _ARRAYS, expected)
+    if isinstance(loaded, dict):
+        loaded = loaded.get('model', loaded)
+    if not isinstance(loaded, dict):
+        raise _refusal(path, f'it holds a {type(loaded).__name__}', expected)
+    tensors = {}
+    for key, array in loaded.items():
+        if type(key) is not str or type(array) is not np.ndarray or array.dtype.kind not in 'biuf':
+            raise _refusal(path, f'entry {key!r} is not an array of numbers', expected)
+        tensors[key] = torch.from_numpy(np.array(array))
+    return tensors
+
+
+def _load(path: str | Path, known: Mapping[tuple[str, str], Any], expected: str) -> Any:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
         raise DataError(f'{path}: not readable ({error.strerror or error})') from error
     try:
-        loaded = _ArrayUnpickler(io.BytesIO(content)).load()
+        return _Unpickler(content, known).load()
     except Exception as error:  # a malformed pickle can fail in any way; each means: refused
-        reason = str(error) or type(error).__name__
-        raise _array_refusal(path, reason) from error
-    if isinstance(loaded, dict):
-        loaded = loaded.get('model', loaded)
-    if not isinstance(loaded, dict):
-        raise _array_refusal(path, f'it holds a {type(loaded).__name__}')
-    tensors = {}
-    for key, array in loaded.items():
-        if type(key) is not str or type(array) is not np.ndarray or array.dtype.kind not in 'biuf':
-            raise _array_refusal(path, f'entry {key!r} is no array of numbers')
-        tensors[key] = torch.from_numpy(np.array(array))
-    return tensors
+        raise _refusal(path, str(error) or type(error).__name__, expected) from error
 
 
-def _array_refusal(path: str | Path, reason: str) -> DataError:
-    return DataError(f'{path}: refused: {reason}; only a dict of NumPy arrays is read from here')
+def _refusal(path: str | Path, reason: str, expected: str) -> DataError:
+    return DataError(f'{path}: refused: {reason}; only {expected} is read from here')

@@ -68,7 +68,7 @@ class TestFreezeBackboneHook:
             runner.train()
 
     def test_negative_epoch(self):
-        with pytest.raises(ValueError, match='until_epoch=-1'):
+        with pytest.raises(ConfigError, match='until_epoch=-1'):
             FreezeBackboneHook(until_epoch=-1)
 
 

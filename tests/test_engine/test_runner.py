@@ -67,9 +67,7 @@ class TestLoading:
         checkpoint = torch.load(trained, weights_only=True)
         checkpoint['extra'] = Payload(tmp_path / 'marker')
         torch.save(checkpoint, trained)
-        runner = build_toy('test', load_from=str(trained))
-        runner.trust_checkpoint = True
-        runner.test()
+        build_toy('test', load_from=str(trained), trust_checkpoint=True).test()
         assert (tmp_path / 'marker').exists()
 
     def test_another_head(self, build_toy, trained):
@@ -82,8 +80,7 @@ class TestLoading:
         runner = build_toy('test', subset='ms3', load_from=str(trained))
         with pytest.raises(CheckpointError, match="subset .* 's4', that of the config 'ms3'"):
             runner.test()
-        runner = build_toy('test', subset='ms3', load_from=str(trained))
-        runner.any_subset = True
+        runner = build_toy('test', subset='ms3', load_from=str(trained), any_subset=True)
         assert 'mIoU' in runner.test()
 
     def test_another_class_count(self, build_toy, trained):

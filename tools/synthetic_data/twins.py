@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.registry import init_default_scope
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -21,7 +20,8 @@ from rich.table import Table
 from avsbench.apis import AVSInferencer
 from avsbench.apis.outputs import Outputs
 from avsbench.apis.render import render_video
-from avsbench.config.loading import apply_overrides, load_config
+from avsbench.config.build import build_part
+from avsbench.config.loading import open_config
 from avsbench.datasets.clip_info import ClipInfo
 from avsbench.evaluation.functional import binary_counts, frame_iou
 from avsbench.media.images import read_binary_mask
@@ -48,12 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    cfg = load_config(args.config)
-    apply_overrides(cfg, args.cfg_options)
+    cfg = open_config(args.config, args.cfg_options)
     if cfg.num_classes != 1:
         raise DataError(f'{args.config}: has {cfg.num_classes} classes, expected S4 or MS3')
-    init_default_scope('avsbench')
-    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    dataset = build_part(cfg, DATASETS, 'test_dataloader', 'dataset')
     groups = [group for group in scenes(dataset) if len(group) > 1]
     if not groups:
         raise DataError(

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from avsbench.engine.dist import init_distributed
+from avsbench.processes.group import init_distributed
+from avsbench.processes.launch import command_for, main
 from avsbench.utils.errors import ConfigError
-from avsbench.utils.launch import command_for, main
 
 SCRIPT, ARGUMENTS = 'train.py', ['s4', 'a config.py', '--work-dir', 'x; rm -rf y']
 PLAIN = [sys.executable, '-u', SCRIPT, *ARGUMENTS]
@@ -44,7 +44,7 @@ def test_number_of_processes(value):
 
 
 def test_missing_packages(monkeypatch):
-    monkeypatch.setattr('avsbench.utils.launch.NEEDED', ('torch', 'no_such_package'))
+    monkeypatch.setattr('avsbench.processes.launch.NEEDED', ('torch', 'no_such_package'))
     with pytest.raises(ConfigError, match='has no no_such_package: activate the environment'):
         main([SCRIPT, *ARGUMENTS])
 

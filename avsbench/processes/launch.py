@@ -2,21 +2,22 @@
 
 `train.sh` and `test.sh` end here:
 
-    python -m avsbench.utils.launch SCRIPT [ARGUMENTS...]
+    python -m avsbench.processes.launch SCRIPT [ARGUMENTS...]
 
-GPUS=n runs n processes on this machine through torchrun: one a GPU, or plain CPU processes where
-there is no CUDA. PARTITION=name submits them with srun. Inside an srun (SLURM_PROCID is set) the
+GPUS=n runs n processes on this machine through torchrun: one per GPU, or on the CPU where there is
+no CUDA. PARTITION=name submits them with srun. Inside an srun (SLURM_PROCID is set) the
 script is run as it is. torchrun's own report of a failed process is a page long; of the processes
 that fail, only the first one's error is printed.
 """
 
 import importlib.util
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 
+from avsbench.processes.slurm import srun_command
 from avsbench.utils.errors import ConfigError, examples
+from avsbench.utils.exits import LAUNCHED
 
 NEEDED = ('torch', 'mmengine', 'mmcv', 'timm')
 
@@ -25,8 +26,8 @@ def command_for(script: str, arguments: list[str], environment: Mapping[str, str
     """The command that runs a script as the environment variables ask.
 
     Args:
-        script: path of train.py or test.py.
-        arguments: its command line.
+        script: Path of train.py or test.py.
+        arguments: Its command line.
         environment: GPUS, PARTITION, SLURM_PROCID, and for srun JOB_NAME, GPUS_PER_NODE,
             CPUS_PER_TASK and SRUN_ARGS.
 
@@ -34,7 +35,7 @@ def command_for(script: str, arguments: list[str], environment: Mapping[str, str
         A program and its arguments; the program 'torchrun' is to be run by `run_torchrun`.
 
     Raises:
-        ConfigError: a variable that should be a whole number above 0 is none.
+        ConfigError: A variable that should be a whole number above 0 is none.
     """
     plain = [sys.executable, '-u', script, *arguments]
     count = _count(environment, 'GPUS', 1)
@@ -42,20 +43,9 @@ def command_for(script: str, arguments: list[str], environment: Mapping[str, str
         return [*plain, '--launcher', 'slurm']
     if environment.get('PARTITION'):
         per_node = _count(environment, 'GPUS_PER_NODE', min(count, 8))
-        return [
-            'srun',
-            f'--partition={environment["PARTITION"]}',
-            f'--job-name={environment.get("JOB_NAME", "avsbench")}',
-            f'--gres=gpu:{per_node}',
-            f'--ntasks={count}',
-            f'--ntasks-per-node={per_node}',
-            f'--cpus-per-task={_count(environment, "CPUS_PER_TASK", 4)}',
-            '--kill-on-bad-exit=1',
-            *environment.get('SRUN_ARGS', '').split(),
-            *plain,
-            '--launcher',
-            'slurm',
-        ]
+        cpus = _count(environment, 'CPUS_PER_TASK', 4)
+        srun = srun_command(environment, tasks=count, per_node=per_node, cpus=cpus)
+        return [*srun, *plain, '--launcher', 'slurm']
     if count > 1:
         many = ['--standalone', f'--nproc-per-node={count}', script, *arguments]
         return ['torchrun', *many, '--launcher', 'pytorch']
@@ -69,9 +59,7 @@ def run_torchrun(arguments: list[str], processes: int) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import main as torchrun
 
-    from avsbench.utils.cli import LAUNCHER_FLAG
-
-    os.environ[LAUNCHER_FLAG] = '1'
+    os.environ[LAUNCHED] = '1'
     threads = str(max(1, (os.cpu_count() or 1) // processes))
     os.environ.setdefault('OMP_NUM_THREADS', threads)
     os.environ.setdefault('MKL_NUM_THREADS', threads)
@@ -108,24 +96,6 @@ def main(argv: list[str]) -> int:
         os.execvp(command[0], command)
     except FileNotFoundError as error:
         raise ConfigError(f'{command[0]}: no such program; PARTITION needs SLURM') from error
-
-
-def slurm_master() -> str:
-    """Name of the first node of a SLURM job.
-
-    Raises:
-        ConfigError: SLURM's tools are not there.
-    """
-    nodes = os.environ['SLURM_NODELIST']
-    try:
-        listed = subprocess.run(
-            ['scontrol', 'show', 'hostnames', nodes], capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise ConfigError(
-            f'scontrol can not list the nodes {nodes!r} ({error}); set MASTER_ADDR to the first one'
-        ) from error
-    return listed.stdout.split()[0]
 
 
 def _count(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -1,4 +1,4 @@
-"""Freezing of a part of the network during the first epochs."""
+"""Which parts of a network are trained in an epoch, and at which learning rate."""
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -6,6 +6,28 @@ from torch import nn
 
 from avsbench.registry import HOOKS
 from avsbench.utils.errors import ConfigError, nearest
+
+
+@HOOKS.register_module()
+class StepSchedulersFirstHook(Hook):
+    """Step the schedules by epoch once before the first epoch.
+
+    Some published trainings step before each epoch, so that their first epoch runs at the second
+    rate of the schedule. After this step the usual stepping after each epoch gives the same rates.
+    A resumed training finds its schedules where it left them.
+    """
+
+    priority = 'LOW'
+
+    def before_train(self, runner: Runner) -> None:
+        """Step each schedule that counts epochs, unless the training goes on from a checkpoint."""
+        if runner.epoch or runner.iter:
+            return
+        schedulers = runner.param_schedulers
+        groups = schedulers.values() if isinstance(schedulers, dict) else [schedulers]
+        for scheduler in (scheduler for group in groups for scheduler in group):
+            if scheduler.by_epoch:
+                scheduler.step()
 
 
 @HOOKS.register_module()
@@ -23,7 +45,7 @@ class FreezeBackboneHook(Hook):
 
     def __init__(self, until_epoch: int, module: str = 'backbone') -> None:
         if until_epoch < 0:
-            raise ValueError(f'until_epoch={until_epoch}, expected 0 or more')
+            raise ConfigError(f'until_epoch={until_epoch}, expected 0 or more')
         self.until_epoch = until_epoch
         self.module = module
         self._parameters: list[nn.Parameter] = []

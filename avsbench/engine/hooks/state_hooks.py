@@ -1,8 +1,9 @@
-"""Random numbers of a training: new ones in every epoch, the same ones after a resume."""
+"""State that has to be right at a moment: of the generators in an epoch, of buffers when scored."""
 
 import hashlib
 from typing import Any
 
+from mmengine.dist import broadcast
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
@@ -18,7 +19,7 @@ class RandomStateHook(Hook):
     the run's seed, the epoch and the sample alone. In one by iterations the same holds with
     `SeededInfiniteSampler`; with another sampler, the loader's workers are seeded with the
     iteration that a run begins with. Validation leaves no trace in the generators, so a training
-    does not depend on how often it is interrupted by one.
+    does not depend on how often it validates.
     """
 
     priority = 'VERY_HIGH'
@@ -36,9 +37,26 @@ class RandomStateHook(Hook):
         loader.generator.manual_seed(int.from_bytes(digest[:7], 'big'))
 
     def before_val(self, runner: Runner) -> None:
-        """Remember the generators."""
+        """Keep the state of the generators."""
         self._before_val = rng_state()
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Put them back, before the best checkpoint is saved with their state."""
+        """Restore it, before the best checkpoint is saved with it."""
         set_rng_state(self._before_val)
+
+
+@HOOKS.register_module()
+class BroadcastBuffersHook(Hook):
+    """Give all processes the buffers of the first one before a validation.
+
+    Each process keeps batch norm statistics of its own while it trains, but the checkpoint holds
+    those of the first: the score must be that of the network that is saved.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Send the buffers; nothing to do in a single process."""
+        if runner.distributed:
+            for buffer in runner.model.buffers():
+                broadcast(buffer, src=0)

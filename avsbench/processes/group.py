@@ -6,9 +6,9 @@ import os
 import torch
 from torch import distributed
 
+from avsbench.processes.slurm import translate_variables
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError
-from avsbench.utils.launch import slurm_master
 
 BACKENDS = ('auto', 'nccl', 'gloo')
 
@@ -22,16 +22,16 @@ def init_distributed(launcher: str, *, backend: str = 'auto', timeout: float = 1
     Args:
         launcher: 'none' does nothing; 'pytorch' reads torchrun's variables, 'slurm' srun's.
         backend: 'nccl', 'gloo', or 'auto' for nccl where there is CUDA and gloo elsewhere.
-        timeout: seconds after which a process that waits for a lost one gives up.
+        timeout: Seconds after which a process that waits for a lost one gives up.
 
     Raises:
-        ConfigError: unknown backend, missing variables, or more processes than GPUs.
+        ConfigError: Unknown backend, missing variables, or more processes than GPUs.
     """
     if launcher == 'none' or distributed.is_initialized():
         return
     check_choice('env_cfg.dist_cfg.backend', backend, BACKENDS)
     if launcher == 'slurm':
-        _read_slurm()
+        translate_variables()
     if 'RANK' not in os.environ or 'LOCAL_RANK' not in os.environ:
         raise ConfigError(
             "--launcher pytorch: RANK and LOCAL_RANK are not set; start with 'GPUS=n bash "
@@ -59,21 +59,3 @@ def _select_gpu(local_rank: int, *, shared: bool) -> None:
             f'processes (GPUS={max(count, 1)}), or use env_cfg.dist_cfg.backend=gloo'
         )
     torch.cuda.set_device(local_rank % count)
-
-
-def _read_slurm() -> None:
-    """Translate srun's variables into those that torch.distributed reads."""
-    needed = ('SLURM_JOB_ID', 'SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID', 'SLURM_NODELIST')
-    missing = [name for name in needed if name not in os.environ]
-    if missing:
-        raise ConfigError(
-            f'--launcher slurm: {", ".join(missing)} not set; start with srun, or with '
-            "'PARTITION=name GPUS=n bash train.sh ...'"
-        )
-    os.environ['RANK'] = os.environ['SLURM_PROCID']
-    os.environ['WORLD_SIZE'] = os.environ['SLURM_NTASKS']
-    os.environ['LOCAL_RANK'] = os.environ['SLURM_LOCALID']
-    # Jobs that share a node get different ports.
-    os.environ.setdefault('MASTER_PORT', str(20000 + int(os.environ['SLURM_JOB_ID']) % 20000))
-    if 'MASTER_ADDR' not in os.environ:
-        os.environ['MASTER_ADDR'] = slurm_master()

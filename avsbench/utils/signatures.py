@@ -1,0 +1,58 @@
+"""Which arguments a class or function takes, for checks and error messages."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+def arguments(constructor: Callable[..., Any]) -> tuple[set[str], bool]:
+    """Names of the arguments of a class or function, and whether it takes any other name too.
+
+    Where a class passes `**kwargs` on, the arguments of its base classes count as well.
+    """
+    names = {parameter.name for parameter in _parameters(constructor)}
+    return names, all(_takes_any(signature) for signature in _signatures(constructor))
+
+
+def required_arguments(constructor: Callable[..., Any]) -> list[str]:
+    """Names of the arguments without a default."""
+    return [p.name for p in _parameters(constructor) if p.default is p.empty]
+
+
+def describe_arguments(constructor: Callable[..., Any]) -> str:
+    """The arguments as 'name: type = default', one list for an error message."""
+    parts: dict[str, str] = {}
+    for parameter in _parameters(constructor):
+        text = parameter.name
+        if parameter.annotation is not parameter.empty:
+            text += f': {inspect.formatannotation(parameter.annotation)}'
+        required = parameter.default is parameter.empty
+        text += ' (required)' if required else f' = {parameter.default!r}'
+        parts.setdefault(parameter.name, text)
+    return ', '.join(parts.values()) or 'nothing'
+
+
+def _parameters(constructor: Callable[..., Any]) -> Iterator[inspect.Parameter]:
+    """All arguments that can be given by name, without `self`."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    for signature in _signatures(constructor):
+        for parameter in signature.parameters.values():
+            if parameter.kind in kinds and parameter.name != 'self':
+                yield parameter
+
+
+def _signatures(constructor: Callable[..., Any]) -> list[inspect.Signature]:
+    """The constructor's signature; those of base classes too, as far as `**kwargs` reaches."""
+    if not inspect.isclass(constructor):
+        return [inspect.signature(constructor)]
+    found = []
+    for cls in constructor.__mro__[:-1]:
+        if '__init__' in cls.__dict__:
+            found.append(inspect.signature(cls.__init__))
+            if not _takes_any(found[-1]):
+                return found
+    return found or [inspect.Signature()]
+
+
+def _takes_any(signature: inspect.Signature) -> bool:
+    return any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
