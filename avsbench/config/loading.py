@@ -97,8 +97,9 @@ def apply_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
     for dotted, value in options.items():
         parts = tuple(dotted.split('.'))
         old = _check_override(cfg, parts, value)
-        if len(parts) == 1 and parts[0] not in RUNNER_KEYS | {'subset'}:
-            count = _replace_everywhere(cfg._cfg_dict, dotted, old, value)
+        if parts[0] not in RUNNER_KEYS | {'subset'}:
+            whole = len(parts) == 1
+            count = _replace_everywhere(cfg._cfg_dict, dotted, old, value) if whole else 0
             if not count or is_read_under_another_name(cfg.filename, dotted):
                 raise ConfigError(
                     f'{cfg.filename}: --cfg-options {dotted}: nothing reads this variable once '

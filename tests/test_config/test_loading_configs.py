@@ -175,6 +175,12 @@ class TestOverrides:
         assert cfg.data_root == cfg.train_dataloader.dataset.data_root == 'b'
         assert [d.data_root for d in cfg.val_dataloader.dataset] == ['b', 'other']
 
+    def test_part_of_a_helper_variable(self, tmp_path):
+        text = "subset = 's4'\nloader = dict(batch_size=2)\ntrain_dataloader = dict(**loader)\n"
+        cfg = load_config(_write(tmp_path, 'a.py', text))
+        with pytest.raises(ConfigError, match='loader.batch_size: nothing reads this variable'):
+            apply_overrides(cfg, {'loader.batch_size': 4})
+
     def test_helper_variable_with_another_use(self, tmp_path):
         text = "subset = 's4'\nmax_epochs = 9\ntrain_cfg = dict(max_epochs=max_epochs)\n"
         cfg = load_config(_write(tmp_path, 'a.py', text))
