@@ -60,6 +60,19 @@ class TestOneProcess:
         # The config of the training is not replaced by that of the test.
         assert 'max_epochs=3' in (work_dir / 'config.py').read_text()
 
+        words = ('test.py', 'ms3', toy_config, work_dir / 'best_mIoU.pth')
+        options = ('--cfg-options', 'subset=ms3', 'log_level=WARNING')
+        code, _, err = call(*words, *options)
+        assert code == 2 and "subset of the checkpoint is 's4', that of the config 'ms3'" in err
+        assert call(*words, '--any-subset', *options)[0] == 0
+
+        checkpoint = torch.load(work_dir / 'best_mIoU.pth', weights_only=True)
+        torch.save(checkpoint | {'path': tmp_path}, tmp_path / 'more.pth')
+        words = ('test.py', 's4', toy_config, tmp_path / 'more.pth')
+        code, _, err = call(*words, *QUIET)
+        assert code == 2 and '--trust-checkpoint' in err
+        assert call(*words, '--trust-checkpoint', *QUIET)[0] == 0
+
         code, out, _ = call('train.py', 's4', toy_config, '--resume')
         assert code == 0 and 'nothing to do' in out
         options = ('--cfg-options', 'train_cfg.max_epochs=4')

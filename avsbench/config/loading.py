@@ -40,13 +40,13 @@ def load_config(path: str | Path) -> Config:
     of the files reads itself; anything else is taken for a typo.
 
     Args:
-        path: a `.py`, `.json`, `.yaml` or `.yml` file.
+        path: A `.py`, `.json`, `.yaml` or `.yml` file.
 
     Returns:
         The merged config, with `filename` set to `path`.
 
     Raises:
-        ConfigError: no such file, a syntax error, an error while it is executed, an unknown key.
+        ConfigError: No such file, a syntax error, an error while it is executed, an unknown key.
     """
     path = Path(path)
     if path.suffix not in ('.py', '.json', '.yaml', '.yml'):
@@ -88,11 +88,11 @@ def apply_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
     nothing else would see the change.
 
     Args:
-        cfg: config as read by `load_config`.
-        options: dotted key -> value; list items by their index (`param_scheduler.0.end`).
+        cfg: Config as read by `load_config`.
+        options: Dotted key -> value; list items by their index (`param_scheduler.0.end`).
 
     Raises:
-        ConfigError: an unknown key or a value of another kind.
+        ConfigError: An unknown key or a value of another kind.
     """
     for dotted, value in options.items():
         parts = tuple(dotted.split('.'))
@@ -112,7 +112,7 @@ def check_subset(cfg: Config, subset: str) -> None:
     """Compare the first word of a command with the `subset` of its config.
 
     Raises:
-        ConfigError: they differ, or the config has none.
+        ConfigError: They differ, or the config has none.
     """
     declared = cfg.get('subset')
     if declared is None:
@@ -130,7 +130,7 @@ def default_work_dir(cfg: Config) -> str:
 
 
 def resolved(cfg: Config) -> dict[str, Any]:
-    """What the config says in the end, as one dict.
+    """The final values of a config, as one dict.
 
     Helper variables and what belongs to one run (its directory, launcher, checkpoint) are left
     out.
@@ -155,7 +155,7 @@ def _nearest_file(path: Path) -> str:
 
 
 def _syntax_message(path: Path, error: SyntaxError) -> str:
-    """Name the file and line: of the config itself, or of the base that has the error."""
+    """Name the file and line, of the config or of the base that has the error."""
     for source in sources(path):
         try:
             ast.parse(source.read_text(encoding='utf-8'))

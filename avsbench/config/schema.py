@@ -72,8 +72,8 @@ def accepted_at(cfg: Config, path: tuple[str, ...]) -> set[str] | None:
     """Keys that the dict at a path may have.
 
     Args:
-        cfg: the whole config.
-        path: keys from the top; list items by their index as text.
+        cfg: The whole config.
+        path: Keys from the top; list items by their index as text.
 
     Returns:
         The names, `ANYTHING` where names are free, or None where nothing is known about the dict.
@@ -130,7 +130,7 @@ def registry_of(path: tuple[str, ...], node: dict) -> Registry | None:
     """
     top, last = path[0], [part for part in path if not part.isdigit()][-1]
     if top == 'model' and any(part.endswith('_cfg') for part in path):
-        return None  # norm_cfg, init_cfg and so on, whose readers take out keys of their own
+        return None  # norm_cfg, init_cfg and so on, whose readers take out further keys
     if top in DATALOADERS:
         if last in ('sampler', 'batch_sampler'):
             return registries.DATA_SAMPLERS

@@ -1,4 +1,4 @@
-"""Mixed precision, on GPUs and on the CPU, which mmengine's own wrapper refuses."""
+"""Mixed precision, on GPUs and on the CPU, which mmengine's wrapper refuses."""
 
 import os
 from collections.abc import Iterator
@@ -66,7 +66,7 @@ def use_amp(cfg: Config) -> None:
     """Change the optimizer wrapper of a config to mixed precision, in place.
 
     Raises:
-        ConfigError: the config has a wrapper of another kind already.
+        ConfigError: The config has a wrapper of another kind already.
     """
     wrapper = 'DeviceAmpOptimWrapper'
     present = cfg.optim_wrapper.get('type', 'OptimWrapper')

@@ -1,4 +1,4 @@
-"""Checkpoint files of a run: written so that a kill never costs one, and found again."""
+"""Checkpoint files of a run: written so that a kill costs none, and found again."""
 
 import shutil
 import zipfile
@@ -13,16 +13,16 @@ from avsbench.utils.files import TEMPORARY_SUFFIX, atomic_write
 
 
 def save_atomically(checkpoint: dict[str, Any], path: str | Path) -> None:
-    """Write a checkpoint under a temporary name, check that it is whole, then rename it.
+    """Write a checkpoint atomically, and check that it is whole.
 
-    Whatever happens before the rename, an older file of the same name stays as it was.
+    Whatever happens, an older file of the same name stays as it was.
 
     Args:
-        checkpoint: plain data, see `training_state.to_plain`.
-        path: where it is to be; the directory exists.
+        checkpoint: Plain data, see `training_state.to_plain`.
+        path: Where it is to be; the directory exists.
 
     Raises:
-        CheckpointError: it can't be written, for instance because the disk is full.
+        CheckpointError: It can't be written, for instance because the disk is full.
     """
     path = Path(path)
     try:
@@ -50,7 +50,7 @@ def newest_checkpoint(work_dir: str | Path) -> tuple[Path | None, list[str]]:
         Its path, or None; and a remark on each file that was passed over, for the log.
 
     Raises:
-        CheckpointError: there are checkpoints, but none can be read; starting anew would replace
+        CheckpointError: There are checkpoints, but none can be read; starting anew would replace
             them.
     """
     best, best_time, damaged = None, float('-inf'), []

@@ -13,7 +13,7 @@ from avsbench.utils.cli import OverrideAction
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that training and testing share, and what those of one mean to the other."""
+    """Add the options that training and testing share, and defaults of those that differ."""
     parser.add_argument('--work-dir', metavar='DIR', help='default: work_dir/SUBSET/CONFIG_NAME')
     parser.add_argument(
         '--cfg-options',

@@ -13,10 +13,10 @@ NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
 class ModuleKindOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """mmengine's constructor, with a weight decay by kind of module that always holds.
 
-    mmengine's `norm_decay_mult` ends where a key of `custom_keys` matches, so a backbone with a
-    learning rate of its own can't have norms without decay, unless the config lists every one of
-    them. Here both hold: `custom_keys` set the learning rate (and the decay of the rest), and these
-    keys of `paramwise_cfg` the decay of their kind, as in detectron2:
+    mmengine's `norm_decay_mult` ends where a key of `custom_keys` matches, so a backbone with
+    another learning rate can't have norms without decay, unless the config lists each of them.
+    Here both hold: `custom_keys` set the learning rate (and the decay of the rest), and these keys
+    of `paramwise_cfg` the decay of their kind, as in detectron2:
 
     * `norm_decay_mult`: all parameters of normalisation layers;
     * `embedding_decay_mult`: those of `nn.Embedding`.

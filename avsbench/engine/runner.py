@@ -10,12 +10,10 @@ What differs from mmengine 0.10/0.11:
 * several processes also run on the CPU (gloo).
 """
 
-import functools
 import inspect
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,6 @@ import mmengine
 import torch
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.fileio import join_path
-from mmengine.hooks import Hook
 from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm, is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop, Runner
@@ -33,9 +30,9 @@ from torch.utils.data import DataLoader
 
 from avsbench.checkpoint.loading import LAYOUT, fill_model, nonfinite_keys, translate
 from avsbench.checkpoint.reading import read_checkpoint
-from avsbench.config.build import building
 from avsbench.config.schema import DATALOADERS
 from avsbench.engine.checkpoint_files import newest_checkpoint, save_atomically
+from avsbench.engine.explaining_runner import ExplainingRunner, names_part
 from avsbench.engine.seeded_dataset import SeededDataset
 from avsbench.engine.training_state import (
     gather_rng_states,
@@ -47,32 +44,13 @@ from avsbench.engine.training_state import (
     unpack_message_hub,
 )
 from avsbench.processes.group import init_distributed
-from avsbench.registry import HOOKS, MODELS, RUNNERS
+from avsbench.registry import RUNNERS
 from avsbench.utils.errors import CheckpointError, ConfigError
 from avsbench.version import __version__
 
 
-def _names(*keys: str) -> Callable[[Callable], Callable]:
-    """Decorator of a method that builds a part of the config: its errors name the part's key.
-
-    Args:
-        keys: Where the part may be; the runner keeps the config of each as `_<key>`.
-    """
-
-    def decorate(method: Callable) -> Callable:
-        @functools.wraps(method)
-        def build(self: Runner, part: Any, *args: Any, **kwargs: Any) -> Any:
-            key = next((key for key in keys if getattr(self, f'_{key}', None) is part), keys[0])
-            with building(self.cfg, key):
-                return method(self, part, *args, **kwargs)
-
-        return build
-
-    return decorate
-
-
 @RUNNERS.register_module()
-class AVSRunner(Runner):
+class AVSRunner(ExplainingRunner):
     """Runner of the toolbox; it is built from a config as mmengine's is.
 
     Besides mmengine's keys, it reads two that only a command sets: `trust_checkpoint` (read
@@ -89,36 +67,13 @@ class AVSRunner(Runner):
         init_distributed(self._launcher, **env_cfg.get('dist_cfg', {}))
         super().setup_env(env_cfg)
 
-    build_train_loop = _names('train_cfg')(Runner.build_train_loop)
-    build_val_loop = _names('val_cfg')(Runner.build_val_loop)
-    build_test_loop = _names('test_cfg')(Runner.build_test_loop)
-    build_evaluator = _names('val_evaluator', 'test_evaluator')(Runner.build_evaluator)
-    build_param_scheduler = _names('param_scheduler')(Runner.build_param_scheduler)
-    build_visualizer = _names('visualizer')(Runner.build_visualizer)
-    build_log_processor = _names('log_processor')(Runner.build_log_processor)
-
-    @_names('model')
-    def build_model(self, model: nn.Module | dict) -> nn.Module:
-        """Build the network, through the toolbox's registry."""
-        return super().build_model(MODELS.build(model) if isinstance(model, dict) else model)
-
-    def register_hook(self, hook: Hook | dict, priority: int | str | None = None) -> None:
-        """Build a hook, through the toolbox's registry, and add it by priority."""
-        if isinstance(hook, dict):
-            arguments = dict(hook)
-            configured = arguments.pop('priority', None)
-            priority = configured if priority is None else priority
-            with building(self.cfg):
-                hook = HOOKS.build(arguments)
-        super().register_hook(hook, priority)
-
-    @_names(*DATALOADERS)
+    @names_part(*DATALOADERS)
     def build_dataloader(
         self, dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
         """Build a loader that leaves the global random generators alone.
 
-        Its workers are seeded from a generator of its own, its samples by `RandomStateHook`.
+        Its workers are seeded from the loader's generator, its samples by `RandomStateHook`.
         """
         if isinstance(dataloader, DataLoader):
             return dataloader
@@ -155,7 +110,7 @@ class AVSRunner(Runner):
 
     @property
     def bare_model(self) -> nn.Module:
-        """The network itself, without the wrapper for several processes."""
+        """The network without the wrapper for several processes."""
         return self.model.module if is_model_wrapper(self.model) else self.model
 
     @property
@@ -173,7 +128,7 @@ class AVSRunner(Runner):
         """The hooks by priority, for the log; mmengine's list by stage is a hundred lines long."""
         return ', '.join(type(hook).__name__ for hook in self.hooks)
 
-    @_names('optim_wrapper')
+    @names_part('optim_wrapper')
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """Build the optimizer; log its settings once each, not three lines per parameter."""
         if isinstance(optim_wrapper, OptimWrapper):
@@ -224,7 +179,7 @@ class AVSRunner(Runner):
             The checkpoint.
 
         Raises:
-            CheckpointError: see `avsbench.checkpoint.loading.load_weights`.
+            CheckpointError: See `avsbench.checkpoint.loading.load_weights`.
         """
         expected = self.identity
         if self.cfg.get('any_subset', False):
@@ -250,7 +205,7 @@ class AVSRunner(Runner):
         """Go on from a training checkpoint: weights, optimizer, schedules, log, random generators.
 
         Raises:
-            CheckpointError: not loadable, or it holds weights only.
+            CheckpointError: Not loadable, or it holds weights only.
         """
         checkpoint = self.load_checkpoint(filename)
         needed = {'meta', 'optimizer', 'message_hub', 'rng_states'}
@@ -292,18 +247,18 @@ class AVSRunner(Runner):
         """Save a checkpoint of plain data, atomically; every process must call it.
 
         Args:
-            out_dir: directory.
-            filename: name in it.
-            file_client_args: only None: checkpoints are local files.
-            save_optimizer: with the state of the optimizer and the random generators.
-            save_param_scheduler: with the state of the schedules.
-            meta: further entries; `epoch` and `iter` count what is done.
-            by_epoch: without `meta`, whether an epoch or an iteration has just ended.
-            backend_args: only None: checkpoints are local files.
+            out_dir: Directory.
+            filename: Name in it.
+            file_client_args: Only None: checkpoints are local files.
+            save_optimizer: With the state of the optimizer and the random generators.
+            save_param_scheduler: With the state of the schedules.
+            meta: Further entries; `epoch` and `iter` count what is done.
+            by_epoch: Without `meta`, whether an epoch or an iteration has just ended.
+            backend_args: Only None: checkpoints are local files.
 
         Raises:
-            ConfigError: a remote storage was asked for.
-            CheckpointError: the weights hold NaN or infinite values, or the file can't be written.
+            ConfigError: A remote storage was asked for.
+            CheckpointError: The weights hold NaN or infinite values, or the file can't be written.
         """
         if file_client_args is not None or backend_args is not None:
             raise ConfigError(

@@ -19,17 +19,17 @@ def to_plain(value: Any, where: str = 'checkpoint') -> Any:
     """Copy a structure into tensors on the CPU, numbers, text, None, dicts, lists and tuples.
 
     Args:
-        value: numpy scalars become numbers, numpy arrays tensors, paths text.
-        where: name of the value, for the message.
+        value: Numpy scalars become numbers, numpy arrays tensors, paths text.
+        where: Name of the value, for the message.
 
     Raises:
-        TypeError: something is none of these; the message says where it is.
+        TypeError: Something is none of these; the message says where it is.
     """
     if value is None:
         return None
     for plain in (bool, int, float, str, bytes):
         if isinstance(value, plain):
-            return plain(value)  # numpy's float64 or torch's version text become Python's own
+            return plain(value)  # numpy's float64 or torch's version text become Python's
     if isinstance(value, torch.Tensor):
         return value.detach().cpu()
     if isinstance(value, np.generic):

@@ -16,7 +16,7 @@ BACKENDS = ('auto', 'nccl', 'gloo')
 def init_distributed(launcher: str, *, backend: str = 'auto', timeout: float = 1800) -> None:
     """Join the process group of a launcher.
 
-    mmengine's own initialisation selects a CUDA device whatever the backend is, so it fails on a
+    mmengine's initialisation selects a CUDA device whatever the backend is, so it fails on a
     machine without one.
 
     Args:

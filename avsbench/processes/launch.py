@@ -6,7 +6,7 @@
 
 GPUS=n runs n processes on this machine through torchrun: one per GPU, or on the CPU where there is
 no CUDA. PARTITION=name submits them with srun. Inside an srun (SLURM_PROCID is set) the
-script is run as it is. torchrun's own report of a failed process is a page long; of the processes
+script is run as it is. torchrun's report of a failed process is a page long; of the processes
 that fail, only the first one's error is printed.
 """
 

@@ -101,8 +101,8 @@ def _git_commit() -> str | None:
 
 def _git(root: Path, *arguments: str) -> str:
     command = ['git', '-C', str(root), *arguments]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-    return answer.stdout.strip()
+    finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    return finished.stdout.strip()
 
 
 def _cpu_name() -> str:

@@ -4,12 +4,12 @@ The environment variable AVSBENCH_OPS chooses:
 
     auto       the compiled operator where it is built for the tensors' device, otherwise the
                PyTorch reference, with one message that says how to build it (default)
-    reference  PyTorch's own operators, also what an export to ONNX needs
+    reference  PyTorch's operators, also what an export to ONNX needs
     cpu, cuda  the compiled operator on this device; an error where it is missing
 
 The variable is read and the library is loaded once, when an operator is first needed, and
 `reset` forgets both. A graph made by torch.compile keeps the choice of the time it was traced;
-`use_path` is seen by such graphs, which are then traced again.
+`use_path` affects such graphs, which are then traced again.
 """
 
 import functools
@@ -47,9 +47,9 @@ class Library:
     """What became of loading the compiled library.
 
     Attributes:
-        location: folder of the package, None where it was not found.
-        devices: device types that it has kernels for.
-        trouble: why it can't be used, empty where it can.
+        location: Folder of the package, None where it was not found.
+        devices: Device types that it has kernels for.
+        trouble: Why it can't be used, empty where it can.
     """
 
     location: str | None = None
@@ -68,7 +68,7 @@ class Choice:
 def use_compiled(device_type: str) -> bool:
     """Whether tensors on this type of device go to the compiled operator.
 
-    May be called in code that torch.compile traces: the answer is a constant of the graph.
+    May be called in code that torch.compile traces: the result is a constant of the graph.
 
     Args:
         device_type: `tensor.device.type`.
@@ -98,7 +98,7 @@ def use_path(path: str) -> Iterator[None]:
 
 
 def export_decomposition() -> Any:
-    """A block in which operators are made of PyTorch's own, which torch.onnx.export can write.
+    """A block in which operators are made of PyTorch's, which torch.onnx.export can write.
 
     with export_decomposition():
         torch.onnx.export(network, inputs, 'network.onnx', dynamo=True)
@@ -110,8 +110,8 @@ def choose(device_type: str, path: str | None = None) -> Choice:
     """What runs on this type of device, and why.
 
     Args:
-        device_type: such as 'cpu' or 'cuda'.
-        path: one of PATHS, None for that of the environment.
+        device_type: Such as 'cpu' or 'cuda'.
+        path: One of PATHS, None for that of the environment.
 
     Raises:
         ConfigError: The environment has no valid value, or what it names is not available.

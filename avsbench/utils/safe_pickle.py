@@ -34,7 +34,7 @@ class _LoadStorage:
         try:
             storage = torch.load(io.BytesIO(content), map_location='cpu', weights_only=True)
         except pickle.UnpicklingError as error:
-            # torch's own text goes on to advise loading without the restriction
+            # torch's text goes on to advise loading without the restriction
             names = re.findall(r'GLOBAL ([\w.]+)', str(error))
             reason = f'it asks for {names[0]}' if names else 'it is not a plain storage'
             raise pickle.UnpicklingError(f'{reason} (in the inner file)') from None

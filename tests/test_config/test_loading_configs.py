@@ -65,6 +65,13 @@ class TestLoading:
         with pytest.raises(ConfigError, match="unknown key 'trian_cfg'; did you mean 'train_cfg'"):
             load_config(path)
 
+    @pytest.mark.parametrize('name', ['a.py', 'a.yaml'])
+    def test_only_a_command_trusts_a_checkpoint(self, tmp_path, name):
+        separator = '=' if name == 'a.py' else ':'
+        path = _write(tmp_path, name, f'trust_checkpoint{separator} True')
+        with pytest.raises(ConfigError, match="unknown key 'trust_checkpoint'"):
+            load_config(path)
+
     def test_helper_variables_are_allowed_where_they_are_read(self, tmp_path):
         _write(tmp_path, 'base.py', 'size = 3\nlr = 1e-4\noptim_wrapper = dict(lr=lr)')
         path = _write(

@@ -300,7 +300,7 @@ def test_weights_alone_can_not_be_resumed(build_toy, tmp_path):
 
 
 def test_text_in_meta_is_not_executed(build_toy, tmp_path):
-    """mmengine's own runner would parse meta['config'] as a Python file."""
+    """mmengine's runner would parse meta['config'] as a Python file."""
     build_toy('run').train()
     path, marker = tmp_path / 'run' / 'epoch_3.pth', tmp_path / 'marker'
     checkpoint = torch.load(path, weights_only=True)

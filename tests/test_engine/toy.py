@@ -112,7 +112,7 @@ class ToyNet(BaseModel):
 
 @METRICS.register_module()
 class ToyMetric(BaseMetric):
-    """Share of clips with the right answer, and the mean logit."""
+    """Share of clips with the right prediction, and the mean logit."""
 
     def process(self, data_batch, data_samples) -> None:
         for sample in data_samples:

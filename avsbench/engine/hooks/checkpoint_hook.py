@@ -47,7 +47,7 @@ class SafeCheckpointHook(CheckpointHook):
         by_epoch: Whether `interval` counts epochs.
         max_keep_ckpts: How many of the latest to keep, -1 for all.
         save_last: Also save at the end of the training.
-        save_best: Metric whose best value's weights are kept under a name of their own.
+        save_best: Metric whose best weights are kept as `best_<key>.pth`.
         rule: 'greater' or 'less', which value of `save_best` is better.
         save_begin: Epoch or iteration before which nothing is saved.
     """

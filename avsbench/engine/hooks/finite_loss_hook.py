@@ -36,7 +36,7 @@ class FiniteLossHook(Hook):
         """Check the loss terms of the step.
 
         Raises:
-            TrainingDivergedError: one of them is no finite number.
+            TrainingDivergedError: One of them is no finite number.
         """
         terms = {
             key: value.item() if isinstance(value, Tensor) else float(value)

@@ -1,4 +1,4 @@
-"""Writes the predicted masks of a test as pictures."""
+"""Writes the predicted masks of a test as PNG files."""
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -19,7 +19,7 @@ from avsbench.utils.maps import decide, resize
 
 @HOOKS.register_module()
 class MaskSavingHook(Hook):
-    """Save each predicted mask of a test under the name of its frame, at the frame's own size.
+    """Save each predicted mask of a test at the size of its frame on disk.
 
     The masks of a clip go to `<out_dir>/<clip_id>/<file name of the frame>.png`. Binary masks
     hold 0 and 255; semantic ones hold the class index and the palette of the data set. Binary
@@ -27,8 +27,8 @@ class MaskSavingHook(Hook):
     Frames that only fill up a clip are left out.
 
     Args:
-        out_dir: folder of the masks.
-        overwrite: replace masks that are already there. Without it a folder that holds any PNG
+        out_dir: Folder of the masks.
+        overwrite: Replace masks that are already there. Without it a folder that holds any PNG
             is refused before the test starts.
     """
 
@@ -38,10 +38,10 @@ class MaskSavingHook(Hook):
         self._written: dict[Path, int] = {}
 
     def before_test(self, runner: Runner) -> None:
-        """Look at the folder before anything is computed.
+        """Check the folder before anything is computed.
 
         Raises:
-            DataError: it holds masks already, or is no folder.
+            DataError: It holds masks already, or is no folder.
         """
         self._written.clear()
         if self.out_dir.exists() and not self.out_dir.is_dir():
@@ -65,8 +65,8 @@ class MaskSavingHook(Hook):
         """Save the masks of the clips of one step.
 
         Raises:
-            DataError: a clip id leads out of the folder, or two frames have one name.
-            ConfigError: semantic masks, but the data set has no palette.
+            DataError: A clip id leads out of the folder, or two frames have one name.
+            ConfigError: Semantic masks, but the data set has no palette.
         """
         for sample in outputs or ():
             names = self._names(sample)
@@ -85,7 +85,7 @@ class MaskSavingHook(Hook):
         clip = PurePosixPath(sample.clip_id)
         if clip.is_absolute() or '..' in clip.parts:
             raise DataError(
-                f'clip id {sample.clip_id!r} leads out of {self.out_dir}: mend it in the csv'
+                f'clip id {sample.clip_id!r} leads out of {self.out_dir}: fix it in the csv'
             )
         return [self.out_dir / clip / f'{Path(path).stem}.png' for path in sample.frame_paths]
 
@@ -109,7 +109,7 @@ def full_size_masks(sample: AVSDataSample) -> np.ndarray:
     """Predicted masks of a clip at the size of its frames on disk.
 
     Args:
-        sample: with a prediction and `ori_shape` (H, W).
+        sample: With a prediction and `ori_shape` (H, W).
 
     Returns:
         (T, H, W) uint8: 0 and 1 where K is 1, else the class index.

@@ -54,7 +54,7 @@ class FreezeBackboneHook(Hook):
         """Find the parameters to switch.
 
         Raises:
-            ConfigError: the network has no part of that name.
+            ConfigError: The network has no part of that name.
         """
         part = self._part(runner)
         self._parameters = [p for p in part.parameters() if p.requires_grad]

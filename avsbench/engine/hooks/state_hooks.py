@@ -1,4 +1,4 @@
-"""State that has to be right at a moment: of the generators in an epoch, of buffers when scored."""
+"""The state of a run: its random generators in each epoch, its buffers at each validation."""
 
 import hashlib
 from typing import Any
@@ -49,7 +49,7 @@ class RandomStateHook(Hook):
 class BroadcastBuffersHook(Hook):
     """Give all processes the buffers of the first one before a validation.
 
-    Each process keeps batch norm statistics of its own while it trains, but the checkpoint holds
+    Each process keeps its batch norm statistics while it trains, but the checkpoint holds
     those of the first: the score must be that of the network that is saved.
     """
 

@@ -1,4 +1,4 @@
-"""Shows what the network makes of a few clips while it learns."""
+"""Draws the predictions for a few validation clips during a training."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,16 +18,16 @@ from avsbench.visualization.gallery import spread, view_of
 
 @HOOKS.register_module()
 class VisualizationHook(Hook):
-    """Draw frames, truth, prediction and sound of the same validation clips at each validation.
+    """Draw frames, truth, prediction and audio of the same clips at each validation.
 
-    The pictures go to the backends of the config's visualizer under the name of the clip, the epoch
-    or iteration being their step: `LocalVisBackend` writes `<work dir>/<time>/vis_data/vis_image/`,
-    `TensorboardVisBackend` shows them as a slider. In a training of several processes the clips
-    are chosen among those that the main process validates.
+    The images go to the backends of the config's visualizer under the name of the clip, with the
+    epoch or iteration as their step: `LocalVisBackend` writes to
+    `<work dir>/<time>/vis_data/vis_image/`, `TensorboardVisBackend` shows them as a slider. In a
+    training of several processes the clips are chosen among those that the main process validates.
 
     Args:
-        num_clips: clips, spread over the validation split; 0 draws none.
-        interval: draw at every so many validations, the first one included.
+        num_clips: Clips, spread over the validation split; 0 draws none.
+        interval: Draw at every so many validations, the first one included.
     """
 
     priority = 'LOW'
@@ -44,10 +44,10 @@ class VisualizationHook(Hook):
         self._chosen: set[int] = set()
 
     def before_train(self, runner: Runner) -> None:
-        """Look at the visualizer before anything is computed.
+        """Check the visualizer before anything is computed.
 
         Raises:
-            ConfigError: it can't draw clips.
+            ConfigError: It can't draw clips.
         """
         if self.num_clips and not isinstance(runner.visualizer, AVSLocalVisualizer):
             raise ConfigError(
@@ -61,8 +61,8 @@ class VisualizationHook(Hook):
         self._validations += 1
         self._chosen = set()
         if self.num_clips and due and is_main_process() and not _is_config(runner._train_loop):
-            own = range(0, len(runner.val_loop.dataloader.dataset), get_world_size())
-            self._chosen = set(spread(own, self.num_clips))
+            ours = range(0, len(runner.val_loop.dataloader.dataset), get_world_size())
+            self._chosen = set(spread(ours, self.num_clips))
 
     def after_val_iter(
         self,
@@ -86,8 +86,8 @@ class VisualizationHook(Hook):
         title = f'{sample.clip_id}\n{"epoch" if by_epoch else "iteration"} {step}'
         view = view_of({'inputs': inputs, 'data_samples': sample}, title)
         visualizer = runner.visualizer
-        picture = visualizer.draw([replace(view, sample=_masks_of(sample))])
-        visualizer.add_image(sample.clip_id.replace('/', '_'), picture, step)
+        image = visualizer.draw([replace(view, sample=_masks_of(sample))])
+        visualizer.add_image(sample.clip_id.replace('/', '_'), image, step)
 
 
 def _is_config(loop: Any) -> bool:
