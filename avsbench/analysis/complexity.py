@@ -1,7 +1,8 @@
 """Parameters, floating-point operations and activation memory of a network.
 
-The network runs on fake tensors, which have shapes and no numbers: any clip length and size can be
-asked for, on any machine, without its memory.
+The network runs on fake tensors, which have shapes but no values, so any clip length and size can
+be measured on any machine. Their memory layouts are those of a GPU: on a CPU, a group normalisation
+may return another layout, and a layer after it then needs no copy of its input.
 """
 
 import copy
@@ -23,24 +24,24 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from avsbench.config.build import build_part
+from avsbench.config.clips import clip_length, frame_size
+from avsbench.media.log_mel import PATCH_SHAPE
 from avsbench.registry import MODELS
 from avsbench.utils import ops
 from avsbench.utils.errors import ConfigError
 
 COUNTED = (
-    'matrix products and attention (2 a multiply-add)',
-    'convolutions (2 a multiply-add)',
-    'deformable attention: 10 a sampled value (four corners and the attention weight)',
-    'deformable convolutions: the convolution and 8 a sampled value',
+    'matrix products and attention (2 per multiply-add)',
+    'convolutions (2 per multiply-add)',
+    'deformable attention: 10 per sampled value (four corners and the attention weight)',
+    'deformable convolutions: the convolution and 8 per sampled value',
 )
 NOT_COUNTED = (
-    'norms, activations, softmax, interpolation and other operations on single elements',
+    'normalisations, activations, softmax, interpolation and other element-wise operations',
     'losses, the data pipeline and the log-mel front end',
 )
-_SAMPLE_FLOPS = 8  # bilinear: a multiply-add for each of four corners
-_WEIGHT_FLOPS = 2  # of a sampled value with its attention weight
-_DEFAULT_FRAMES = {'avss': 10}
-_PATCH_SHAPE = (1, 96, 64)  # of a frame's log-mel
+_SAMPLE_FLOPS = 8  # bilinear: one multiply-add for each of four corners
+_WEIGHT_FLOPS = 2  # multiply-add of a sampled value with its attention weight
 
 
 @dataclass(frozen=True)
@@ -49,19 +50,19 @@ class Complexity:
 
     Attributes:
         frames: T of the clip.
-        size: (H, W) of the frames, pixels.
-        params: numbers that are learned or were, frozen ones included; without running statistics.
-        trainable_params: those that a training changes.
-        flops: operations of the forward pass, as `COUNTED` says; twice the multiply-adds that many
-            papers call FLOPs.
-        part_params: parameters of each part of the network.
-        part_flops: operations of each part of the network.
-        inference_bytes: largest sum of tensors, float32, that are alive at one time without
-            gradients; weights, inputs and the operators' own workspace are not in it.
-        training_bytes: tensors, float32, that the forward pass of a training keeps for the
+        size: (H, W) of the frames in pixels.
+        params: Parameters, frozen ones included, without running statistics.
+        trainable_params: Parameters that a training changes.
+        flops: Operations of the forward pass, as listed in `COUNTED`; twice the multiply-adds that
+            many papers call FLOPs.
+        part_params: Parameters of each part of the network.
+        part_flops: Operations of each part of the network.
+        inference_bytes: Peak memory of live tensors, float32, without gradients; weights, inputs
+            and the workspace of operators are not included.
+        training_bytes: Memory of the tensors, float32, that a training's forward pass keeps for the
             backward pass.
-        operator: 'compiled' or 'reference': the form of deformable attention that the memory
-            belongs to; the operations are the same.
+        operator: 'compiled' or 'reference': the form of deformable attention whose memory is given;
+            the operations are the same.
     """
 
     frames: int
@@ -79,28 +80,27 @@ class Complexity:
 def complexity(
     cfg: Config, frames: int | None = None, size: int | tuple[int, int] | None = None
 ) -> Complexity:
-    """Parameters, operations and activation memory of a config's network for one clip.
+    """Measure a config's network on one clip.
 
     Weight files are not read.
 
     Args:
-        cfg: a whole config; its `model` is built.
-        frames: T of the clip; None for that of the config, see `clip_shape`.
-        size: H and W of the frames in pixels, or one number for both; None for the config's.
+        cfg: A whole config. The model publishes `in_channels` of the frames, and returns maps at
+            the size of the frames in the mode 'maps'.
+        frames: T of the clip; None for that of the config, see `clip_length`.
+        size: H and W of the frames in pixels, or one number for both; None for `frame_size`.
 
     Raises:
-        ConfigError: the model can't be built, takes no such clip, or no size is in the config.
+        ConfigError: The model can't be built or run on such a clip, or the config has no size.
     """
-    default = clip_shape(cfg)
-    frames = default[0] if frames is None else frames
-    size = default[1] if size is None else (size, size) if isinstance(size, int) else tuple(size)
+    frames = clip_length(cfg) if frames is None else frames
+    size = frame_size(cfg) if size is None else (size, size) if isinstance(size, int) else size
     if frames < 1 or min(size) < 1:
         raise ConfigError(f'frames={frames} and size={size}: expected 1 or more')
     model = build_model(cfg)
     parameters = list(model.parameters())
     trainable = sum(p.numel() for p in parameters if p.requires_grad)
-    steps = [step.get('type') for step in _test_pipeline(cfg)]
-    shape = (frames, 6 if 'LoadMaskiges' in steps else 3, *size)
+    shape = (frames, model.in_channels, *size)
     compiled = ops.choose('cpu').compiled
     with FakeTensorMode(allow_non_fake_inputs=True) as fake, _explained(cfg, shape):
         model._apply(fake.from_tensor)
@@ -111,7 +111,7 @@ def complexity(
         flops, part_flops = _flops(model, _inputs(shape))
     return Complexity(
         frames=frames,
-        size=size,
+        size=tuple(size),
         params=sum(p.numel() for p in parameters),
         trainable_params=trainable,
         flops=flops,
@@ -126,44 +126,16 @@ def complexity(
 
 
 def build_model(cfg: Config) -> nn.Module:
-    """The network of a config with random weights, whatever files it names.
+    """Build the network of a config with random weights, whatever files it names.
 
     Raises:
-        ConfigError: it can't be built.
+        ConfigError: It can't be built.
     """
     cfg = copy.deepcopy(cfg)
     _forget_weights(cfg.model)
     scope = cfg.get('default_scope', 'avsbench')
     with DefaultScope.overwrite_default_scope(scope):
         return build_part(cfg, MODELS, 'model')
-
-
-def clip_shape(cfg: Config) -> tuple[int, tuple[int, int]]:
-    """T and (H, W) of the clips that a config tests on.
-
-    T is the data preprocessor's `num_frames`; without one, 10 for AVSS and 5 for other subsets. The
-    size is the data preprocessor's `frame_size`; without one, that of the last transform in the
-    test pipeline that has one.
-
-    Raises:
-        ConfigError: no transform of the test pipeline has a size.
-    """
-    preprocessor = cfg.model.get('data_preprocessor', {})
-    frames = preprocessor.get('num_frames') or _DEFAULT_FRAMES.get(cfg.get('subset'), 5)
-    if preprocessor.get('frame_size') is not None:
-        return frames, tuple(preprocessor.frame_size)
-    sizes = [step.size for step in _test_pipeline(cfg) if step.get('size') is not None]
-    if not sizes:
-        raise ConfigError(
-            f'{cfg.filename}: no transform of test_dataloader.dataset.pipeline has a size, e.g. '
-            'ClipResize; name the size of the frames'
-        )
-    height, width = sizes[-1]
-    return frames, (height, width)
-
-
-def _test_pipeline(cfg: Config) -> list[dict]:
-    return cfg.get('test_dataloader', {}).get('dataset', {}).get('pipeline', [])
 
 
 def _forget_weights(node: Any) -> None:
@@ -179,7 +151,7 @@ def _forget_weights(node: Any) -> None:
 
 @contextmanager
 def _explained(cfg: Config, shape: tuple[int, ...]) -> Iterator[None]:
-    """Name config and clip in the error of a network that can't take it."""
+    """Name the config and the clip in the error of a network that can't run on it."""
     try:
         yield
     except (RuntimeError, ValueError, AssertionError) as error:
@@ -192,24 +164,18 @@ def _explained(cfg: Config, shape: tuple[int, ...]) -> Iterator[None]:
 
 
 def _inputs(shape: tuple[int, int, int, int]) -> dict:
-    """Normalised frames and log-mel of one clip, as the data preprocessor hands them on."""
+    """Normalised frames and log-mel of one clip, as the data preprocessor returns them."""
     frames = shape[0]
-    audio = torch.zeros(frames, *_PATCH_SHAPE)
+    audio = torch.zeros(frames, *PATCH_SHAPE)
     return {'frames': torch.zeros(shape), 'audio': audio, 'clip_lengths': (frames,)}
-
-
-def _forward(model: nn.Module, inputs: dict) -> Tensor:
-    """Logits at the size of the frames."""
-    output = model(inputs, mode='tensor')
-    return model.decode_head.predict(output, tuple(inputs['frames'].shape[-2:]))
 
 
 @torch.no_grad()
 def _flops(model: nn.Module, inputs: dict) -> tuple[int, dict[str, int]]:
-    """Operations of a forward pass, and of each part; the last one has what is not in the others.
+    """Operations of a forward pass, and of each part; the last part includes all the rest.
 
-    The deformable attention is counted in its reference form, so that the result does not depend
-    on what is built on this machine.
+    Deformable attention is counted in its reference form, so that the result does not depend on
+    what is built on this machine.
     """
     formulas = {
         torch.ops.aten.grid_sampler_2d: _grid_sample_flops,
@@ -218,7 +184,7 @@ def _flops(model: nn.Module, inputs: dict) -> tuple[int, dict[str, int]]:
     model.eval()
     counter = FlopCounterMode(display=False, custom_mapping=formulas)
     with ops.use_path('reference'), counter:
-        _forward(model, inputs)
+        model(inputs, mode='maps')
     counts, root = counter.get_flop_counts(), type(model).__name__
     parts = {name: sum(counts[f'{root}.{name}'].values()) for name in _parts(model)}
     rest = counter.get_total_flops() - sum(parts.values())
@@ -248,7 +214,7 @@ def _deform_conv_flops(
 @torch.no_grad()
 def _inference_bytes(model: nn.Module, inputs: dict) -> int:
     with LiveBytes() as live:
-        _forward(model.eval(), inputs)
+        model.eval()(inputs, mode='maps')
     return live.peak
 
 
@@ -261,14 +227,14 @@ def _training_bytes(model: nn.Module, inputs: dict) -> int:
 
 
 class LiveBytes(TorchDispatchMode):
-    """Counts the bytes of the tensors that operators make, as long as they are alive.
+    """Counts the bytes of the tensors that operators return, as long as they are alive.
 
-    A tensor that shares its memory with an argument of its operator (a view, a result in place) is
-    not new.
+    A tensor that shares its memory with an argument of its operator (a view, an in-place result) is
+    not counted again.
 
     Attributes:
-        now: bytes that are alive.
-        peak: the most that were at one time.
+        now: Bytes that are alive.
+        peak: The most that were alive at one time.
     """
 
     def __init__(self) -> None:
@@ -280,7 +246,7 @@ class LiveBytes(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
-        """Run an operator and watch what it returns."""
+        """Run an operator and track the memory of what it returns."""
         kwargs = kwargs or {}
         given = {id(s) for s in _storages((args, kwargs))}
         result = func(*args, **kwargs)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from mmengine.config import Config, ConfigDict
 
+from avsbench.config.clips import clip_length
 from avsbench.datasets import BaseAVSDataset
 from avsbench.datasets.transforms import LoadClip, LoadMaskiges, PackAVSInputs
 from avsbench.maskiges import PALETTE, rank_map, superpixels
@@ -62,10 +63,8 @@ class ClipPipeline:
         ends = steps[:1] + steps[-1:]
         if [type(step) for step in ends] != [LoadClip, PackAVSInputs]:
             raise ConfigError(f'{where}.pipeline: expected LoadClip first, and PackAVSInputs last')
-        kind = _dataset_kind(dataset, where)
-        padded = cfg.model.get('data_preprocessor', {}).get('num_frames')
-        self.seconds = padded or dataset.get('num_frames', kind.clip_frames)
-        self.fill = kind.short_audio == 'repeat'
+        self.seconds = clip_length(cfg)
+        self.fill = _dataset_kind(dataset, where).short_audio == 'repeat'
         self.maskiges = any(isinstance(step, LoadMaskiges) for step in steps)
         self._steps = [step for step in steps[1:-1] if not isinstance(step, LoadMaskiges)]
         self._pack = steps[-1]
@@ -111,12 +110,12 @@ class ClipPipeline:
 
 
 def _dataset_kind(dataset: ConfigDict, where: str) -> type[BaseAVSDataset]:
-    """The class of a data set, which knows the length of its clips and the rule for short audio."""
+    """The class of a data set, which knows the rule for short audio."""
     kind = DATASETS.get(dataset.get('type', ''))
     if not (isinstance(kind, type) and issubclass(kind, BaseAVSDataset)):
         raise ConfigError(
             f'{where}.type={dataset.get("type")!r}: a data set of this toolbox is expected, which '
-            'tells how long its clips are and what follows short audio'
+            'defines what follows short audio'
         )
     return kind
 

@@ -15,7 +15,7 @@ class TimmBackbone(PretrainedPart, BaseModule):
     """The feature levels of a timm network.
 
     `out_channels` and `out_strides` describe the levels; the decode head takes its input channels
-    from there.
+    from there. `in_channels` are those of the frames.
 
     Args:
         model_name: Name of a timm network that supports `features_only`.
@@ -33,6 +33,8 @@ class TimmBackbone(PretrainedPart, BaseModule):
         ConfigError: timm has no network of that name, or not these strides, or the network can't
             recompute its blocks.
     """
+
+    in_channels = 3
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ class AVSegmentor(BaseModel):
     """Backbone, audio encoder and decode head.
 
     Args:
-        backbone: Config; publishes `out_channels`.
+        backbone: Config; publishes `in_channels` and `out_channels`.
         audio_encoder: Config; publishes `out_channels`.
         decode_head: Config; `in_channels` and `audio_channels` are filled in.
         data_preprocessor: Config.
@@ -41,7 +41,7 @@ class AVSegmentor(BaseModel):
         inputs: dict,
         data_samples: list[AVSDataSample] | None = None,
         mode: str = 'tensor',
-    ) -> dict[str, Tensor] | list[AVSDataSample] | AVSHeadOutput:
+    ) -> dict[str, Tensor] | list[AVSDataSample] | AVSHeadOutput | Tensor:
         """Run the network on what the data preprocessor made.
 
         Args:
@@ -50,7 +50,8 @@ class AVSegmentor(BaseModel):
                 `img_shape`, (H, W) of the prediction.
             data_samples: One a clip; needed by the modes 'loss' and 'predict'.
             mode: 'loss' for loss terms, 'predict' for data samples with `seg_logits` (or
-                `seg_probs`, see `AVSDataSample`) and `pred_masks`, 'tensor' for the head's output.
+                `seg_probs`, see `AVSDataSample`) and `pred_masks`, 'tensor' for the head's output,
+                'maps' for what `AVSDecodeHead.predict` makes of it.
 
         Returns:
             According to the mode.
@@ -64,11 +65,13 @@ class AVSegmentor(BaseModel):
             return output
         if mode == 'loss':
             return self.decode_head.loss(output, data_samples)
-        if mode == 'predict':
-            shape = inputs.get('img_shape', tuple(inputs['frames'].shape[-2:]))
-            maps = self.decode_head.predict(output, shape)
-            return self.postprocess(maps, inputs['clip_lengths'], data_samples)
-        raise ValueError(f"mode={mode!r}, expected 'tensor', 'loss' or 'predict'")
+        if mode not in ('maps', 'predict'):
+            raise ValueError(f"mode={mode!r}, expected 'tensor', 'loss', 'maps' or 'predict'")
+        shape = inputs.get('img_shape', tuple(inputs['frames'].shape[-2:]))
+        maps = self.decode_head.predict(output, shape)
+        if mode == 'maps':
+            return maps
+        return self.postprocess(maps, inputs['clip_lengths'], data_samples)
 
     def postprocess(
         self, maps: Tensor, clip_lengths: tuple[int, ...], data_samples: list[AVSDataSample]
@@ -83,6 +86,11 @@ class AVSegmentor(BaseModel):
             sample.set_field(clip_maps, field)
             sample.pred_masks = clip_masks
         return data_samples
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the frames: 3, or 6 with Maskiges."""
+        return self.backbone.in_channels
 
     @property
     def missing_pretrained(self) -> list[str]:

@@ -176,7 +176,7 @@ def test_published_initialisation() -> None:
 def test_unknown_mode() -> None:
     model = build()
     inputs = model.data_preprocessor(clips(3))['inputs']
-    with pytest.raises(ValueError, match="mode='train', expected 'tensor', 'loss' or 'predict'"):
+    with pytest.raises(ValueError, match="mode='train', expected 'tensor', 'loss', 'maps' or"):
         model(inputs, mode='train')
 
 

@@ -22,7 +22,8 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 import avsbench.systems  # noqa: F401  registers them
-from avsbench.analysis.complexity import build_model, clip_shape
+from avsbench.analysis.complexity import build_model
+from avsbench.config.clips import clip_length
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
 from avsbench.registry import SYSTEMS
@@ -209,7 +210,7 @@ def _clips_of(cfg: Config, args: argparse.Namespace) -> Clips:
     sizes = [tuple(step['size']) for step in pipeline if step.get('size') is not None]
     if not (sizes or args.size):
         raise ConfigError(f'{cfg.filename}: no transform of the training has a size; add --size')
-    frames = args.frames or clip_shape(cfg)[0]
+    frames = args.frames or clip_length(cfg)
     return Clips(
         number=args.clips or cfg.train_dataloader.batch_size,
         frames=frames,

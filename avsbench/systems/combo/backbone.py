@@ -42,6 +42,7 @@ class SiameseBackbone(BaseModule):
         super().__init__()
         self.image_backbone = MODELS.build(backbone)
         self.maskige_backbone = MODELS.build(backbone)
+        self.in_channels = 2 * self.image_backbone.in_channels
         self.out_channels = self.image_backbone.out_channels
         self.out_strides = self.image_backbone.out_strides
         self.weights = nn.ModuleList(
