@@ -27,7 +27,7 @@ from avsbench.apis.sources import Audio, VideoSource
 from avsbench.apis.timing import stage, timed
 from avsbench.media.log_mel import log_mel_patches
 from avsbench.utils.errors import DataError
-from avsbench.utils.seconds import INSTANT
+from avsbench.video.sampling import INSTANT
 
 
 @dataclass(frozen=True)

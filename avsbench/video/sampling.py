@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from avsbench.utils.errors import nearest
-from avsbench.utils.seconds import INSTANT
 from avsbench.video.audio import AudioTrack
 from avsbench.video.containers import VideoError
 from avsbench.video.reading import DecodedFrame, VideoFile
 
 RULES = ('index', 'time')
+# Which moment of a second its frame shows, as AVSBench's preprocessing takes it.
+INSTANT = Fraction(15, 16)
 
 
 @dataclass(frozen=True)
