@@ -12,7 +12,8 @@ from mmengine.evaluator import BaseMetric
 
 from avsbench.evaluation.protocols import BinaryProtocol, ClipRecord, SemanticProtocol
 from avsbench.registry import METRICS
-from avsbench.utils.errors import ConfigError, DataError, nearest
+from avsbench.utils.checks import check_choice
+from avsbench.utils.errors import ConfigError, DataError
 from avsbench.utils.files import write_text
 
 TASKS = ('binary', 'semantic')
@@ -54,10 +55,7 @@ class AVSMetric(BaseMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(prefix=prefix)
-        if task not in TASKS:
-            raise ConfigError(
-                f'AVSMetric: task={task!r}, expected {" or ".join(TASKS)}{nearest(task, TASKS)}'
-            )
+        check_choice('AVSMetric: task', task, TASKS)
         binary = task == 'binary'
         if binary != (num_classes == 1):
             raise ConfigError(

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
+from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError, DataError
 
 CLIP_POLICIES = ('pad', 'pack')
@@ -42,10 +43,7 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
         non_blocking: bool = False,
     ) -> None:
         super().__init__(non_blocking=non_blocking)
-        if clip_policy not in CLIP_POLICIES:
-            raise ConfigError(
-                f'AVSDataPreprocessor: clip_policy={clip_policy!r}, expected one of {CLIP_POLICIES}'
-            )
+        check_choice('AVSDataPreprocessor: clip_policy', clip_policy, CLIP_POLICIES)
         if (clip_policy == 'pad') != (num_frames is not None):
             raise ConfigError(
                 "AVSDataPreprocessor: num_frames belongs to clip_policy='pad' and is needed there"

@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from avsbench.layouts import LAYOUTS, ClipKind, Layout
-from avsbench.utils.errors import ConfigError, nearest
+from avsbench.utils.checks import check_choice
+from avsbench.utils.errors import ConfigError
 
 GENERATOR_VERSION = '1'
 SIZES = (64, 224)
@@ -140,11 +141,7 @@ class Settings:
             ('grid', self.grid, GRIDS),
             *(('tier', tier, TIERS) for tier in self.tiers),
         ):
-            if value not in valid:
-                expected = ', '.join(str(v) for v in valid)
-                raise ConfigError(
-                    f'--{option}: got {value!r}, expected one of {expected}{nearest(value, valid)}'
-                )
+            check_choice(f'--{option}', value, valid)
         if not self.tiers:
             raise ConfigError(f'--tier: got none, expected one or more of {", ".join(TIERS)}')
         if not self.snr > -60:  # also refuses NaN

@@ -9,7 +9,7 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> str:
     """Return `value` if it is one of the choices.
 
     Args:
-        name: What the value belongs to, for the message: 'LoadClip: grey'.
+        name: What takes the value, for the message: 'ComboHead: audio_mix'.
         value: The value given.
         choices: The values accepted.
 
@@ -19,7 +19,7 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> str:
     choices = list(choices)
     if value not in choices:
         raise ConfigError(
-            f'{name}: got {value!r}, expected one of {", ".join(map(repr, choices))}'
+            f'{name}={value!r}, expected one of {", ".join(map(repr, choices))}'
             f'{nearest(value, choices)}'
         )
     return value

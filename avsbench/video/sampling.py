@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from avsbench.utils.errors import nearest
+from avsbench.utils.checks import check_choice
 from avsbench.video.audio import AudioTrack
 from avsbench.video.containers import VideoError
 from avsbench.video.reading import DecodedFrame, VideoFile
@@ -50,10 +50,10 @@ def read_clip(path: str | Path, seconds: int, *, start: int = 0, rule: str = 'in
             variable frame rate. With a whole number of frames per second both agree.
 
     Raises:
+        ConfigError: There is no such rule.
         VideoError: The file is not readable or damaged, or the clip begins after its end.
     """
-    if rule not in RULES:
-        raise ValueError(f'rule: got {rule!r}, expected one of {RULES}{nearest(rule, RULES)}')
+    check_choice('rule', rule, RULES)
     video = VideoFile(path)
     frames, repeated = _frames(video, seconds, start, rule)
     # How many frames are missing is known only once the end was reached.

@@ -56,7 +56,7 @@ class TestProcessGroup:
         init_distributed('none')
 
     def test_unknown_backend(self):
-        with pytest.raises(ConfigError, match="backend: got 'ncl'"):
+        with pytest.raises(ConfigError, match="backend='ncl'"):
             init_distributed('pytorch', backend='ncl')
 
     def test_not_started_by_torchrun(self, monkeypatch):

@@ -112,7 +112,7 @@ def test_forced_for_the_other_device(state) -> None:
 
 def test_unknown_value_names_the_nearest(state) -> None:
     state.setenv(ops.ENV, 'referense')
-    with pytest.raises(ConfigError, match="AVSBENCH_OPS: got 'ref.*did you mean 'reference'"):
+    with pytest.raises(ConfigError, match="AVSBENCH_OPS='ref.*did you mean 'reference'"):
         ops.use_compiled('cpu')
     with pytest.raises(ConfigError, match="did you mean 'cuda'"), ops.use_path('cud'):
         pass

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from video_clips import RATE, frame_number, numbered_frames, tone, write_video
 
+from avsbench.utils.errors import ConfigError
 from avsbench.video import VideoError, read_clip
 
 
@@ -82,5 +83,5 @@ def test_damage_within_the_clip_is_an_error(tmp_path):
 
 
 def test_unknown_rule(tmp_path):
-    with pytest.raises(ValueError, match="did you mean 'time'"):
+    with pytest.raises(ConfigError, match="did you mean 'time'"):
         read_clip(tmp_path / 'a.mp4', 5, rule='tim')

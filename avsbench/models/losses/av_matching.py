@@ -10,7 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from avsbench.registry import MODELS
-from avsbench.utils.errors import ConfigError, nearest
+from avsbench.utils.checks import check_choice
 
 POOLS = {'avg': F.adaptive_avg_pool2d, 'max': F.adaptive_max_pool2d}
 EPS = 1e-6
@@ -144,9 +144,4 @@ def _nearest(vectors: Tensor) -> Tensor:
 
 def _check(**values: str) -> None:
     for name, value in values.items():
-        known = list(OPTIONS[name])
-        if value not in known:
-            raise ConfigError(
-                f'AudioVisualMatchingLoss: {name}={value!r}, expected one of {known}'
-                f'{nearest(value, known)}'
-            )
+        check_choice(f'AudioVisualMatchingLoss: {name}', value, OPTIONS[name])

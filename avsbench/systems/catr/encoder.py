@@ -18,7 +18,7 @@ from avsbench.models.layers import (
     sine_position_encoding,
 )
 from avsbench.registry import MODELS
-from avsbench.utils.errors import ConfigError
+from avsbench.utils.checks import check_choice
 
 NUM_BLOCKS = 3  # the gate joins the maps of so many blocks
 SECOND_GATES = ('first', 'own')
@@ -272,11 +272,9 @@ class BlockGate(nn.Module):
 
     def __init__(self, channels: int, second_gate: str) -> None:
         super().__init__()
-        if second_gate not in SECOND_GATES:
-            raise ConfigError(
-                f'DecoupledTransformer: second_gate={second_gate!r}, expected one of {SECOND_GATES}'
-            )
-        self.second_gate = second_gate
+        self.second_gate = check_choice(
+            'DecoupledTransformer: second_gate', second_gate, SECOND_GATES
+        )
         self.conv = nn.Conv2d(2 * channels, 2, 3, padding=1)
         self.merge1 = _merge(channels)
         self.merge2 = _merge(channels)

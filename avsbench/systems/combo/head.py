@@ -14,6 +14,7 @@ from avsbench.models.layers import MLP
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
 from avsbench.systems.combo.criterion import Draw, uniform_draw
+from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError
 
 AUDIO_MIXES = ('batch', 'frame')
@@ -63,8 +64,7 @@ class ComboHead(AVSDecodeHead):
         audio_mix: str = 'batch',
     ) -> None:
         super().__init__(in_channels, audio_channels, num_classes)
-        if audio_mix not in AUDIO_MIXES:
-            raise ConfigError(f'ComboHead: audio_mix={audio_mix!r}, expected one of {AUDIO_MIXES}')
+        check_choice('ComboHead: audio_mix', audio_mix, AUDIO_MIXES)
         width = {'embed_dims': embed_dims}
         classes = max(2, num_classes)
         self.predicts_logits = num_classes == 1

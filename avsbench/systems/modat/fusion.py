@@ -11,7 +11,7 @@ from avsbench.models.layers import MultiheadAttention, sine_position_encoding
 from avsbench.registry import MODELS
 from avsbench.systems.avsegformer.fusion import ChannelGate, FusionOutput
 from avsbench.systems.modat.routing import Routing, route
-from avsbench.utils.errors import ConfigError, nearest
+from avsbench.utils.checks import check_choice
 
 POLICIES = ('all', 'none', 'random')
 
@@ -123,11 +123,7 @@ class DualMixtureFusion(BaseModule):
     ) -> None:
         super().__init__()
         for name, policy in (('train_policy', train_policy), ('test_policy', test_policy)):
-            if policy not in POLICIES:
-                raise ConfigError(
-                    f'DualMixtureFusion: {name}={policy!r}, expected one of {list(POLICIES)}'
-                    f'{nearest(policy, POLICIES)}'
-                )
+            check_choice(f'DualMixtureFusion: {name}', policy, POLICIES)
         settings = {
             'capacity_factors': capacity_factors,
             'policies': (train_policy, test_policy),

@@ -11,7 +11,7 @@ from torch import Tensor, einsum, nn
 
 from avsbench.models.layers import grouped_lengths
 from avsbench.registry import MODELS
-from avsbench.utils.errors import ConfigError, nearest
+from avsbench.utils.checks import check_choice
 
 KEYS = {'audio': ('audio',), 'visual': ('visual',), 'both': ('audio', 'visual')}
 
@@ -51,11 +51,7 @@ class TPAVI(BaseModule):
         zero_init: bool = True,
     ) -> None:
         super().__init__()
-        if keys not in KEYS:
-            raise ConfigError(
-                f'TPAVI: keys={keys!r}, expected one of {list(KEYS)}{nearest(keys, KEYS)}'
-            )
-        self.keys = KEYS[keys]
+        self.keys = KEYS[check_choice('TPAVI: keys', keys, KEYS)]
         self.group_frames = group_frames
         self.audio_proj = nn.Linear(audio_channels, embed_dims, bias=audio_bias)
         self.theta = nn.Conv3d(embed_dims, hidden_channels, 1)
