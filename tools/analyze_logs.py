@@ -3,8 +3,8 @@
     python tools/analyze_logs.py work_dir/s4/pvt2 work_dir/s4/res50
     python tools/analyze_logs.py work_dir/s4/pvt2 --keys 'loss*' mIoU 'F_b*' --smooth 20
 
-Each argument is a work dir (resumed trainings are joined), one of the folders by time in it, or a
-scalars.json. The best and the last value of each metric are printed.
+Each argument is a work dir (resumed trainings are joined), one of the time-stamped folders in it,
+or a scalars.json. The best and the last value of each metric are printed.
 """
 
 import argparse
@@ -27,13 +27,11 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('runs', nargs='+', type=Path, metavar='RUN')
     parser.add_argument('--out', type=Path, default=Path('curves.png'), metavar='PNG')
-    parser.add_argument('--overwrite', action='store_true', help='replace the picture')
-    parser.add_argument('--keys', nargs='+', default=[], help="what to draw; patterns as 'loss*'")
+    parser.add_argument('--overwrite', action='store_true', help='replace the image')
+    parser.add_argument('--keys', nargs='+', default=[], help="curves; patterns such as 'loss*'")
+    parser.add_argument('--names', nargs='+', default=[], help='one per run; default: its folder')
     parser.add_argument(
-        '--names', nargs='+', default=[], help='one for each run; default: its folder'
-    )
-    parser.add_argument(
-        '--smooth', type=int, default=1, metavar='N', help='running mean of N training records'
+        '--smooth', type=int, default=1, metavar='N', help='running mean over N training records'
     )
     args = parser.parse_args()
     if args.smooth < 1:
@@ -62,7 +60,7 @@ def main() -> None:
 
 
 def summary(run: RunLog, names: list[str]) -> list[str]:
-    """The last value of each curve of the training, the best one too of each metric."""
+    """The last value of each curve, and the best one of each metric."""
     unit = 'epoch' if run.by_epoch else 'iteration'
     lines = [f'{run.name}: {run.train.index[-1]} iterations, {len(run.val)} validations']
     for name in names:

@@ -1,10 +1,10 @@
 """Draw what the pipeline of a config makes of its clips: frames, Maskiges, masks and log-mel.
 
-    python tools/browse_dataset.py config/s4/combo_pvt2.py --out pictures
-    python tools/browse_dataset.py config/ms3/demo.py --split val --clips CLIP_ID --out pictures
+    python tools/browse_dataset.py config/s4/combo_pvt2.py --out images
+    python tools/browse_dataset.py config/ms3/demo.py --split val --clips CLIP_ID --out images
 
-This is what the network sees, augmented as in training: `--repeat 3` draws each clip three times,
-side by side. Pixels that belong to no class are dark grey.
+These are the inputs of the network, augmented as in training: `--repeat 3` draws each clip three
+times, side by side. Pixels without a class are dark grey.
 """
 
 import argparse
@@ -32,14 +32,14 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='a path, also one below config/')
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='for the pictures')
+    parser.add_argument('config', help='a path, also one relative to config/')
+    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='for the images')
     parser.add_argument('--split', choices=['train', 'val', 'test'], default='train')
     parser.add_argument('--num', type=int, default=6, help='clips, spread over the split')
     parser.add_argument('--clips', nargs='+', metavar='ID', help='these clips instead')
-    parser.add_argument('--repeat', type=int, default=1, help='times that each clip is drawn')
+    parser.add_argument('--repeat', type=int, default=1, help='how often each clip is drawn')
     parser.add_argument('--seed', type=int, default=0, help='of the augmentation')
-    parser.add_argument('--overwrite', action='store_true', help='replace pictures in DIR')
+    parser.add_argument('--overwrite', action='store_true', help='replace images in DIR')
     parser.add_argument(
         '--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE'
     )
@@ -61,11 +61,11 @@ def main() -> None:
     visualizer = AVSLocalVisualizer()
     visualizer.dataset_meta = dataset.metainfo
     set_random_seed(args.seed)
-    pictures = {}
+    images = {}
     for index in track(chosen, 'drawing', console=Console(stderr=True), transient=True):
         views = [view(dataset[index]) for _ in range(args.repeat)]
-        pictures[ids[index]] = visualizer.draw(views)
-    print(save_gallery(pictures, args.out))
+        images[ids[index]] = visualizer.draw(views)
+    print(save_gallery(images, args.out))
 
 
 def build(args: argparse.Namespace) -> BaseDataset:
@@ -82,7 +82,7 @@ def find(clip: str, ids: list[str], split: str) -> int:
 
 
 def view(item: dict) -> ClipView:
-    """One clip with a title that tells its size and whether it is mirrored."""
+    """One clip, with its size and whether it is mirrored in the title."""
     sample = item['data_samples']
     height, width = item['inputs']['frames'].shape[-2:]
     mirrored = ', mirrored' if sample.get('flip') else ''

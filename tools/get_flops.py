@@ -3,8 +3,8 @@
     python tools/get_flops.py config/s4/pvt2.py
     python tools/get_flops.py config/s4/pvt2.py --frames 10 --size 512
 
-The network is built without weight files and runs on tensors without numbers, so that no clip is
-too large for this machine. What is counted is printed with the result.
+The network is built without weight files and runs on tensors without values, so no clip is too
+large for this machine. What is counted is printed with the result.
 """
 
 import argparse
@@ -25,14 +25,14 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='a path, also one below config/')
-    parser.add_argument('--frames', type=int, help="of the clip; default: the config's")
+    parser.add_argument('config', help='a path, also one relative to config/')
+    parser.add_argument('--frames', type=int, help="T of the clip; default: the config's")
     parser.add_argument(
         '--size',
         type=int,
         nargs='+',
         metavar='PIXELS',
-        help='of a side, or height and width; default: the size the config tests at',
+        help='side length, or height and width; default: the size the config tests at',
     )
     parser.add_argument('--json', action='store_true', help='print the numbers as json instead')
     parser.add_argument(
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def report(config: str, found: Complexity) -> str:
-    """The numbers for people, with what they mean."""
+    """The numbers and what they mean, as text."""
     height, width = found.size
     lines = [
         f'{config}: one clip of {found.frames} frames, {height} x {width} (height x width)',
@@ -67,8 +67,8 @@ def report(config: str, found: Complexity) -> str:
     lines += [
         '',
         f'trained             {found.trainable_params / 1e6:.3f} M of the parameters',
-        f'a frame             {found.flops / found.frames / 1e9:.2f} GFLOPs',
-        f'memory, inference   {_mib(found.inference_bytes)}: most activations alive at one time',
+        f'per frame           {found.flops / found.frames / 1e9:.2f} GFLOPs',
+        f'memory, inference   {_mib(found.inference_bytes)}: peak memory of activations',
         f'memory, training    {_mib(found.training_bytes)}: activations kept for the backward pass',
         f'                    in float32, {operator}; besides weights,',
         f'                    {_mib(4 * found.params)}, gradients and optimizer',

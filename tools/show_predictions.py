@@ -1,8 +1,8 @@
-"""Draw what a checkpoint predicts: frames, true and predicted masks and sound of test clips.
+"""Draw what a checkpoint predicts: frames, true and predicted masks and audio of test clips.
 
 python tools/show_predictions.py config/s4/pvt2.py CHECKPOINT --out DIR
 
-Of synthetic data the twins of a scene are drawn side by side: one picture, several sounds.
+Twins in synthetic data, clips with the same frames and different audio, are drawn side by side.
 """
 
 import argparse
@@ -15,11 +15,11 @@ import torch
 from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 
-from avsbench.checkpoint.loading import load_weights
+from avsbench.apis.model import load_model
 from avsbench.checkpoint.reading import check_file
 from avsbench.config.build import build_part
 from avsbench.config.loading import open_config
-from avsbench.registry import DATASETS, MODELS
+from avsbench.registry import DATASETS
 from avsbench.utils.cli import OverrideAction, run_command
 from avsbench.utils.errors import DataError
 from avsbench.visualization import AVSLocalVisualizer
@@ -38,9 +38,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('config', type=Path)
     parser.add_argument('checkpoint')
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='for the pictures')
-    parser.add_argument('--num', type=int, default=6, help='pictures, spread over the test split')
-    parser.add_argument('--overwrite', action='store_true', help='replace pictures in DIR')
+    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='for the images')
+    parser.add_argument('--num', type=int, default=6, help='images, spread over the test split')
+    parser.add_argument('--overwrite', action='store_true', help='replace images in DIR')
     parser.add_argument(
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='%(default)s'
     )
@@ -61,23 +61,21 @@ def main() -> None:
     dataset, model = build(args)
     visualizer = AVSLocalVisualizer()
     visualizer.dataset_meta = dataset.metainfo
-    pictures = {}
+    images = {}
     for group in spread(scenes(dataset), args.num):
         name = dataset.get_data_info(group[0])['clip_id']
-        pictures[name] = visualizer.draw([predict_view(model, dataset[index]) for index in group])
-    print(save_gallery(pictures, args.out))
+        images[name] = visualizer.draw([predict_view(model, dataset[index]) for index in group])
+    print(save_gallery(images, args.out))
 
 
 def build(args: argparse.Namespace) -> tuple[BaseDataset, BaseModel]:
     """The test data and the model of the config, with the weights of the checkpoint."""
     cfg = open_config(args.config, args.cfg_options)
     dataset = build_part(cfg, DATASETS, 'test_dataloader', 'dataset')
-    model = build_part(cfg, MODELS, 'model')
     if not len(dataset):
         raise DataError(f'{args.config}: the test split is empty; check data_root')
-    expected = {'num_classes': cfg.model.get('decode_head', {}).get('num_classes')}
-    load_weights(model, args.checkpoint, trust=args.trust_checkpoint, expected=expected)
-    return dataset, model.to(args.device).eval()
+    model = load_model(cfg, args.checkpoint, device=args.device, trust=args.trust_checkpoint)
+    return dataset, model
 
 
 if __name__ == '__main__':

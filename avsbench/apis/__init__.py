@@ -1,4 +1,4 @@
-"""Using a trained network on videos of one's own."""
+"""Running a trained network on any video."""
 
 from avsbench.apis.inferencer import AVSInferencer
 

@@ -13,17 +13,15 @@ from mmengine.model import BaseModel
 from rich.progress import track
 
 from avsbench.apis.clips import ClipBatch, clip_batches
+from avsbench.apis.model import load_model
 from avsbench.apis.pipeline import ClipPipeline
 from avsbench.apis.prediction import FIELDS, MaskPrediction, check_threshold, mask_predictions
 from avsbench.apis.sources import VideoSource, open_source
 from avsbench.apis.timing import stage
 from avsbench.apis.views import clip_view
-from avsbench.checkpoint.loading import load_weights
 from avsbench.checkpoint.reading import check_file
-from avsbench.config.build import build_part
 from avsbench.config.loading import open_config
 from avsbench.layouts.avss_classes import CLASSES, palette
-from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
 from avsbench.visualization import AVSLocalVisualizer
@@ -121,11 +119,7 @@ class AVSInferencer(BaseInferencer):
         return results
 
     def _init_model(self, cfg: Config, weights: str, device: str = 'cpu') -> BaseModel:
-        model = build_part(cfg, MODELS, 'model')
-        head = cfg.model.get('decode_head', {})
-        expected = {'num_classes': head.get('num_classes'), 'head': head.get('type')}
-        load_weights(model, weights, trust=self._trust, expected=expected)
-        return model.to(device).eval()
+        return load_model(cfg, weights, device=device, trust=self._trust)
 
     def _init_pipeline(self, cfg: Config) -> ClipPipeline:
         return ClipPipeline(cfg)

@@ -22,7 +22,7 @@ from avsbench.video import DecodedFrame, VideoFile, VideoWriter
 from avsbench.visualization.overlay import MaskPainter
 
 Progress = Callable[[float, float | None], None]
-"""Is told the seconds done and, where known, those of the whole video."""
+"""Receives the seconds done and, where known, those of the whole video."""
 
 
 @dataclass

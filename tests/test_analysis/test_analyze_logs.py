@@ -10,7 +10,7 @@ from avsbench.visualization.curves import COLOURS, curve_names, draw_curves
 
 
 def records(first, last, per_epoch=4, loss=1.0, metric=0.5):
-    """What mmengine writes from iteration `first` to `last`, a validation an epoch."""
+    """What mmengine writes from iteration `first` to `last`, with one validation per epoch."""
     lines = []
     for step in range(first, last + 1):
         epoch = (step - 1) // per_epoch + 1
@@ -125,9 +125,9 @@ def test_command(tool, work_dir, tmp_path):
     assert done.code == 0, done.err
     assert 'pvt2: 12 iterations, 3 validations' in done.out
     assert 'last 0.53, best 0.53 (epoch 3)' in done.out
-    picture = np.asarray(Image.open(out).convert('RGB'))
+    image = np.asarray(Image.open(out).convert('RGB'))
     blue = [int(COLOURS[0][i : i + 2], 16) for i in (1, 3, 5)]
-    assert (picture == blue).all(-1).sum() > 100
+    assert (image == blue).all(-1).sum() > 100
     done = tool('analyze_logs', work_dir, '--out', out)
     assert done.code == 2 and 'exists; choose another name, or pass --overwrite' in done.err
     done = tool('analyze_logs', work_dir, '--out', out, '--overwrite', '--names', 'mine')

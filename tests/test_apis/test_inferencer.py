@@ -87,7 +87,7 @@ def test_audio_shorter_than_the_video_is_continued_by_silence(inferencer, tmp_pa
 
 
 def test_frame_of_a_second_is_the_one_at_15_16(inferencer, tmp_path):
-    """At 30 frames a second the published preprocessing takes frames 28, 58, 88 ..."""
+    """At 30 frames per second the published preprocessing takes frames 28, 58, 88 ..."""
     frames = [np.full((*SIZE, 3), 2 * number, np.uint8) for number in range(90)]
     path = write_video(tmp_path / 'in.mp4', frames, tone([LOW] * 3), rate=30)
     found = [p.frame.mean() / 2 for p in inferencer.stream(path)]

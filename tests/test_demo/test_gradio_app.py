@@ -1,4 +1,4 @@
-"""The page in a real browser: upload, wait, play the result; and what it says on mistakes."""
+"""The page in a real browser: upload, wait, play the result; and what it reports on mistakes."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""demo/video_demo.py: what it writes, and what it says and leaves behind on mistakes."""
+"""demo/video_demo.py: what it writes, and what it reports and leaves behind on mistakes."""
 
 import csv
 import os
@@ -39,14 +39,14 @@ def call(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def video(tmp_path):
-    """2.6 s of 25 frames a second: a low tone, a high one, silence."""
+    """2.6 s with 25 frames per second: a low tone, a high one, silence."""
     samples = tone([LOW, HIGH, 0])[: int(2.6 * RATE)]
     grey = [np.full((*SIZE, 3), 90, np.uint8)] * 65
     return write_video(tmp_path / 'in.mp4', grey, samples)
 
 
 def coloured(frame):
-    """'L', 'R' or '-': the half of a grey picture that has the colour of masks."""
+    """'L', 'R' or '-': the half of a grey frame that has the colour of masks."""
     inner = frame[8:-8].astype(int)
     halves = (inner[:, 8 : SIZE[1] // 2 - 4], inner[:, SIZE[1] // 2 + 4 : -8])
     left, right = ((half[..., 0] - half[..., 2]).mean() > 30 for half in halves)
@@ -109,7 +109,7 @@ def test_names(call, video, name, words):
     assert len(list(VideoFile(f'out of {name}').frames())) == 65
 
 
-def test_nothing_is_written_over(call, video):
+def test_nothing_is_overwritten(call, video):
     for word, message in (
         ('out.mp4', 'out.mp4: already exists'),
         ('out.csv', 'out.csv: already exists'),
@@ -154,14 +154,14 @@ def test_nothing_is_written_over(call, video):
         (['in.mp4', '--out', 'out.mp4', '--checkpoint', 'k.pth'], 'k.pth: no such checkpoint'),
     ],
 )
-def test_mistakes_are_told_and_leave_nothing(call, video, words, message):
+def test_mistakes_are_reported_and_leave_nothing(call, video, words, message):
     code, _, err = call(*words)
     errors = [line for line in err.splitlines() if line.startswith(('error:', 'Traceback'))]
     assert code == 2 and len(errors) == 1 and message in errors[0], err
     assert sorted(os.listdir()) == ALL
 
 
-def test_what_comes_in_the_meantime_is_kept(call, video, monkeypatch):
+def test_files_written_meanwhile_are_kept(call, video, monkeypatch):
     def draw(*_):
         Path('out.csv').write_text('precious')
         return np.zeros((8, 8, 3), np.uint8)

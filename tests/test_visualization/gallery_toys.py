@@ -1,4 +1,4 @@
-"""Clips and a network that draw simple masks, to try the pictures with."""
+"""Clips and a network that draw simple masks, to try the drawing with."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ COLOURS = np.array([(200, 40, 40), (40, 160, 60), (60, 60, 220)], np.uint8)
 
 
 def make_clip(seconds=3, loud=0, classes=1, clip_id='toy/one', index=0):
-    """A packed clip: object `loud` of three sounds in every second."""
+    """A packed clip in which object `loud` of three is sounding in every second."""
     frames = np.full((seconds, *SIZE, 3), 230, np.uint8)
     gt = torch.zeros(seconds, *SIZE, dtype=torch.uint8)
     for position, colour in enumerate(COLOURS):
@@ -34,7 +34,7 @@ def make_clip(seconds=3, loud=0, classes=1, clip_id='toy/one', index=0):
 
 @DATASETS.register_module()
 class ToyClips(BaseDataset):
-    """Clips that the csv `ann_file` lists, one id a line."""
+    """Clips that the csv `ann_file` lists, one id per line."""
 
     def load_data_list(self):
         lines = open(self.ann_file).read().splitlines()

@@ -20,23 +20,23 @@ PALETTE = [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0)]
 NAMES = ('background', 'bell', 'bird', 'boat')
 
 
-def view_of(pred=None, sound=True, **kwargs):
+def view_of(pred=None, audio=True, **kwargs):
     item = make_clip(**kwargs)
     sample = item['data_samples']
     if pred is not None:
         sample.pred_masks = pred
         sample.seg_logits = torch.zeros(len(pred), kwargs.get('classes', 1), *SIZE)
     frames = item['inputs']['frames'].permute(0, 2, 3, 1).numpy()
-    return ClipView(frames, sample, item['inputs']['audio'] if sound else None)
+    return ClipView(frames, sample, item['inputs']['audio'] if audio else None)
 
 
-def pixels_like(picture, colour, tolerance=4):
-    return (np.abs(picture.astype(int) - colour).max(-1) <= tolerance).sum()
+def pixels_like(image, colour, tolerance=4):
+    return (np.abs(image.astype(int) - colour).max(-1) <= tolerance).sum()
 
 
 @pytest.fixture
 def texts(monkeypatch):
-    """All strings that are written into pictures."""
+    """All strings that are written into images."""
     found = []
     labels = matplotlib.axes.Axes.set_xticks
     text, title = matplotlib.axes.Axes.text, matplotlib.axes.Axes.set_title
@@ -68,9 +68,9 @@ def texts(monkeypatch):
 def test_truth_and_prediction_are_drawn_in_their_colours():
     blank = AVSLocalVisualizer(alpha=1.0)
     pred = make_clip(loud=1)['data_samples'].gt_masks
-    picture = blank.draw([view_of(pred)])
-    assert picture.dtype == np.uint8 and picture.shape[2] == 3
-    shown = [pixels_like(picture, colour) for colour in (TRUTH_COLOUR, PREDICTION_COLOUR)]
+    image = blank.draw([view_of(pred)])
+    assert image.dtype == np.uint8 and image.shape[2] == 3
+    shown = [pixels_like(image, colour) for colour in (TRUTH_COLOUR, PREDICTION_COLOUR)]
     share = 80 / (SIZE[0] * SIZE[1])
     expected = 3 * share * (1.3 * 100) ** 2 * 0.96 * SIZE[0] / SIZE[1]
     assert shown == pytest.approx([expected, expected], rel=0.25)  # less the outline
@@ -83,14 +83,14 @@ def test_background_stays_visible_and_masks_have_a_border():
     visualizer = AVSLocalVisualizer(alpha=1.0)
     pred = make_clip(loud=1)['data_samples'].gt_masks
     masks, none = (
-        pixels_like(visualizer.draw([view_of(p, sound=False)], draw_gt=False), (0, 0, 0), 100)
+        pixels_like(visualizer.draw([view_of(p, audio=False)], draw_gt=False), (0, 0, 0), 100)
         for p in (pred, torch.zeros_like(pred))
     )
     assert none < 1000  # letters
     assert masks > none + 200  # around three masks
 
 
-def test_sound_is_drawn():
+def test_audio_is_drawn():
     visualizer = AVSLocalVisualizer()
     view = view_of(loud=0)
     other = ClipView(view.frames, view.sample, view_of(loud=2).log_mel)
@@ -107,9 +107,9 @@ def test_rows_can_be_left_out():
     pred = make_clip()['data_samples'].gt_masks
     full = visualizer.draw([view_of(pred)])
     no_truth = visualizer.draw([view_of(pred)], draw_gt=False)
-    silent = visualizer.draw([view_of(pred, sound=False)])
+    no_audio = visualizer.draw([view_of(pred, audio=False)])
     assert pixels_like(no_truth, TRUTH_COLOUR) == 0 < pixels_like(no_truth, PREDICTION_COLOUR)
-    assert no_truth.shape[0] < full.shape[0] and silent.shape[0] < full.shape[0]
+    assert no_truth.shape[0] < full.shape[0] and no_audio.shape[0] < full.shape[0]
     assert visualizer.draw([view_of()]).shape == no_truth.shape  # no prediction: no row for it
 
 
@@ -132,10 +132,10 @@ def test_semantic_masks_have_the_palette_and_a_legend(texts):
     visualizer = AVSLocalVisualizer(alpha=1.0)
     visualizer.dataset_meta = dict(palette=np.array(PALETTE), classes=NAMES)
     pred = make_clip(loud=2, classes=4)['data_samples'].gt_masks
-    picture = visualizer.draw([view_of(pred, loud=0, classes=4)])
+    image = visualizer.draw([view_of(pred, loud=0, classes=4)])
     for index in (1, 3):
-        assert pixels_like(picture, PALETTE[index]) > 500
-    assert pixels_like(picture, PALETTE[2]) == 0
+        assert pixels_like(image, PALETTE[index]) > 500
+    assert pixels_like(image, PALETTE[2]) == 0
     assert {'bell', 'boat'} <= set(texts) and not {'bird', 'background'} & set(texts)
     assert not any(text.startswith('IoU') for text in texts)
 
@@ -162,15 +162,15 @@ def test_clips_side_by_side():
 
 def test_a_mask_that_fills_the_frame():
     full = torch.ones(3, *SIZE, dtype=torch.uint8)
-    picture = AVSLocalVisualizer(alpha=1.0).draw([view_of(full)])
-    assert pixels_like(picture, PREDICTION_COLOUR) > 30000
+    image = AVSLocalVisualizer(alpha=1.0).draw([view_of(full)])
+    assert pixels_like(image, PREDICTION_COLOUR) > 30000
 
 
 def test_add_datasample_writes_a_file_or_to_the_backends(tmp_path):
     visualizer = VISUALIZERS.build(
         dict(
             type='AVSLocalVisualizer',
-            name='pictures',
+            name='images',
             vis_backends=[dict(type='LocalVisBackend')],
             save_dir=str(tmp_path),
         )
@@ -190,7 +190,7 @@ def test_alpha_is_checked():
 
 
 def test_pixels_without_a_class_are_dark_and_have_no_name(texts):
-    view = view_of(sound=False)
+    view = view_of(audio=False)
     view.sample.gt_masks[:] = 255
     dark = tuple(round(255 * value) for value in IGNORED_COLOUR[:3])
     assert pixels_like(AVSLocalVisualizer().draw([view]), dark) > 30000
@@ -201,13 +201,13 @@ def test_pixels_without_a_class_are_dark_and_have_no_name(texts):
 
 
 def test_maskiges_are_a_row():
-    view = view_of(sound=False)
+    view = view_of(audio=False)
     colour = (12, 200, 99)
     maskiges = np.full_like(view.frames, colour)
     plain = AVSLocalVisualizer().draw([view])
-    picture = AVSLocalVisualizer().draw([replace(view, maskiges=maskiges)])
-    assert pixels_like(picture, colour, 0) > 30000 and pixels_like(plain, colour, 0) == 0
-    assert picture.shape[0] > plain.shape[0]
+    image = AVSLocalVisualizer().draw([replace(view, maskiges=maskiges)])
+    assert pixels_like(image, colour, 0) > 30000 and pixels_like(plain, colour, 0) == 0
+    assert image.shape[0] > plain.shape[0]
 
 
 def test_long_titles_are_broken_into_lines(texts):

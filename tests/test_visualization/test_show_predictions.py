@@ -82,20 +82,20 @@ def test_predict_view_holds_prediction_and_inputs(tree):
     assert (view.frames[0, 10, 4] == (200, 40, 40)).all()
 
 
-def test_contact_sheet_shrinks_wide_pictures():
+def test_contact_sheet_shrinks_wide_images():
     sheet = contact_sheet([np.zeros((50, 400, 3), np.uint8), np.zeros((30, 90, 3), np.uint8)], 100)
     assert sheet.shape == (12 + 30, 100, 3)
     assert (sheet[:12] == 0).all() and (sheet[12:, 90:] == 255).all()
 
 
-def test_pictures_of_scenes_and_a_sheet(show, tree, capsys):
+def test_images_of_scenes_and_a_sheet(show, tree, capsys):
     assert show() == ['cat_c.png', 'contact_sheet.png', 'dog_a_a.png', 'dog_b.png']
     twins, single = (Image.open(tree / 'out' / name) for name in ('dog_a_a.png', 'dog_b.png'))
     assert twins.width == pytest.approx(3 * single.width, abs=3)
     assert '3 images in' in capsys.readouterr().out
 
 
-def test_num_limits_the_pictures(show):
+def test_num_limits_the_images(show):
     assert show('--num', '1') == ['contact_sheet.png', 'dog_a_a.png']
 
 
@@ -107,7 +107,7 @@ def test_weights_of_the_checkpoint_are_used(show, tree):
     assert (tree / 'out' / 'dog_a_a.png').read_bytes() != before
 
 
-def test_pictures_are_not_written_over(show, tree):
+def test_images_are_not_overwritten(show, tree):
     show('--num', '1')
     with pytest.raises(DataError, match='contains 2 images'):
         show()

@@ -1,4 +1,4 @@
-"""Pictures of validation clips during a training."""
+"""Images of validation clips during a training."""
 
 import re
 from pathlib import Path
@@ -52,7 +52,7 @@ def validate(hook, runner, batch_size=2, classes=1):
         hook.after_val_iter(runner, start // batch_size, batch, outputs)
 
 
-def pictures(folder):
+def images(folder):
     return sorted(path.name for path in Path(folder).rglob('vis_image/*.png'))
 
 
@@ -61,12 +61,12 @@ def test_the_same_clips_at_each_validation(runner, tmp_path, batch_size):
     hook = HOOKS.build(dict(type='VisualizationHook', num_clips=3))
     hook.before_train(runner)
     validate(hook, runner, batch_size)
-    assert pictures(tmp_path) == ['dog_0_3.png', 'dog_2_3.png', 'dog_4_3.png']
+    assert images(tmp_path) == ['dog_0_3.png', 'dog_2_3.png', 'dog_4_3.png']
     runner.epoch = 4
     validate(hook, runner, batch_size)
-    assert pictures(tmp_path) == [f'dog_{i}_{step}.png' for i in (0, 2, 4) for step in (3, 4)]
-    picture = np.asarray(Image.open(next(tmp_path.rglob('dog_2_4.png'))).convert('RGB'))
-    near = np.abs(picture.astype(int) - PREDICTION_COLOUR).max(-1) < 60  # over grey frames
+    assert images(tmp_path) == [f'dog_{i}_{step}.png' for i in (0, 2, 4) for step in (3, 4)]
+    image = np.asarray(Image.open(next(tmp_path.rglob('dog_2_4.png'))).convert('RGB'))
+    near = np.abs(image.astype(int) - PREDICTION_COLOUR).max(-1) < 60  # over grey frames
     assert near.sum() > 10000
 
 
@@ -82,21 +82,21 @@ def test_tensorboard_gets_them(runner, tmp_path):
 def test_trainings_by_iteration(runner, tmp_path):
     runner.train_loop = runner._train_loop = object()
     validate(VisualizationHook(num_clips=1), runner)
-    assert pictures(tmp_path) == ['dog_0_120.png']
+    assert images(tmp_path) == ['dog_0_120.png']
 
 
 def test_interval(runner, tmp_path):
     hook = VisualizationHook(num_clips=1, interval=2)
     for runner.epoch in (1, 2, 3):
         validate(hook, runner)
-    assert pictures(tmp_path) == ['dog_0_1.png', 'dog_0_3.png']
+    assert images(tmp_path) == ['dog_0_1.png', 'dog_0_3.png']
 
 
 def test_nothing_without_a_training_and_nothing_for_zero(runner, tmp_path):
     validate(VisualizationHook(num_clips=0), runner)
     runner._train_loop = dict(max_epochs=3)
     validate(VisualizationHook(), runner)
-    assert pictures(tmp_path) == []
+    assert images(tmp_path) == []
 
 
 def test_several_processes_draw_what_the_first_one_sees(runner, tmp_path, monkeypatch):
@@ -106,7 +106,7 @@ def test_several_processes_draw_what_the_first_one_sees(runner, tmp_path, monkey
     assert hook._chosen == {0, 3}
     monkeypatch.setattr(visualization_hook, 'is_main_process', lambda: False)
     validate(hook, runner)
-    assert pictures(tmp_path) == []
+    assert images(tmp_path) == []
 
 
 def test_logits_of_many_classes_stay_where_they_are(runner, tmp_path, monkeypatch):
