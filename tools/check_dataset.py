@@ -1,4 +1,4 @@
-"""Checks the files of a data set: counts, and what is missing or malformed with what mends it.
+"""Checks the files of a data set: counts, and what is missing or malformed with how to fix it.
 
     python tools/check_dataset.py config/s4/pvt2.py
     python tools/check_dataset.py s4 --data-root data/Single-source --full
@@ -62,7 +62,7 @@ def main() -> int:
         print(f'{split}: {summarise(dataset)}')
         if broken:
             print(f'  {len(broken)} clips cannot be used:\n{describe(broken)}')
-            for command in dataset.mending_commands(broken):
+            for command in dataset.fix_commands(broken):
                 print(f'  To make what is missing: {command}')
     for text in find_repeated(checked, by_content=args.full):
         print(f'warning: {text}')

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from avsbench.datasets.avsbench_dataset import AVSBenchDataset
 from avsbench.datasets.clip_info import ClipInfo
+from avsbench.datasets.validation import ChecksFiles
 from avsbench.layouts import AVSS, ClipFiles
 from avsbench.layouts.avss_classes import CLASSES, MAX_CLASSES, palette
 from avsbench.media.faults import BrokenFileError, ClipCheck
@@ -91,14 +92,15 @@ class AVSSDataset(AVSBenchDataset):
         folder = os.path.dirname(files.masks['index'][0])
         return 'index' if os.path.isdir(os.path.join(self.data_root, folder)) else 'palette'
 
-    def clip_faults(self, info: ClipInfo) -> tuple[BrokenFileError, ...]:
-        """See `BaseAVSDataset.clip_faults`."""
+    def check_clip(self, info: ClipInfo, *, steps: Sequence[ChecksFiles], full: bool) -> ClipCheck:
+        """See `BaseAVSDataset.check_clip`; the number of frames is checked too."""
+        found = super().check_clip(info, steps=steps, full=full)
         count, folder = len(info['frame_paths']), os.path.dirname(info['frame_paths'][0])
         lengths = sorted({kind.frames for kind in self.layout.kinds.values()})
-        if count in lengths:
-            return ()
-        allowed = ' or '.join(map(str, lengths))
-        return (BrokenFileError(f'{folder}: {count} frames, expected {allowed}', 'frame count'),)
+        if count not in lengths:
+            what = f'{folder}: {count} frames, expected {" or ".join(map(str, lengths))}'
+            found.faults.append(BrokenFileError(what, 'frame count'))
+        return found
 
     def check_files(self, level: str) -> Iterator[ClipCheck]:
         """See `BaseAVSDataset.check_files`; last comes a comparison of both kinds of labels."""
@@ -129,7 +131,7 @@ class AVSSDataset(AVSBenchDataset):
             except BrokenFileError:  # reported for this clip already
                 continue
             if fault is not None:
-                yield ClipCheck(info['clip_id'], info['csv_row'], (fault,))
+                yield ClipCheck(info['clip_id'], info['csv_row'], [fault])
             return
 
 

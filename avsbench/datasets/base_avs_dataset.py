@@ -1,21 +1,18 @@
 """What all data sets have in common: clips, the check of their files, counts."""
 
+import functools
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from typing import TypeVar
 
 from mmengine.dataset import BaseDataset
 
 from avsbench.datasets.clip_info import ClipInfo, check_info
-from avsbench.datasets.transforms.loading import LoadClip, LoadMaskiges
-from avsbench.datasets.validation import CHECK_LEVELS, ClipChecker, check_clips
-from avsbench.media.faults import BrokenFileError, ClipCheck, describe
+from avsbench.datasets.transforms.loading import LoadClip
+from avsbench.datasets.validation import CHECK_LEVELS, ChecksFiles, check_clips
+from avsbench.media.faults import ClipCheck, describe
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import DataError
-
-_T = TypeVar('_T')
 
 
 class BaseAVSDataset(BaseDataset):
@@ -107,20 +104,26 @@ class BaseAVSDataset(BaseDataset):
         Args:
             level: 'fast' or 'full', as the argument `check` of the class.
         """
-        checker = ClipChecker(level, self._find(LoadClip) or LoadClip(), self._find(LoadMaskiges))
-
-        def check(info: ClipInfo) -> ClipCheck:
-            found = checker(info)
-            return replace(found, faults=found.faults + self.clip_faults(info))
-
+        steps = [step for step in self.pipeline.transforms if isinstance(step, ChecksFiles)]
+        check = functools.partial(
+            self.check_clip, steps=steps or [LoadClip()], full=level == 'full'
+        )
         yield from check_clips(check, self.infos(), level)
 
-    def clip_faults(self, info: ClipInfo) -> tuple[BrokenFileError, ...]:
-        """What is wrong with a clip beyond its single files; subsets add to it."""
-        del info
-        return ()
+    def check_clip(self, info: ClipInfo, *, steps: Sequence[ChecksFiles], full: bool) -> ClipCheck:
+        """Check one clip.
 
-    def mending_commands(self, checks: Iterable[ClipCheck]) -> list[str]:
+        Args:
+            info: The clip.
+            steps: Of the pipeline, those that check what they read.
+            full: See `ChecksFiles.check`.
+        """
+        found = ClipCheck(info['clip_id'], info['csv_row'])
+        for step in steps:
+            step.check(info, found, full=full)
+        return found
+
+    def fix_commands(self, checks: Iterable[ClipCheck]) -> list[str]:
         """Commands that make what was found missing, as far as the toolbox can make it."""
         kinds = {fault.kind for check in checks for fault in check.faults}
         if not kinds & {'missing Maskige', 'broken Maskige'}:
@@ -137,7 +140,7 @@ class BaseAVSDataset(BaseDataset):
 
         Returns:
             `subset`, `split`, `clips`, `frames`, `annotated_frames`; `audio`: clips by the source
-            of their log-mel; `padded_audio`, `cut_audio`: clips whose sound file gives fewer or
+            of their log-mel; `padded_audio`, `cut_audio`: clips whose audio file gives fewer or
             more patches than the clip has frames, None if the files were not checked.
         """
         infos = list(self.infos())
@@ -161,14 +164,10 @@ class BaseAVSDataset(BaseDataset):
             'cut_audio': sum(n < 0 for n in missing) if self.checks else None,
         }
 
-    def _find(self, kind: type[_T]) -> _T | None:
-        """The pipeline's transform of a kind, None if it has none."""
-        return next((step for step in self.pipeline.transforms if isinstance(step, kind)), None)
-
     def _report(self, broken: list[ClipCheck]) -> str:
         where = f'{type(self).__name__}, split {self.split!r} of {self.ann_file}'
         text = f'{where}: {len(broken)} of {len(self)} clips cannot be used\n{describe(broken)}'
-        commands = self.mending_commands(broken)
+        commands = self.fix_commands(broken)
         for command in commands:
             text += f'\n  To make what is missing: {command}'
         if len(broken) == len(self) and not commands:

@@ -6,15 +6,12 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from math import prod
+from typing import Protocol, runtime_checkable
 
 from mmengine.dataset import BaseDataset
 
-from avsbench.datasets.transforms.loading import LoadClip, LoadMaskiges
-from avsbench.media.faults import BrokenFileError, ClipCheck
-from avsbench.media.images import probe_image, read_frame
-from avsbench.media.log_mel import MIN_SAMPLES, PATCH_SHAPE, SAMPLE_RATE, count_patches, probe_wav
+from avsbench.datasets.clip_info import ClipInfo
+from avsbench.media.faults import ClipCheck
 from avsbench.utils.errors import examples
 
 CHECK_LEVELS = ('fast', 'full', 'off')
@@ -22,96 +19,24 @@ THREADS = 16  # that wait for files
 TRIAL = 32  # clips
 
 
-@dataclass
-class ClipChecker:
-    """Checks the files of one clip, all of them, whatever is wrong with the first.
+@runtime_checkable
+class ChecksFiles(Protocol):
+    """A step of a pipeline that can check the files it is going to read."""
 
-    'fast' reads headers and ends: every file is there, no image is cut off, a mask has the size of
-    its frame, a wav has samples and enough of them, a float wav no NaN. 'full' decodes everything
-    with the transforms that training uses.
+    def check(self, info: ClipInfo, found: ClipCheck, *, full: bool) -> None:
+        """Note what is wrong with the files of a clip, all of them.
 
-    Args:
-        level: 'fast' or 'full'.
-        load_clip: Reads masks, and reads or computes log-mel, at level 'full'.
-        load_maskiges: Reads Maskiges at level 'full'; None if none are needed.
-    """
-
-    level: str
-    load_clip: LoadClip
-    load_maskiges: LoadMaskiges | None = None
-
-    def __call__(self, info: dict) -> ClipCheck:
-        """What is wrong with the clip that a data set's `data_info` describes."""
-        faults: list[BrokenFileError] = []
-        frame_size = self._check_images(info, faults)
-        if self.load_maskiges is not None:
-            for path in info['maskige_paths']:
-                _attempt(faults, self._check_maskige, path, frame_size)
-        patches = _attempt(faults, self._check_audio, info)
-        return ClipCheck(info['clip_id'], info['csv_row'], tuple(faults), patches)
-
-    def _check_images(self, info: dict, faults: list[BrokenFileError]) -> tuple[int, int] | None:
-        """Size of the clip's frames, None if no frame can be read."""
-        sizes = {path: _attempt(faults, self._frame_size, path) for path in info['frame_paths']}
-        for path in info['mask_paths']:
-            if path is not None:
-                sizes[path] = _attempt(faults, self._mask_size, path, info)
-        known = {path: size for path, size in sizes.items() if size is not None}
-        first = next(iter(known), None)
-        for path, size in known.items():
-            if size != known[first]:
-                have, want = (f'{width} x {height}' for height, width in (size, known[first]))
-                what = f'{path}: {have} pixels, but {first} has {want}'
-                faults.append(BrokenFileError(what, 'sizes differ'))
-        return next((known[path] for path in info['frame_paths'] if path in known), None)
-
-    def _check_maskige(self, path: str, frame_size: tuple[int, int] | None) -> None:
-        load = self.load_maskiges
-        size = load.probe(path) if self.level == 'fast' else load.read(path).shape[:2]
-        wanted = load.size or frame_size
-        if wanted is not None:
-            load.check_size(path, size, wanted)
-
-    def _frame_size(self, path: str) -> tuple[int, int]:
-        return probe_image(path) if self.level == 'fast' else read_frame(path).shape[:2]
-
-    def _mask_size(self, path: str, info: dict) -> tuple[int, int]:
-        if self.level == 'fast':
-            return probe_image(path, 'broken mask')
-        return self.load_clip.masks.read(path, info['mask_coding'], info.get('num_classes')).shape
-
-    def _check_audio(self, info: dict) -> int | None:
-        """Patches in the clip's sound file, None if the log-mel is stored."""
-        if info['log_mel_path'] is not None:
-            self._check_log_mel(info)
-            return None
-        samples, rate = probe_wav(info['audio_path'])
-        patches = count_patches(samples, rate)
-        if patches == 0 and info['short_audio'] == 'repeat':
-            what = (
-                f'{info["audio_path"]}: {samples / rate:.3f} s, at least '
-                f'{MIN_SAMPLES / SAMPLE_RATE} s are needed'
-            )
-            raise BrokenFileError(what, 'short audio')
-        if self.level == 'full':
-            self.load_clip.log_mel.read_clip(info)
-        return patches
-
-    def _check_log_mel(self, info: dict) -> None:
-        if self.level == 'full':
-            self.load_clip.log_mel.read_clip(info)
-            return
-        path, frames = info['log_mel_path'], len(info['frame_paths'])
-        if not os.path.isfile(path):
-            raise BrokenFileError(f'{path}: no such file', 'missing audio')
-        size, needed = os.path.getsize(path), 4 * frames * prod(PATCH_SHAPE)
-        if size < needed:
-            what = f'{path}: {size} bytes, {frames} log-mel patches take {needed} or more'
-            raise BrokenFileError(what, 'broken log-mel')
+        Args:
+            info: The clip.
+            found: What earlier steps have found; faults are added to it.
+            full: Decode every file as training does, instead of a look at headers and ends: every
+                file is there, no image is cut off, a mask has the size of its frame, a wav has
+                samples and enough of them, a float wav no NaN.
+        """
 
 
 def check_clips(
-    check: Callable[[dict], ClipCheck], infos: Iterable[dict], level: str
+    check: Callable[[ClipInfo], ClipCheck], infos: Iterable[ClipInfo], level: str
 ) -> Iterator[ClipCheck]:
     """Check clips one after the other, or in threads where that helps.
 
@@ -147,10 +72,10 @@ def find_repeated(datasets: Mapping[str, BaseDataset], *, by_content: bool) -> I
         datasets: Data set of each split.
         by_content: Compare the first frames of the clips too, byte by byte, not only the names.
     """
-    ways = {'name': lambda info: info['clip_id'].rsplit('/', 1)[-1]}
+    keys = {'name': lambda info: info['clip_id'].rsplit('/', 1)[-1]}
     if by_content:
-        ways['first frame'] = lambda info: _digest(info['frame_paths'][0])
-    for way, key_of in ways.items():
+        keys['first frame'] = lambda info: _digest(info['frame_paths'][0])
+    for way, key_of in keys.items():
         places: dict[object, dict[str, str]] = {}
         for split, dataset in datasets.items():
             for index in range(len(dataset)):
@@ -176,13 +101,4 @@ def _digest(path: str) -> bytes | None:
         with open(path, 'rb') as file:
             return hashlib.sha256(file.read()).digest()
     except OSError:
-        return None
-
-
-def _attempt(faults: list[BrokenFileError], call: Callable, *args: object) -> object:
-    """The result of a call; None if it raised a fault, which is put down."""
-    try:
-        return call(*args)
-    except BrokenFileError as fault:
-        faults.append(fault)
         return None

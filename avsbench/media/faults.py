@@ -1,7 +1,8 @@
-"""What can be wrong with a file of a data set, and what mends it."""
+"""What can be wrong with a file of a data set, and how to fix it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from avsbench.utils.errors import DataError, examples
 
@@ -13,8 +14,8 @@ REMEDIES = {
     'sizes differ': 'a mask has the size of its frame, and all frames of a clip have one size: '
     'restore the files from the download',
     'frame count': 'restore the folder from the download',
-    'broken audio': 'restore the file from the download, or make it anew from the video',
-    'short audio': 'a clip needs 0.975 s of sound at least; make the file anew from the video, or '
+    'broken audio': 'restore the file from the download, or make it again from the video',
+    'short audio': 'a clip needs about a second of audio; make the file again from the video, or '
     'take the clip out of the csv',
     'broken log-mel': 'restore the file from the download, or delete it: log-mel is then computed '
     "from the wav (audio_source='wav' of the data set does so without deleting)",
@@ -22,16 +23,18 @@ REMEDIES = {
     'label values': 'restore the file from the download, correct label2idx.json, or set '
     "unknown_colour='background' of LoadClip, as the published code does",
     'missing Maskige': 'make it with `python tools/prepare_maskiges.py SUBSET --data-root DIR '
-    "--source superpixels`, or unpack the pictures that COMBO's authors give out",
-    'broken Maskige': 'make it anew with tools/prepare_maskiges.py, which replaces files that are '
+    "--source superpixels`, or unpack those that COMBO's authors give out",
+    'broken Maskige': 'make it again with tools/prepare_maskiges.py, which replaces files that are '
     'not whole or not as large as they must be',
-    'broken masks': 'make the file anew with the segmentation model, in one of the formats that '
+    'broken masks': 'make the file again with the segmentation model, in one of the formats that '
     '`python tools/prepare_maskiges.py --help` names',
     'size of masks': 'give masks of the frame as it is on disk, or add --resize if they were made '
     'of the whole frame at another size',
     'labels differ': "set label_source of the data set to 'semantic' or 'rgb'",
 }
-"""Kind of fault -> the setting or command that mends it."""
+"""Kind of fault -> the setting or command that fixes it."""
+
+_Result = TypeVar('_Result')
 
 
 class BrokenFileError(DataError):
@@ -39,35 +42,45 @@ class BrokenFileError(DataError):
 
     Args:
         message: Names the file and says what is wrong with it.
-        kind: Key of `REMEDIES`; what mends it is added to the message.
+        kind: Key of `REMEDIES`; how to fix it is added to the message.
     """
 
     def __init__(self, message: str, kind: str | None = None) -> None:
         # without a kind the message is complete: a loader worker's error is raised again like that
-        super().__init__(f'{message}. To mend it: {REMEDIES[kind]}' if kind else message)
+        super().__init__(f'{message}. To fix it: {REMEDIES[kind]}' if kind else message)
         self.what = message
         self.kind = kind
 
 
-@dataclass(frozen=True)
+@dataclass
 class ClipCheck:
-    """What was found about one clip.
+    """What was found about one clip; the steps that load a clip add to it.
 
     Attributes:
         clip_id: Name of the clip.
         csv_row: Its line in the csv, the header being line 1; None where no csv lists the clips.
         faults: Everything that is wrong with its files.
-        patches: Whole log-mel patches in its sound, None where that isn't known.
+        first_image: First image that can be read, and its size (H, W); None until there is one.
+        patches: Spectrograms that its audio file gives, None where that isn't known.
     """
 
     clip_id: str
     csv_row: int | None
-    faults: tuple[BrokenFileError, ...] = ()
+    faults: list[BrokenFileError] = field(default_factory=list)
+    first_image: tuple[str, tuple[int, int]] | None = None
     patches: int | None = None
+
+    def attempt(self, call: Callable[..., _Result], *args: object) -> _Result | None:
+        """The result of a call; None if it raised a fault, which is noted."""
+        try:
+            return call(*args)
+        except BrokenFileError as fault:
+            self.faults.append(fault)
+            return None
 
 
 def describe(checks: Iterable[ClipCheck]) -> str:
-    """One paragraph for each kind of fault: count, up to five examples, what mends it."""
+    """One paragraph for each kind of fault: count, up to five examples, how to fix it."""
     found: dict[str, list[str]] = {}
     clips: dict[str, set[str]] = {}
     for check in checks:
@@ -77,6 +90,6 @@ def describe(checks: Iterable[ClipCheck]) -> str:
             clips.setdefault(fault.kind, set()).add(check.clip_id)
     return '\n'.join(
         f'  {kind}: {len(cases)} in {len(clips[kind])} clips, e.g. {examples(cases)}\n'
-        f'    to mend it: {REMEDIES[kind]}'
+        f'    to fix it: {REMEDIES[kind]}'
         for kind, cases in found.items()
     )

@@ -1,28 +1,24 @@
-"""Log-mel patches of sound files, kept on disk: resampling costs far more than reading them.
+"""Log-mel patches of audio files, kept on disk: resampling costs far more than reading them.
 
-One file for each sound file, named by a hash of the sound file's path, size and time of change and
-of the version of the front end, so a changed file gets a new entry. Entries are written beside
+One file for each audio file, named by a hash of the audio file's path, size and time of change and
+of the front end with its version, so a changed file gets a new entry. Entries are written beside
 their place and renamed, so that any number of processes may share a folder, and carry a checksum:
 a damaged one is computed again.
 """
 
-import functools
 import hashlib
 import io
 import os
 import zlib
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from avsbench.media.faults import BrokenFileError
-from avsbench.media.log_mel import PATCH_SHAPE, log_mel_patches, read_wav
+from avsbench.media.front_ends import VGGISH, FrontEnd
+from avsbench.media.log_mel import read_wav
 from avsbench.utils.errors import DataError
 from avsbench.utils.files import atomic_write
-
-FRONT_END = 1
-"""Raise it when the values of `log_mel_patches` or `read_wav` change."""
 
 _CHECKSUM = 4  # bytes
 
@@ -31,33 +27,35 @@ class LogMelCache:
     """Folder of computed log-mel patches.
 
     Args:
-        folder: Made when the first entry is written.
+        folder: Created when the first entry is written.
+        front_end: What computes the patches.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, front_end: FrontEnd = VGGISH) -> None:
         self.folder = Path(folder)
+        self.front_end = front_end
 
     def get(self, wav_path: str | Path) -> np.ndarray:
-        """Patches of a sound file, from the folder or computed and put there.
+        """Patches of an audio file, from the folder or computed and put there.
 
         Args:
-            wav_path: Sound file.
+            wav_path: Audio file.
 
         Returns:
-            (patches, 1, 96, 64) float32.
+            (patches, *shape) float32, with the shape of the front end.
 
         Raises:
-            DataError: The sound file is unusable, or the folder can't be written.
+            DataError: The audio file is unusable, or the folder can't be written.
         """
         entry = self.path(wav_path)
-        patches = _load(entry)
+        patches = _load(entry, self.front_end.shape)
         if patches is None:
-            patches = log_mel_patches(*read_wav(wav_path))
+            patches = self.front_end.patches(*read_wav(wav_path))
             self._store(entry, patches)
         return patches
 
     def path(self, wav_path: str | Path) -> Path:
-        """Where the entry of a sound file is, or would be."""
+        """Where the entry of an audio file is, or would be."""
         try:
             state = os.stat(wav_path)
         except OSError as error:
@@ -68,8 +66,7 @@ class LogMelCache:
             os.path.abspath(wav_path),
             state.st_size,
             state.st_mtime_ns,
-            FRONT_END,
-            _resampler(),
+            *self.front_end.cache_key,
         )
         return self.folder / f'{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}.npy'
 
@@ -84,11 +81,11 @@ class LogMelCache:
             raise DataError(
                 f'{self.folder}: the log-mel cache cannot be written ({error.strerror}). Set '
                 'cache_dir of LoadClip to a folder with free space that you may write to, or to '
-                'None to compute anew each time'
+                'None to compute them each time'
             ) from error
 
 
-def _load(entry: Path) -> np.ndarray | None:
+def _load(entry: Path, shape: tuple[int, int, int]) -> np.ndarray | None:
     """The patches of an entry; None if there is none, or none that is whole."""
     try:
         content = entry.read_bytes()
@@ -98,14 +95,9 @@ def _load(entry: Path) -> np.ndarray | None:
     if _checksum(content) != checksum:
         return None
     patches = np.load(io.BytesIO(content), allow_pickle=False)
-    whole = patches.dtype == np.float32 and patches.shape[1:] == PATCH_SHAPE
+    whole = patches.dtype == np.float32 and patches.shape[1:] == shape
     return patches if whole else None
 
 
-@functools.cache  # looks through the installed packages
-def _resampler() -> str:
-    return version('resampy')
-
-
 def _checksum(content: bytes) -> bytes:
-    return zlib.crc32(content, FRONT_END).to_bytes(_CHECKSUM, 'little')
+    return zlib.crc32(content).to_bytes(_CHECKSUM, 'little')

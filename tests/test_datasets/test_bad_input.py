@@ -134,7 +134,7 @@ def test_broken_files(s4_root: Path, damage: Callable, level: str, words: list[s
     assert "S4Dataset, split 'train'" in message
     assert '1 of 2 clips cannot be used' in message
     assert '(csv row 2)' in message
-    assert 'to mend it: ' in message
+    assert 'to fix it: ' in message
     assert f'python tools/check_dataset.py s4 --data-root {s4_root}' in message
     for word in words:
         assert word in message
@@ -178,7 +178,7 @@ def test_an_unchecked_clip_fails_when_it_is_read(
     message = error_of(lambda: dataset[0])
     for word in words:
         assert word in message
-    assert 'To mend it: ' in message
+    assert 'To fix it: ' in message
     assert not (s4_root.parent / 'marker').exists()
     dataset[1]
 

@@ -94,7 +94,7 @@ def test_missing_ones_stop_before_the_start(s4_root: Path, check: str) -> None:
     assert 'is data_root' not in text
 
 
-def test_the_named_command_mends_it(s4_root: Path, monkeypatch) -> None:
+def test_the_named_command_fixes_it(s4_root: Path, monkeypatch) -> None:
     with pytest.raises(DataError) as caught:
         S4Dataset(str(s4_root), 'train', pipeline=PIPELINE)
     line = next(line for line in str(caught.value).splitlines() if 'To make what is miss' in line)
@@ -169,7 +169,7 @@ def clip(**more: object) -> dict:
     [
         ({'maskige_paths': []}, 'must come after LoadClip'),
         (clip(flip=False), 'must come before ClipRandomFlip'),
-        (clip(img_shape=(12, 16)), r'pictures are \(24, 32\).*place of the pipeline \(12, 16\)'),
+        (clip(img_shape=(12, 16)), r'images are \(24, 32\).*place of the pipeline \(12, 16\)'),
     ],
 )
 def test_wrong_places_in_the_pipeline(results: dict, words: str) -> None:

@@ -202,7 +202,7 @@ def test_broken_files_are_named(tmp_path: Path, read: object) -> None:
             read(path)
         assert str(path) in str(caught.value)
         assert words in str(caught.value)
-        assert 'To mend it' in str(caught.value)
+        assert 'To fix it' in str(caught.value)
 
 
 def test_a_streamed_header_is_no_fault(tmp_path: Path) -> None:

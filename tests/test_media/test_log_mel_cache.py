@@ -1,12 +1,13 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from dataset_trees import noise, write_wav
 
-from avsbench.media import log_mel_cache
+from avsbench.media.front_ends import VGGISH, FrontEnd
 from avsbench.media.log_mel import log_mel_patches, read_wav
 from avsbench.media.log_mel_cache import LogMelCache
 from avsbench.utils.errors import DataError
@@ -19,30 +20,36 @@ def wav(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Grows by one with every computation."""
-    calls = []
+def computed() -> list[int]:
+    """Grows by one with every computation of `front_end`."""
+    return []
+
+
+@pytest.fixture
+def front_end(computed: list[int]) -> FrontEnd:
+    """That of VGGish, counted."""
 
     def count(*arguments: object) -> np.ndarray:
-        calls.append(1)
+        computed.append(1)
         return log_mel_patches(*arguments)
 
-    monkeypatch.setattr(log_mel_cache, 'log_mel_patches', count)
-    return calls
+    return replace(VGGISH, patches=count)
 
 
-def test_computes_once(tmp_path: Path, wav: Path, computed: list) -> None:
+def test_computes_once(tmp_path: Path, wav: Path, computed: list, front_end: FrontEnd) -> None:
     expected = log_mel_patches(*read_wav(wav))
     for _ in range(3):
-        found = LogMelCache(tmp_path / 'cache').get(wav)
+        found = LogMelCache(tmp_path / 'cache', front_end).get(wav)
         assert found.dtype == np.float32
         assert (found == expected).all()
     assert len(computed) == 1
     assert [p.suffix for p in (tmp_path / 'cache').iterdir()] == ['.npy']
 
 
-def test_a_changed_file_is_computed_again(tmp_path: Path, wav: Path, computed: list) -> None:
-    cache = LogMelCache(tmp_path / 'cache')
+def test_a_changed_file_is_computed_again(
+    tmp_path: Path, wav: Path, computed: list, front_end: FrontEnd
+) -> None:
+    cache = LogMelCache(tmp_path / 'cache', front_end)
     old = cache.get(wav)
     write_wav(wav, noise('other', 2))
     os.utime(wav, ns=(1, 1))  # same size; a clock that is too coarse would hide the change
@@ -50,13 +57,12 @@ def test_a_changed_file_is_computed_again(tmp_path: Path, wav: Path, computed: l
     assert len(computed) == 2
 
 
+@pytest.mark.parametrize('other', [{'revision': 2}, {'name': 'other'}, {'resampler': 'numpy'}])
 def test_another_front_end_is_computed_again(
-    tmp_path: Path, wav: Path, computed: list, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, wav: Path, computed: list, front_end: FrontEnd, other: dict
 ) -> None:
-    cache = LogMelCache(tmp_path / 'cache')
-    cache.get(wav)
-    monkeypatch.setattr(log_mel_cache, 'FRONT_END', 2)
-    cache.get(wav)
+    for front in (front_end, replace(front_end, **other)):
+        LogMelCache(tmp_path / 'cache', front).get(wav)
     assert len(computed) == 2
 
 
@@ -73,9 +79,9 @@ def damage(content: bytes, how: str) -> bytes:
 
 @pytest.mark.parametrize('how', ['cut off', 'empty', 'zeros', 'one bit', 'other file'])
 def test_a_damaged_entry_is_computed_again(
-    tmp_path: Path, wav: Path, computed: list, how: str
+    tmp_path: Path, wav: Path, computed: list, front_end: FrontEnd, how: str
 ) -> None:
-    cache = LogMelCache(tmp_path / 'cache')
+    cache = LogMelCache(tmp_path / 'cache', front_end)
     expected, entry = cache.get(wav), cache.path(wav)
     whole = entry.read_bytes()
     entry.write_bytes(damage(whole, how))
@@ -98,6 +104,6 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, wav: Path) -> Non
         LogMelCache(tmp_path / 'file' / 'cache').get(wav)
 
 
-def test_a_missing_sound_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_audio_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match='no.wav'):
         LogMelCache(tmp_path / 'cache').get(tmp_path / 'no.wav')
