@@ -23,7 +23,8 @@ class AVSDataSample(BaseDataElement):
 
     Metainfo: `clip_id` (str), `subset` ('s4', 'ms3' or 'avss'), `sample_idx` (int, position in
     the data set), `ori_shape` (H, W) of the frames on disk in pixels, `img_shape` (H, W) as fed
-    to the network, `frame_paths` (list of str), `flip` (bool).
+    to the network, `frame_paths` (list of str), `front_end` (str, what
+    computed the log-mel), `flip` (bool).
     """
 
     gt_masks: Tensor

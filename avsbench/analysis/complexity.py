@@ -6,6 +6,7 @@ may return another layout, and a layer after it then needs no copy of its input.
 """
 
 import copy
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,8 +25,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from avsbench.config.build import build_part
-from avsbench.config.clips import clip_length, frame_size
-from avsbench.media.log_mel import PATCH_SHAPE
+from avsbench.config.clips import clip_length, frame_size, front_end
+from avsbench.media.front_ends import VGGISH
 from avsbench.registry import MODELS
 from avsbench.utils import ops
 from avsbench.utils.errors import ConfigError
@@ -101,14 +102,15 @@ def complexity(
     parameters = list(model.parameters())
     trainable = sum(p.numel() for p in parameters if p.requires_grad)
     shape = (frames, model.in_channels, *size)
+    inputs = functools.partial(_inputs, shape, front_end(cfg).shape)
     compiled = ops.choose('cpu').compiled
     with FakeTensorMode(allow_non_fake_inputs=True) as fake, _explained(cfg, shape):
         model._apply(fake.from_tensor)
         with ops.use_path('cpu' if compiled else 'reference'):
-            training = _training_bytes(model, _inputs(shape))
+            training = _training_bytes(model, inputs())
             model.requires_grad_(False)
-            inference = _inference_bytes(model, _inputs(shape))
-        flops, part_flops = _flops(model, _inputs(shape))
+            inference = _inference_bytes(model, inputs())
+        flops, part_flops = _flops(model, inputs())
     return Complexity(
         frames=frames,
         size=tuple(size),
@@ -163,10 +165,12 @@ def _explained(cfg: Config, shape: tuple[int, ...]) -> Iterator[None]:
         ) from error
 
 
-def _inputs(shape: tuple[int, int, int, int]) -> dict:
+def _inputs(
+    shape: tuple[int, int, int, int], patch_shape: tuple[int, int, int] = VGGISH.shape
+) -> dict:
     """Normalised frames and log-mel of one clip, as the data preprocessor returns them."""
     frames = shape[0]
-    audio = torch.zeros(frames, *PATCH_SHAPE)
+    audio = torch.zeros(frames, *patch_shape)
     return {'frames': torch.zeros(shape), 'audio': audio, 'clip_lengths': (frames,)}
 
 

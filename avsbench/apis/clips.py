@@ -25,7 +25,6 @@ import numpy as np
 from avsbench.apis.pipeline import ClipPipeline, ResizedFrame
 from avsbench.apis.sources import Audio, VideoSource
 from avsbench.apis.timing import stage, timed
-from avsbench.media.log_mel import log_mel_patches
 from avsbench.utils.errors import DataError
 from avsbench.video.sampling import INSTANT
 
@@ -109,7 +108,8 @@ def _pack(
     with stage('audio'):
         samples = audio.between(start, start + seconds)
         silence = length * audio.rate - len(samples)
-        log_mel = log_mel_patches(np.pad(samples, (0, max(0, silence))), audio.rate)[:length]
+        samples = np.pad(samples, (0, max(0, silence)))
+        log_mel = pipeline.front_end.patches(samples, audio.rate)[:length]
     clips, indices = [], []
     for offset in range(min(fps, len(frames))):
         chosen = frames[offset::fps]

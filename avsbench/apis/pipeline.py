@@ -46,6 +46,7 @@ class ClipPipeline:
         fill: Whether the network only knows clips of T frames.
         maskiges: Whether the network reads Maskiges.
         subset: Of the config.
+        front_end: What the network gets of the audio.
         size: (h, w) of the network's input for a video of 16:9.
 
     Raises:
@@ -63,6 +64,7 @@ class ClipPipeline:
         ends = steps[:1] + steps[-1:]
         if [type(step) for step in ends] != [LoadClip, PackAVSInputs]:
             raise ConfigError(f'{where}.pipeline: expected LoadClip first, and PackAVSInputs last')
+        self.front_end = steps[0].log_mel.front_end
         self.seconds = clip_length(cfg)
         self.fill = _dataset_kind(dataset, where).short_audio == 'repeat'
         self.maskiges = any(isinstance(step, LoadMaskiges) for step in steps)
@@ -91,12 +93,13 @@ class ClipPipeline:
 
         Args:
             frames: T of them.
-            log_mel: (T, 1, 96, 64) float32.
+            log_mel: (T, *shape) float32, with the shape of `front_end`.
             name: Of the clip, for messages.
         """
         results = {
             'frames': [frame.frame for frame in frames],
             'log_mel': log_mel,
+            'front_end': self.front_end.name,
             'clip_id': name,
             'subset': self.subset,
             'sample_idx': 0,

@@ -60,11 +60,12 @@ class MaskPrediction:
         score: (h, w) float32: logit of the foreground for a network with one class, else the
             probability of the most probable class.
         frame: (h, w, 3) uint8, RGB, the network's input.
-        log_mel: (96, 64) float32 of the second.
+        log_mel: (frames, bands) float32 of the second.
         threshold: A pixel is foreground where its probability exceeds this. None: 0.5 with one
             class; with several, the most probable class whatever its probability.
         maps: Maps of all classes (K, h, w), if asked for: 'logits', or 'probabilities' of a network
             that has no logits.
+        front_end: Name of what computed the log-mel.
     """
 
     index: int
@@ -77,6 +78,7 @@ class MaskPrediction:
     log_mel: np.ndarray
     threshold: float | None = None
     maps: dict[str, Tensor] = field(default_factory=dict)
+    front_end: str = 'vggish'
 
     @property
     def second(self) -> float:
@@ -168,6 +170,7 @@ def mask_predictions(
             log_mel=log_mel[place],
             threshold=threshold,
             maps={name: maps[place] for name, maps in kept.items()},
+            front_end=sample.get('front_end', 'vggish'),
         )
         for place, index in enumerate(indices)
     ]

@@ -47,8 +47,8 @@ class VideoSummary:
 
     def _add_log_mel(self, patch: np.ndarray) -> None:
         if self._patches % self._log_mel_step == 0:
-            bands = patch.shape[-1]
-            self._log_mel.append(patch.reshape(COLUMNS, -1, bands).mean(1).astype(np.float16))
+            columns = [part.mean(0) for part in np.array_split(patch, COLUMNS)]
+            self._log_mel.append(np.stack(columns).astype(np.float16))
             if len(self._log_mel) > MAX_POINTS:
                 self._log_mel, self._log_mel_step = self._log_mel[::2], 2 * self._log_mel_step
         self._patches += 1

@@ -8,6 +8,7 @@ import torch
 
 from avsbench.apis.prediction import MaskPrediction
 from avsbench.apis.summary import VideoSummary
+from avsbench.media.front_ends import FRONT_ENDS
 from avsbench.structures import AVSDataSample
 from avsbench.visualization import AVSLocalVisualizer, ClipView
 from avsbench.visualization.gallery import contact_sheet, spread
@@ -32,7 +33,10 @@ def clip_view(
     log_mel = np.stack([prediction.log_mel for prediction in predictions])[:, None]
     return ClipView(
         np.stack(frames),
-        AVSDataSample(pred_masks=torch.from_numpy(np.stack(masks))),
+        AVSDataSample(
+            pred_masks=torch.from_numpy(np.stack(masks)),
+            metainfo={'front_end': predictions[0].front_end},
+        ),
         log_mel if with_audio else None,
         title,
         [f'{prediction.second:g} s' for prediction in predictions],
@@ -51,7 +55,8 @@ def draw_plots(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Log-mel and areas over the time of the video: two images (h, width, 3) uint8, RGB."""
     width = max(width, MIN_WIDTH)
-    log_mel = draw_log_mel(*summary.log_mel, summary.end, width=width)
+    mel_range = FRONT_ENDS[summary.frames[0].front_end].mel_range
+    log_mel = draw_log_mel(*summary.log_mel, summary.end, mel_range=mel_range, width=width)
     areas = draw_areas(
         summary.starts, summary.areas, summary.end, colours=visualizer.class_colours, width=width
     )

@@ -2,6 +2,7 @@
 
 from mmengine.config import Config
 
+from avsbench.media.front_ends import FRONT_ENDS, FrontEnd
 from avsbench.registry import DATASETS
 from avsbench.utils.errors import ConfigError
 
@@ -44,3 +45,10 @@ def frame_size(cfg: Config) -> tuple[int, int]:
         )
     height, width = sizes[-1] if given is None else given
     return height, width
+
+
+def front_end(cfg: Config) -> FrontEnd:
+    """What the network gets of the audio: that of `LoadClip`, by default VGGish's."""
+    pipeline = cfg.get('test_dataloader', {}).get('dataset', {}).get('pipeline', [])
+    given = (step['front_end'] for step in pipeline if 'front_end' in step)
+    return FRONT_ENDS[next(given, 'vggish')]

@@ -51,6 +51,7 @@ class ClipResults(ClipInfo, total=False):
         masks: (T, H, W) uint8, 0 and 1 or the class index (`LoadClip`).
         gt_valid: (T,) bool, which frames are annotated (`LoadClip`).
         log_mel: (T, 1, frames, bands) float32, one spectrogram for each video frame (`LoadClip`).
+        front_end: Name of what computed it (`LoadClip`).
         flip: Whether the images are mirrored (`ClipRandomFlip`).
     """
 
@@ -62,6 +63,7 @@ class ClipResults(ClipInfo, total=False):
     masks: np.ndarray
     gt_valid: np.ndarray
     log_mel: np.ndarray
+    front_end: str
     flip: bool
 
 

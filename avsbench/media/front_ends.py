@@ -17,6 +17,7 @@ class FrontEnd:
     Attributes:
         name: As in configs.
         shape: (1, frames, bands) of a spectrogram.
+        mel_range: Lowest and highest frequency of the bands in Hz.
         min_seconds: Audio that the first spectrogram needs.
         patches: (samples (n,), rate in Hz) -> (m, *shape) float32.
         count: (number of samples, rate in Hz) -> m.
@@ -27,6 +28,7 @@ class FrontEnd:
 
     name: str
     shape: tuple[int, int, int]
+    mel_range: tuple[float, float]
     min_seconds: float
     patches: Callable[[np.ndarray, int], np.ndarray]
     count: Callable[[int, int], int]
@@ -42,6 +44,7 @@ class FrontEnd:
 VGGISH = FrontEnd(
     name='vggish',
     shape=log_mel.PATCH_SHAPE,
+    mel_range=log_mel.MEL_RANGE,
     min_seconds=log_mel.MIN_SAMPLES / log_mel.SAMPLE_RATE,
     patches=log_mel.log_mel_patches,
     count=log_mel.count_patches,
@@ -51,6 +54,7 @@ VGGISH = FrontEnd(
 MEL_POWER = FrontEnd(
     name='mel_power',
     shape=(1, mel_power.FRAMES, mel_power.MEL_BANDS),
+    mel_range=mel_power.MEL_RANGE,
     min_seconds=1.0,
     patches=mel_power.mel_power_patches,
     count=mel_power.count_seconds,
@@ -60,6 +64,7 @@ MEL_POWER = FrontEnd(
 PUBLISHED_MEL_POWER = FrontEnd(
     name='mel_power_published',
     shape=(1, mel_power.PUBLISHED_FRAMES, mel_power.MEL_BANDS),
+    mel_range=mel_power.MEL_RANGE,
     min_seconds=1.0,
     patches=mel_power.published_mel_power_patches,
     count=mel_power.count_seconds,

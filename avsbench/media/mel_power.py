@@ -16,6 +16,7 @@ SAMPLE_RATE = 22050  # Hz
 FFT_SIZE = 1024
 HOP = 512
 MEL_BANDS = 64
+MEL_RANGE = (0.0, SAMPLE_RATE / 2)  # Hz
 FRAMES = 1 + SAMPLE_RATE // HOP  # in a second
 PUBLISHED_FRAMES = 96  # the published files are padded to the size of VGGish's patches
 

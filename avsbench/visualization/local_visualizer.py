@@ -16,6 +16,7 @@ from mmengine.visualization import Visualizer
 from torch import Tensor
 
 from avsbench.evaluation import functional
+from avsbench.media.front_ends import FRONT_ENDS
 from avsbench.registry import VISUALIZERS
 from avsbench.structures import AVSDataSample
 
@@ -23,7 +24,6 @@ TRUTH_COLOUR = (86, 180, 233)  # these two are distinguishable with any colour v
 PREDICTION_COLOUR = (230, 159, 0)
 IGNORED_COLOUR = (0.3, 0.3, 0.3, 1)  # of pixels without a class
 SILENCE = -4.6  # log(0.01), the log-mel of silence
-MEL_RANGE = (125, 7500)  # Hz, of VGGish
 # Inches above the frames, left of them, below each row.
 _TOP, _LEFT, _GAP = 0.45, 0.4, 0.16
 _LINE = 0.17  # inches per further line of the title
@@ -38,7 +38,7 @@ class ClipView:
     Attributes:
         frames: (T, H, W, 3) uint8 RGB, without padding.
         sample: Masks at the size of the frames; those of padded frames are ignored.
-        log_mel: (T, 1, 96, 64) float, or None to omit the audio.
+        log_mel: (T, 1, frames, bands) float, or None to omit the audio.
         title: Line above the clip; None for the clip id.
         labels: Text above each frame; None for its second, counted from 1.
         maskiges: (T, H, W, 3) uint8 RGB, drawn as a further row, or None.
@@ -109,7 +109,7 @@ class AVSLocalVisualizer(Visualizer):
             show: Whether to show the image in a window.
             wait_time: Seconds that the window stays open; 0 until a key is pressed.
             step: For the backends.
-            log_mel: (T, 1, 96, 64) float; None omits the audio.
+            log_mel: (T, 1, frames, bands) float; None omits the audio.
             out_file: Image file to write.
         """
         sample = AVSDataSample() if data_sample is None else data_sample
@@ -195,7 +195,9 @@ class AVSLocalVisualizer(Visualizer):
             if field == 'pred_masks':
                 _label_frames(ax, [_binary_iou(clip.sample, s) for s in seconds], 'bottom')
         if clip.log_mel is not None:
-            _draw_log_mel(axes[-1], np.asarray(clip.log_mel)[: len(clip.frames)], peak)
+            front_end = FRONT_ENDS[clip.sample.get('front_end', 'vggish')]
+            log_mel = np.asarray(clip.log_mel)[: len(clip.frames)]
+            _draw_log_mel(axes[-1], log_mel, peak, front_end.mel_range)
 
     def _draw_mask(self, axes: Axes, sample: AVSDataSample, field: str, second: int) -> None:
         truth = field == 'gt_masks'
@@ -300,12 +302,14 @@ def _faded(frame: np.ndarray) -> np.ndarray:
     return np.repeat((0.6 * grey + 80)[..., None], 3, axis=-1).astype(np.uint8)
 
 
-def _draw_log_mel(axes: Axes, log_mel: np.ndarray, peak: float) -> None:
-    """Log-mel (T, 1, 96, 64), each patch in the column of its second, low pitch at the bottom."""
+def _draw_log_mel(
+    axes: Axes, log_mel: np.ndarray, peak: float, mel_range: tuple[float, float]
+) -> None:
+    """Log-mel (T, 1, frames, bands): each patch in the column of its second, low pitch below."""
     limits = dict(cmap='magma', vmin=SILENCE, vmax=max(peak, SILENCE + 1))
     for second, patch in enumerate(log_mel[:, 0]):
         _place(axes, second, patch.T[::-1], **limits)
-    axes.set_yticks([0, 1], [f'{MEL_RANGE[1] / 1000:g} kHz', f'{MEL_RANGE[0]} Hz'], fontsize=6)
+    axes.set_yticks([0, 1], [f'{mel_range[1] / 1000:g} kHz', f'{mel_range[0]:g} Hz'], fontsize=6)
     axes.tick_params(length=0, pad=1)
     axes.set_ylabel('audio', fontsize=8, labelpad=-4)
 

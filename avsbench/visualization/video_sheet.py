@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from avsbench.visualization.local_visualizer import MEL_RANGE, PREDICTION_COLOUR, SILENCE
+from avsbench.media.front_ends import VGGISH
+from avsbench.visualization.local_visualizer import PREDICTION_COLOUR, SILENCE
 
 DPI = 100
 MAX_CLASSES = 6
@@ -15,14 +16,20 @@ MAX_CLASSES = 6
 
 
 def draw_log_mel(
-    log_mel: np.ndarray, span: float, seconds: float, *, width: int = 800
+    log_mel: np.ndarray,
+    span: float,
+    seconds: float,
+    *,
+    mel_range: tuple[float, float] = VGGISH.mel_range,
+    width: int = 800,
 ) -> np.ndarray:
     """Draw the log-mel of a video over time.
 
     Args:
-        log_mel: (n, columns, 64), consecutive patches with any number of columns each.
+        log_mel: (n, columns, bands), consecutive patches with any number of columns each.
         span: Seconds that all patches cover together.
         seconds: At which the time axis ends.
+        mel_range: Lowest and highest frequency of the bands in Hz.
         width: Of the image in pixels.
 
     Returns:
@@ -35,7 +42,7 @@ def draw_log_mel(
     axes.imshow(spectrum, origin='lower', aspect='auto', extent=extent, **limits)
     axes.set(xlim=(0, max(seconds, 0.1)), xlabel='second')
     axes.set_title('audio: log-mel patch of each second', fontsize=10)
-    axes.set_yticks([0, 1], [f'{MEL_RANGE[0]} Hz', f'{MEL_RANGE[1] / 1000:g} kHz'])
+    axes.set_yticks([0, 1], [f'{mel_range[0]:g} Hz', f'{mel_range[1] / 1000:g} kHz'])
     return _image(figure)
 
 

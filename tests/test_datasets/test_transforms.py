@@ -33,6 +33,7 @@ def clip(size: tuple[int, int] = (20, 30), frames: int = 3) -> dict:
         'masks': np.stack([picture[..., 0] // 64 for picture in pictures]),
         'gt_valid': np.array([True] + [False] * (frames - 1)),
         'log_mel': np.zeros((frames, 1, 96, 64), np.float32),
+        'front_end': 'vggish',
         'ori_shape': size,
         'img_shape': size,
     }
@@ -313,6 +314,7 @@ def test_pack() -> None:
         'ori_shape': (20, 30),
         'img_shape': (20, 30),
         'frame_paths': ['0.png', '1.png', '2.png'],
+        'front_end': 'vggish',
         'flip': False,
     }
 

@@ -76,7 +76,10 @@ def compare_sample(root: Path, source: str, labels: str, args: argparse.Namespac
             dict(type='PackAVSInputs'),
         ],
     )
-    info = dataset.get_data_info(0) | {'log_mel': np.zeros((args.frames, 1, 96, 64), np.float32)}
+    info = dataset.get_data_info(0) | {
+        'log_mel': np.zeros((args.frames, 1, 96, 64), np.float32),
+        'front_end': 'vggish',
+    }
     clip = root / 'v2' / 'clip'
     return compare(
         f'AVSS sample, {args.frames} frames and labels of {source}, ours from labels_{labels}',

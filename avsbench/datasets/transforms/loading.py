@@ -32,8 +32,8 @@ class LoadClip(BaseTransform):
 
     Adds `frames` (list of T arrays (H, W, 3) uint8, RGB), `ori_shape` and `img_shape` (H, W),
     `masks` (T, H, W) uint8 (0 and 1, or the class index; zeros where a frame is not annotated),
-    `gt_valid` (T,) bool, and `log_mel` (T, *shape) float32, with the shape of the front end. The
-    clip knows what stands for missing log-mel (`short_audio`).
+    `gt_valid` (T,) bool, `log_mel` (T, *shape) float32, with the shape of the front end, and the
+    name of that, `front_end`. The clip knows what stands for missing log-mel (`short_audio`).
 
     Args:
         cache_dir: Folder in which computed log-mel patches are kept; None computes them each time.
@@ -71,8 +71,9 @@ class LoadClip(BaseTransform):
         return results
 
     def add_audio(self, results: ClipInfo) -> ClipResults:
-        """Add `log_mel`."""
+        """Add `log_mel` and `front_end`."""
         results['log_mel'] = self.log_mel.read_clip(results)
+        results['front_end'] = self.log_mel.front_end.name
         return results
 
     def check(self, info: ClipInfo, found: ClipCheck, *, full: bool) -> None:

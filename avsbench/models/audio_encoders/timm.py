@@ -37,5 +37,5 @@ class TimmAudioEncoder(BaseModule):
         self.std = std
 
     def forward(self, patches: Tensor) -> Tensor:
-        """Embed log-mel patches (N, 1, 96, 64); returns (N, 1, D)."""
+        """Embed log-mel patches (N, 1, frames, bands) of any size; returns (N, 1, D)."""
         return self.model((patches - self.mean) / self.std)[:, None]

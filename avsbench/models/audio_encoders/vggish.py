@@ -9,7 +9,9 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from avsbench.checkpoint.pretrained import PretrainedPart
+from avsbench.media.log_mel import PATCH_SHAPE
 from avsbench.registry import MODELS
+from avsbench.utils.errors import ConfigError
 
 WIDTHS = (64, 'pool', 128, 'pool', 256, 256, 'pool', 512, 512, 'pool')
 
@@ -80,7 +82,16 @@ class VGGish(PretrainedPart, BaseModule):
             self.requires_grad_(False)
 
     def forward(self, patches: Tensor) -> Tensor:
-        """Embed log-mel patches (N, 1, 96, 64); returns (N, 1, 128)."""
+        """Embed log-mel patches (N, 1, 96, 64); returns (N, 1, 128).
+
+        Raises:
+            ConfigError: The patches are those of another front end.
+        """
+        if patches.shape[1:] != PATCH_SHAPE:
+            raise ConfigError(
+                f'VGGish: log-mel patches of shape {tuple(patches.shape[1:])}, expected '
+                f"{PATCH_SHAPE}: set front_end='vggish' of LoadClip, or take TimmAudioEncoder"
+            )
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             maps = self.features(patches)  # (N, 512, 6, 4)
             # Time, mel, channel: the order in which the original network flattens.
