@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import ConfigDict
 
-from avsbench.config.clips import clip_length, frame_size
+from avsbench.config.clips import clip_length, frame_size, front_end
 from avsbench.config.loading import load_config
 from avsbench.config.paths import CONFIG_ROOT
 from avsbench.utils.errors import ConfigError
@@ -41,3 +41,10 @@ def test_errors():
     cfg.test_dataloader.dataset.type = 'Nothing'
     with pytest.raises(ConfigError, match="type='Nothing': a data set of this toolbox"):
         clip_length(cfg)
+
+
+def test_front_end_of_the_audio():
+    cfg = load_config(CONFIG_ROOT / 's4/demo.py')
+    assert front_end(cfg).name == 'vggish'
+    cfg.test_dataloader.dataset.pipeline[0].front_end = 'mel_power'
+    assert front_end(cfg).shape == (1, 44, 64)
