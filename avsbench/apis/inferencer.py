@@ -212,7 +212,6 @@ class AVSInferencer(BaseInferencer):
                 indices,
                 fps=inputs.fps,
                 size=inputs.size,
-                classes=self.classes,
                 threshold=threshold,
                 with_logits=with_logits,
             )
@@ -262,14 +261,14 @@ class AVSInferencer(BaseInferencer):
             `AVSDataSample` it has `pred_masks`, `seg_logits` or `seg_probs` if asked for, and the
             rest in its metainfo.
         """
-        masks, areas = [], []
+        masks, rows = [], []
         for prediction in preds:
             mask, probability = prediction.masked()
             masks.append(mask)
-            areas += prediction.class_areas(mask, probability)
+            rows += prediction.table_rows(mask, probability, self.classes)
         meta = {
             'seconds': [prediction.second for prediction in preds],
-            'rows': [area.as_dict() for area in areas],
+            'rows': [row.as_dict() for row in rows],
             'classes': self.classes,
         }
         maps = {
@@ -286,10 +285,18 @@ class AVSInferencer(BaseInferencer):
 
 
 def _classes(cfg: Config) -> tuple[tuple[str, ...], np.ndarray | None]:
+    """Names and palette of the classes, those of the data set that the config tests on."""
     count = cfg.get('num_classes') or cfg.model.decode_head.num_classes
     if count == 1:
         return (CLASSES[0], SOUNDING), None
-    names = CLASSES if count == len(CLASSES) else [f'class {index}' for index in range(count)]
+    names = cfg.get('test_dataloader', {}).get('dataset', {}).get('classes')
+    if names is None:
+        names = CLASSES if count == len(CLASSES) else [f'class {index}' for index in range(count)]
+    if len(names) != count:
+        raise ConfigError(
+            f'{cfg.filename}: test_dataloader.dataset.classes has {len(names)} names, but the '
+            f'network has {count} classes, the background included'
+        )
     return tuple(names), palette(count)
 
 

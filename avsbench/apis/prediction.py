@@ -21,7 +21,7 @@ COLUMNS = ('second', 'class', 'area', 'mean_probability')
 
 
 @dataclass(frozen=True)
-class ClassArea:
+class TableRow:
     """One class in one mask: a row of the table.
 
     Attributes:
@@ -55,7 +55,6 @@ class MaskPrediction:
         index: Number n of the mask, which covers the seconds [n / fps, (n + 1) / fps).
         fps: Masks per second.
         size: (H, W) of the video.
-        classes: Names by class index, the background first.
         labels: (h, w) uint8 most probable class; None for a network with one class.
         score: (h, w) float32: logit of the foreground for a network with one class, else the
             probability of the most probable class.
@@ -71,7 +70,6 @@ class MaskPrediction:
     index: int
     fps: int
     size: tuple[int, int]
-    classes: tuple[str, ...]
     labels: Tensor | None
     score: Tensor
     frame: np.ndarray
@@ -106,20 +104,28 @@ class MaskPrediction:
                 mask = mask * foreground(probability, self.threshold)
         return mask.numpy(), probability.numpy()
 
-    def class_areas(self, mask: np.ndarray, probability: np.ndarray) -> list[ClassArea]:
-        """The classes in a mask that `masked` returned, the largest area first."""
-        counts = np.bincount(mask.ravel(), minlength=len(self.classes))
-        totals = np.bincount(mask.ravel(), probability.ravel(), minlength=len(self.classes))
+    def table_rows(
+        self, mask: np.ndarray, probability: np.ndarray, classes: Sequence[str]
+    ) -> list[TableRow]:
+        """The classes in a mask, the largest area first.
+
+        Args:
+            mask: (H, W) uint8, from `masked`.
+            probability: (H, W) float32, from `masked`.
+            classes: Names by class index, the background first.
+        """
+        counts = np.bincount(mask.ravel(), minlength=len(classes))
+        totals = np.bincount(mask.ravel(), probability.ravel(), minlength=len(classes))
         present = [index for index in np.argsort(-counts, kind='stable') if index and counts[index]]
         return [
-            ClassArea(
+            TableRow(
                 self.second,
-                self.classes[index],
+                classes[index],
                 float(counts[index] / mask.size),
                 float(totals[index] / counts[index]),
             )
             for index in present
-        ] or [ClassArea(self.second, NO_CLASS, 0.0, None)]
+        ] or [TableRow(self.second, NO_CLASS, 0.0, None)]
 
 
 def mask_predictions(
@@ -129,7 +135,6 @@ def mask_predictions(
     *,
     fps: int,
     size: tuple[int, int],
-    classes: tuple[str, ...],
     threshold: float | None,
     with_logits: bool,
 ) -> list[MaskPrediction]:
@@ -141,7 +146,6 @@ def mask_predictions(
         indices: Numbers of the masks that its first frames stand for; further frames fill the clip.
         fps: Masks per second.
         size: (H, W) of the video.
-        classes: Names by class index, the background first.
         threshold: See `MaskPrediction`.
         with_logits: Keep the logits of all classes, or the probabilities where there are none.
     """
@@ -163,7 +167,6 @@ def mask_predictions(
             index=index,
             fps=fps,
             size=size,
-            classes=classes,
             labels=None if labels is None else labels[place],
             score=scores[place],
             frame=frames[place],

@@ -119,9 +119,9 @@ def _write_masks(
     for prediction in predictions:
         with stage('encode'):
             mask, probability = prediction.masked()
-            areas = prediction.class_areas(mask, probability)
-            table.writerows(area.cells() for area in areas)
-            report.summary.add(prediction, areas)
+            rows = prediction.table_rows(mask, probability, inferencer.classes)
+            table.writerows(row.cells() for row in rows)
+            report.summary.add(prediction, rows)
             report.masks += 1
             if outputs.masks is not None:
                 save_mask(mask, palette, outputs.mask(prediction.index))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from avsbench.apis.prediction import NO_CLASS, ClassArea, MaskPrediction
+from avsbench.apis.prediction import NO_CLASS, MaskPrediction, TableRow
 
 MAX_FRAMES = 16  # kept at a time; a contact sheet shows about half of them
 MAX_POINTS = 4096  # of the curves
@@ -25,21 +25,21 @@ class VideoSummary:
     def __init__(self) -> None:
         self.frames: list[MaskPrediction] = []
         self.end = 0.0
-        self._areas: list[list[ClassArea]] = []
+        self._rows: list[list[TableRow]] = []
         self._log_mel: list[np.ndarray] = []
-        self._frame_step = self._area_step = self._log_mel_step = 1
+        self._frame_step = self._row_step = self._log_mel_step = 1
         self._masks = self._patches = 0
 
-    def add(self, prediction: MaskPrediction, areas: list[ClassArea]) -> None:
+    def add(self, prediction: MaskPrediction, rows: list[TableRow]) -> None:
         """Add the next mask."""
         if self._masks % self._frame_step == 0:
             self.frames.append(prediction)
             if len(self.frames) > MAX_FRAMES:
                 self.frames, self._frame_step = self.frames[::2], 2 * self._frame_step
-        if self._masks % self._area_step == 0:
-            self._areas.append(areas)
-            if len(self._areas) > MAX_POINTS:
-                self._areas, self._area_step = self._areas[::2], 2 * self._area_step
+        if self._masks % self._row_step == 0:
+            self._rows.append(rows)
+            if len(self._rows) > MAX_POINTS:
+                self._rows, self._row_step = self._rows[::2], 2 * self._row_step
         if self._masks % prediction.fps == 0:
             self._add_log_mel(prediction.log_mel)
         self._masks += 1
@@ -62,12 +62,12 @@ class VideoSummary:
     @property
     def starts(self) -> list[float]:
         """Seconds of the points of the curves."""
-        return [areas[0].second for areas in self._areas]
+        return [rows[0].second for rows in self._rows]
 
     @property
     def areas(self) -> Mapping[str, Sequence[float]]:
         """Class -> its area at each of `starts`."""
-        names = {area.name: None for areas in self._areas for area in areas}
+        names = {row.name: None for rows in self._rows for row in rows}
         names.pop(NO_CLASS, None)
-        found = [{area.name: area.area for area in areas} for areas in self._areas]
+        found = [{row.name: row.area for row in rows} for rows in self._rows]
         return {name: [areas.get(name, 0.0) for areas in found] for name in names}

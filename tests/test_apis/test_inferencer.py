@@ -7,6 +7,7 @@ from video_clips import HIGH, LOW, RATE, SIZE, TONE_CLASSES, tone, toy_listener,
 
 from avsbench.apis import AVSInferencer
 from avsbench.apis.sources import ArraySource
+from avsbench.config.loading import load_config
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import CheckpointError, ConfigError, DataError
 
@@ -103,6 +104,18 @@ def test_classes_areas_and_logits_of_a_semantic_network(semantic, video):
     assert len(result['classes']) == 71 and result['logits'].shape == (7, 71, 32, 32)
     (images,) = out['visualization']
     assert len(images) == 1 and images[0].dtype == np.uint8
+
+
+def test_class_names_are_those_of_the_data_set(tmp_path, video):
+    config, checkpoint = toy_listener(tmp_path, 'avss')
+    cfg = load_config(config)
+    dataset = cfg.test_dataloader.dataset
+    dataset.type, dataset.classes = 'FolderAVSDataset', [f'thing {index}' for index in range(71)]
+    (result,) = AVSInferencer(cfg, checkpoint, device='cpu')(video)['predictions']
+    assert {row['class'] for row in result['rows']} == {'thing 7', 'thing 13', 'none'}
+    dataset.classes = dataset.classes[1:]
+    with pytest.raises(ConfigError, match='has 70 names, but the network has 71 classes'):
+        AVSInferencer(cfg, checkpoint, device='cpu')
 
 
 def test_data_samples(inferencer, video):

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from avsbench.apis import summary
-from avsbench.apis.prediction import NO_CLASS, ClassArea, MaskPrediction
+from avsbench.apis.prediction import NO_CLASS, MaskPrediction, TableRow
 from avsbench.apis.summary import VideoSummary
 
 
@@ -12,7 +12,6 @@ def prediction(index, fps=1):
         index=index,
         fps=fps,
         size=(8, 8),
-        classes=('background', 'sounding'),
         labels=None,
         score=torch.zeros(4, 4),
         frame=np.zeros((4, 4, 3), np.uint8),
@@ -23,8 +22,8 @@ def prediction(index, fps=1):
 def filled(count, fps=1):
     found = VideoSummary()
     for index in range(count):
-        area = ClassArea(index / fps, 'sounding', index / count, 0.5)
-        found.add(prediction(index, fps), [area])
+        row = TableRow(index / fps, 'sounding', index / count, 0.5)
+        found.add(prediction(index, fps), [row])
     return found
 
 
@@ -51,6 +50,6 @@ def test_a_long_video_stays_within_the_bounds(monkeypatch):
 
 def test_empty_masks_count_as_area_0():
     found = VideoSummary()
-    found.add(prediction(0), [ClassArea(0, NO_CLASS, 0.0, None)])
-    found.add(prediction(1), [ClassArea(1, 'dog', 0.25, 0.9)])
+    found.add(prediction(0), [TableRow(0, NO_CLASS, 0.0, None)])
+    found.add(prediction(1), [TableRow(1, 'dog', 0.25, 0.9)])
     assert found.areas == {'dog': [0.0, 0.25]}
