@@ -28,9 +28,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
+from avsbench.config.loading import open_config
 from avsbench.config.paths import CONFIG_ROOT
 from avsbench.maskiges import MAX_SEGMENTS, plan, prepare
 from avsbench.maskiges.segments import SUPERPIXELS
@@ -94,8 +93,7 @@ def main() -> None:
 
 def read_datasets(subset: str, data_root: str | None, splits: Iterable[str]) -> list:
     """The data sets of some splits, with checks off: only the frames are looked at here."""
-    cfg = Config.fromfile(CONFIG_ROOT / '_base_' / 'datasets' / f'{subset}.py')
-    init_default_scope('avsbench')
+    cfg = open_config(CONFIG_ROOT / '_base_' / 'datasets' / f'{subset}.py')
     root = cfg.data_root if data_root is None else data_root
     kind = cfg.train_dataloader.dataset.type
     return [

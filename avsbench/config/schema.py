@@ -104,7 +104,16 @@ def check_arguments(cfg: Config) -> None:
     Raises:
         ConfigError: An unknown type or argument, with the nearest valid name.
     """
+    constructor = cfg.get('optim_wrapper', {}).get('constructor')
+    for key, name, registry in (
+        ('runner_type', cfg.get('runner_type'), registries.RUNNERS),
+        ('optim_wrapper.constructor', constructor, registries.OPTIM_WRAPPER_CONSTRUCTORS),
+    ):
+        if isinstance(name, str) and _lookup(registry, name) is None:
+            raise ConfigError(f'{cfg.filename}: {key}: {unknown_type(name, registry)}')
     for path, node in _dicts(cfg._cfg_dict):
+        if _is_foreign(cfg, path):
+            continue
         where = f'{cfg.filename}: {".".join(path)}'
         registry = registry_of(path, node)
         if registry is not None and isinstance(node.get('type'), str):
@@ -229,6 +238,12 @@ def _paramwise_keys(cfg: Config, path: tuple[str, ...]) -> set[str]:
 def _dataloader_keys() -> set[str]:
     names = set(inspect.signature(DataLoader.__init__).parameters) - {'self'}
     return names | {'num_batch_per_epoch'}
+
+
+def _is_foreign(cfg: Config, path: tuple[str, ...]) -> bool:
+    """Whether a part, or one around it, asks for the names of another library by `_scope_`."""
+    around = (_node_at(cfg, path[:end]) for end in range(1, len(path) + 1))
+    return any(isinstance(node, dict) and '_scope_' in node for node in around)
 
 
 def _node_at(cfg: Config, path: tuple[str, ...]) -> Any:

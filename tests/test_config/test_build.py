@@ -254,6 +254,11 @@ class TestModelOfAConfig:
             loss_decode=dict(type='mmseg.CrossEntropyLoss'),
         )
         check_arguments(cfg)
+        scoped = dict(type='FCNHead', _scope_='mmseg', loss_decode=dict(type='CrossEntropyLoss'))
+        cfg.model.auxiliary = scoped
+        with pytest.raises(ConfigError, match="model: unknown key 'auxiliary'"):
+            check_arguments(cfg)  # nothing is wrong with what is in it
+        del cfg.model['auxiliary']
         cfg.model.decode_head.loss_decode.type = 'mmseg.CrosEntropyLoss'
         with pytest.raises(ConfigError, match="decode_head.loss_decode: unknown type 'mmseg.Cros"):
             check_arguments(cfg)

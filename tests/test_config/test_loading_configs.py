@@ -241,6 +241,11 @@ class TestArguments:
                 dict(optim_wrapper=dict(paramwise_cfg=dict(norm_decay=0))),
                 "did you mean 'norm_decay_mult'",
             ),
+            (dict(runner_type='AVSRuner'), "runner_type: unknown type 'AVSRuner'; did you mean"),
+            (
+                dict(optim_wrapper=dict(constructor='ModuleKindConstructor')),
+                "optim_wrapper.constructor: unknown type 'ModuleKindConstructor'",
+            ),
             (
                 dict(train_dataloader=dict(sampler=dict(shufle=True))),
                 "train_dataloader.sampler: unknown key 'shufle'",
