@@ -130,6 +130,11 @@ def _child(parent: Registry, *locations: str) -> Registry:
 
 MODELS = _child(mmengine_registry.MODELS, 'avsbench.models', 'avsbench.systems')
 SYSTEMS = Registry('system', scope='avsbench', locations=['avsbench.systems'])
+# Functions that compute what a parity fixture stores, by the fixture's `system`; the network of a
+# system of `SYSTEMS` needs none.
+CHECKERS = Registry(
+    'parity checker', scope='avsbench', locations=['avsbench.parity', 'avsbench.systems']
+)
 DATASETS = _child(mmengine_registry.DATASETS, 'avsbench.datasets')
 TRANSFORMS = _child(mmengine_registry.TRANSFORMS, 'avsbench.datasets.transforms')
 METRICS = _child(mmengine_registry.METRICS, 'avsbench.evaluation')

@@ -1,4 +1,4 @@
-"""Our networks, front end and metrics equal the published ones, fixture by fixture."""
+"""Our networks, data sets, front end and metrics equal the published ones, fixture by fixture."""
 
 import json
 import shutil
@@ -7,28 +7,56 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 from avsbench.config.paths import CONFIG_ROOT
-from avsbench.parity import Computed, Fixture, check, check_fixture
+from avsbench.parity import Computed, Fixture, check, check_claimed, check_fixture, data
 from avsbench.parity.check import find_config
-from avsbench.parity.fixture import FURTHER_LOSSES
+from avsbench.parity.fixture import FURTHER_LOSSES, rounding_noise
+from avsbench.registry import SYSTEMS
 from avsbench.utils.errors import ConfigError, DataError
 
 FOLDER = Path(__file__).parent / 'parity'
-SYSTEMS = ('avsegformer', 'audio_vggish', 'catr', 'combo', 'medvt', 'metrics', 'modat', 'tpavi')
-FIXTURES = [path for path in sorted(FOLDER.glob('*.json')) if path.stem.startswith(SYSTEMS)]
+FIXTURES = {path.stem: Fixture(path) for path in sorted(FOLDER.glob('*.json'))}
+SYSTEMS.import_from_location()
+# A network takes up to three minutes, everything else some seconds.
+CASES = [
+    pytest.param(
+        fixture.path,
+        id=name,
+        marks=[pytest.mark.slow] if fixture.system in SYSTEMS.module_dict else [],
+    )
+    for name, fixture in FIXTURES.items()
+]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize('path', FIXTURES, ids=lambda path: path.stem)
+@pytest.mark.parametrize('fixture', FIXTURES.values(), ids=FIXTURES)
+def test_every_fixture_is_claimed(fixture: Fixture) -> None:
+    check_claimed(fixture)
+
+
+def test_every_system_has_a_fixture() -> None:
+    assert set(SYSTEMS.module_dict) <= {fixture.system for fixture in FIXTURES.values()}
+
+
+@pytest.mark.parametrize('path', CASES)
 def test_fixture(path: Path) -> None:
     rows = check_fixture(path)
     content = json.loads(path.read_text())
     kinds = ('outputs', 'losses', 'grad_norms', *FURTHER_LOSSES)
     stored = [name for kind in kinds for name in content.get(kind, {})]
-    assert len(rows) >= len(stored) > 0
+    assert len(rows) >= len(stored) - len(content.get('given', ())) > 0
     failed = [str(row) for row in rows if not row.passed]
     assert not failed, '\n'.join(failed)
+
+
+def test_labels_by_colour_equal_those_by_index() -> None:
+    fixture = FIXTURES['data_pipeline']
+    for name in [name for name in fixture.stored if '.avss.' not in name]:
+        del fixture.stored[name]
+    with DefaultScope.overwrite_default_scope('avsbench'):
+        rows = fixture.compare(data.run(fixture, label_source='rgb'))
+    assert rows and all(row.passed for row in rows)
 
 
 @pytest.fixture
@@ -88,6 +116,42 @@ def test_compare_fails_on_what_is_missing_or_misshapen(small: Path) -> None:
     assert wrong['x (shape [3, 2], stored [2, 3])'] is False
 
 
+def test_noise_widens_the_tolerance_of_its_number_alone(small: Path) -> None:
+    off = {'losses': {'a': 2.01, 'b': 0.0}}
+    assert not compare(small, **off)['a']
+    assert compare(small, **off, noise={('loss', 'a'): 0.006})['a']
+    assert not compare(small, **off, noise={('loss', 'a'): 0.004})['a']
+    assert not compare(small, **off, noise={('gradient', 'a'): 0.006, ('loss', 'b'): 0.006})['a']
+
+
+def test_noise_explains_a_hundredth_at_most(small: Path) -> None:
+    noise = {('loss', 'a'): 5.0, ('output', 'x'): 5.0}
+    assert compare(small, losses={'a': 2.019, 'b': 0.0}, noise=noise)['a']
+    assert not compare(small, losses={'a': 2.021, 'b': 0.0}, noise=noise)['a']
+    for shift, passes in ((0.039, True), (0.041, False)):
+        off = np.array([[0, 9, -4 + shift], [9, 2, 9]], np.float32)
+        assert compare(small, outputs={'x': off}, noise=noise)['x'] is passes
+
+
+def test_noise_is_the_largest_change_of_each_number() -> None:
+    def computed(x: float, loss: float, norm: float) -> Computed:
+        outputs = {'x': torch.tensor([1.0, x])}
+        return Computed(outputs, losses={'a': loss}, grid_losses={'a': 7.0}, grad_norms={'w': norm})
+
+    nan = float('nan')
+    others = [computed(2.5, 1.0, nan), computed(1.5, 1.25, nan)]
+    assert rounding_noise(computed(2.0, 1.0, nan), others) == {
+        ('output', 'x'): 0.5,
+        ('loss', 'a'): 0.25,
+        ('grid loss', 'a'): 0.0,
+    }
+
+
+def test_given_arrays_are_not_compared(small: Path) -> None:
+    small.write_text(json.dumps(json.loads(small.read_text()) | {'given': ['x']}))
+    assert set(compare(small)) == {'a', 'b', 'w'}
+
+
 def test_config_of_a_variant(small: Path) -> None:
     fixture = Fixture(small)
     expected = {
@@ -99,7 +163,7 @@ def test_config_of_a_variant(small: Path) -> None:
         fixture.variant = variant
         assert find_config(fixture) == CONFIG_ROOT / name
     fixture.variant = 'res51_s4'
-    with pytest.raises(ConfigError, match="did you mean 's4/avsegformer_res50.py'"):
+    with pytest.raises(ConfigError, match="did you mean 's4/avsegformer_res50.py'.*--config"):
         find_config(fixture)
     fixture.variant = 'pvt2'
     with pytest.raises(DataError, match='names none of the subsets .*; give --config'):
@@ -119,8 +183,12 @@ def test_unreadable_fixtures(small: Path, tmp_path: Path) -> None:
 
 def test_unknown_system(small: Path) -> None:
     small.write_text(small.read_text().replace('avsegformer', 'avsegform'))
-    with pytest.raises(DataError, match="system 'avsegform' is not here.*mean 'avsegformer'"):
+    with pytest.raises(DataError) as caught:
         check_fixture(small)
+    message = str(caught.value)
+    assert "system 'avsegform' is not registered; did you mean 'avsegformer'?" in message
+    assert 'registered are audio_vggish, avsegformer, catr' in message
+    assert 'is its file imported? Give --config' in message and 'custom_imports' in message
 
 
 def test_the_numbers_do_not_depend_on_the_number_of_cores(small: Path, monkeypatch) -> None:

@@ -13,42 +13,47 @@ from avsbench.datasets.transforms.loading import LogMelReader
 from avsbench.media import log_mel
 from avsbench.models import VGGish
 from avsbench.parity.fixture import Computed, Fixture
+from avsbench.registry import CHECKERS
 
-AVSS_PATCHES, S4_PATCHES = 10, 5
+NAMES = ('avss_batch', 's4_pickle')  # what the fixture calls them
 FULL_SCALE = 32767  # of the 16-bit samples that the fixture's clips are written with
-# The clips in the order of the fixture's batch; each is one recipe, or one a channel.
-BATCH = ('mono16k_5s', 'mono44k_5s', 'stereo48k_10s', 'mono16k_3s')
 
 
+@CHECKERS.register_module(name='audio_vggish')
 def run(fixture: Fixture) -> Computed:
-    """Compute everything the audio fixture stores.
+    """Compute everything a fixture of the audio front end stores.
 
     Args:
-        fixture: The fixture `audio_vggish`.
+        fixture: Its `batch` names the clips of the AVSS batch, `short_clip` the one whose last
+            patch S4 repeats, `reference_clip` the one that the STFT and the PCA are shown on.
 
     Returns:
         Resampled waves, log-mel patches, convolution maps and embeddings by name.
     """
+    content = fixture.content
     model = VGGish().eval()
     model.load_state_dict(VGGISH.to_ours(fixture.state_dict())[0], strict=True)
     outputs: dict[str, Tensor | np.ndarray] = {
         'mel_matrix': log_mel.mel_matrix(),
         'window': log_mel.periodic_hann(),
     }
+    clips = content['batch']
+    patches = {name: content['outputs'][f'{name}.log_mel']['shape'][0] for name in NAMES}
     with tempfile.TemporaryDirectory() as folder:
         files = _write_clips(fixture, Path(folder))
         for name, file in files.items():
             outputs |= {f'{name}.{key}': value for key, value in _clip(model, file).items()}
-        batch = torch.from_numpy(
-            np.concatenate([_fitted('zero', files[name], AVSS_PATCHES) for name in BATCH])
-        )
-        outputs['s4_pickle.log_mel'] = _fitted('repeat', files['mono16k_3s'], S4_PATCHES)
-        samples, _ = log_mel.read_wav(files['mono16k_5s'])
-    outputs['mono16k_5s.stft'] = log_mel.stft_magnitude(samples)
+        each = patches['avss_batch'] // len(clips)
+        batch = np.concatenate([_fitted('zero', files[name], each) for name in clips])
+        short = files[content['short_clip']]
+        outputs['s4_pickle.log_mel'] = _fitted('repeat', short, patches['s4_pickle'])
+        reference = content['reference_clip']
+        samples, _ = log_mel.read_wav(files[reference])
+    outputs[f'{reference}.stft'] = log_mel.stft_magnitude(samples)
     outputs['avss_batch.log_mel'] = batch
-    outputs['avss_batch.embedding'] = model(batch)[:, 0]
-    patches = torch.from_numpy(outputs['mono16k_5s.log_mel'])
-    outputs['mono16k_5s.embedding_pca'] = _with_pca(fixture, patches)
+    outputs['avss_batch.embedding'] = model(torch.from_numpy(batch))[:, 0]
+    reference_patches = torch.from_numpy(outputs[f'{reference}.log_mel'])
+    outputs[f'{reference}.embedding_pca'] = _with_pca(fixture, reference_patches)
     silence = log_mel.log_mel_patches(np.zeros(5 * log_mel.SAMPLE_RATE), log_mel.SAMPLE_RATE)
     outputs['silence.log_mel_min_max'] = np.array([silence.min(), silence.max()])
     return Computed(outputs)

@@ -1,6 +1,6 @@
 """From a fixture to its rows: which code runs it, and on which config."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,20 +8,11 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from avsbench.config.paths import config_file
-from avsbench.parity import audio, metrics
+from avsbench.config.paths import CONFIG_ROOT, config_file
+from avsbench.layouts import LAYOUTS
 from avsbench.parity.fixture import Computed, Fixture, Row
-from avsbench.registry import SYSTEMS
-from avsbench.utils.errors import DataError, nearest
-
-SUBSETS = ('s4', 'ms3', 'avss')
-
-# Front end and metrics stand for themselves; the network of a registered system needs a config.
-FUNCTIONS: dict[str, Callable[[Fixture], Computed]] = {
-    'audio_vggish': audio.run,
-    'metrics_binary': metrics.run_binary,
-    'metrics_semantic': metrics.run_semantic,
-}
+from avsbench.registry import CHECKERS, SYSTEMS
+from avsbench.utils.errors import ConfigError, DataError, nearest
 
 
 def check_fixture(path: str | Path, config: str | Path | None = None) -> list[Row]:
@@ -29,13 +20,14 @@ def check_fixture(path: str | Path, config: str | Path | None = None) -> list[Ro
 
     Args:
         path: The fixture's json file.
-        config: Config to build the network from; None finds the one of its system and variant.
+        config: Config to build the network from; None finds the one of its system and variant. Its
+            `custom_imports` may register the system.
 
     Returns:
         One row for each stored output, loss, gradient norm and metric.
 
     Raises:
-        DataError: The fixture is not readable, or of a system that is not here.
+        DataError: The fixture is not readable, or nothing registered claims it.
         ConfigError: There is no config for its variant.
         CheckpointError: The seeded checkpoint does not load strictly.
     """
@@ -56,19 +48,32 @@ def _one_thread() -> Iterator[None]:
 
 
 def _compute(fixture: Fixture, config: str | Path | None) -> Computed:
-    if fixture.system in FUNCTIONS:
-        return FUNCTIONS[fixture.system](fixture)
+    # Runs its custom_imports, which may register the system.
+    cfg = None if config is None else Config.fromfile(config_file(config))
+    check_claimed(fixture)
+    if fixture.system in CHECKERS.module_dict:
+        return CHECKERS.module_dict[fixture.system](fixture)
+    cfg = cfg or Config.fromfile(find_config(fixture))
+    print(f'{fixture.path.name}: {cfg.filename}')
+    return SYSTEMS.module_dict[fixture.system].parity_run(fixture, cfg.model).run()
+
+
+def check_claimed(fixture: Fixture) -> None:
+    """Check that a registered system or checker runs a fixture.
+
+    Raises:
+        DataError: None does; the message names the nearest.
+    """
     SYSTEMS.import_from_location()
-    systems = SYSTEMS.module_dict
-    if fixture.system not in systems:
-        known = sorted([*systems, *FUNCTIONS])
+    CHECKERS.import_from_location()
+    known = sorted([*SYSTEMS.module_dict, *CHECKERS.module_dict])
+    if fixture.system not in known:
         raise DataError(
-            f'{fixture.path}: system {fixture.system!r} is not here; there are {known}'
-            f'{nearest(fixture.system, known)}'
+            f'{fixture.path}: system {fixture.system!r} is not registered'
+            f'{nearest(fixture.system, known)}\n  registered are {", ".join(known)}; if the system '
+            'is yours, is its file imported? Give --config with a config that has '
+            "custom_imports=dict(imports=['your_package.your_system'])"
         )
-    file = find_config(fixture) if config is None else config_file(config)
-    print(f'{fixture.path.name}: {file}')
-    return systems[fixture.system].run_fixture(fixture, Config.fromfile(file).model)
 
 
 def find_config(fixture: Fixture) -> Path:
@@ -79,17 +84,19 @@ def find_config(fixture: Fixture) -> Path:
 
     Raises:
         ConfigError: There is none.
+        DataError: The variant names no subset.
     """
     backbone, *rest = fixture.variant.split('_')
-    subset = next((part for part in rest if part in SUBSETS), None)
+    subset = fixture.subset
     if subset is None:
         raise DataError(
-            f'{fixture.path}: variant {fixture.variant!r} names none of the subsets {SUBSETS}; '
-            'give --config'
+            f'{fixture.path}: variant {fixture.variant!r} names none of the subsets '
+            f'{", ".join(LAYOUTS)}; give --config'
         )
     names = [fixture.system, backbone, *(part for part in rest if part != subset)]
-    while True:
-        file = f'{subset}/{"_".join(names)}.py'
-        if len(names) == 2 or (config_file('s4/pvt2.py').parents[1] / file).is_file():
-            return config_file(file)
+    while len(names) > 2 and not (CONFIG_ROOT / subset / f'{"_".join(names)}.py').is_file():
         names.pop()
+    try:
+        return config_file(f'{subset}/{"_".join(names)}.py')
+    except ConfigError as error:
+        raise ConfigError(f'{fixture.path}: {error}; give --config') from None

@@ -3,11 +3,13 @@
 `NAME.json` lists the published checkpoint's keys and how the inputs are made; `NAME.npz` holds
 every stride-th value of each output. `seeded.py`, beside the fixture or one folder up, makes
 weights and inputs as pure functions of a name and a shape, so that no file has to be downloaded.
+Arrays that the json lists under `given` are inputs that no function makes.
 """
 
 import importlib.util
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -16,14 +18,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avsbench.layouts import LAYOUTS
 from avsbench.utils.errors import DataError
 
 OUTPUT_TOLERANCE = 1e-4  # of the largest stored value
-JUMP_TOLERANCE = 1e-2  # of outputs behind a threshold, in the few places where it fell otherwise
 SCALAR_TOLERANCE = 1e-3  # relative, for losses and gradient norms
+# The most that rounding may explain, as a share of the number itself or of the output's scale.
+NOISE_LIMIT = 1e-2
 GRADIENT_NOISE = 1e-6  # gradient norms below this are rounding
 # Losses of other settings than the published one, and of a given prediction.
 FURTHER_LOSSES = ('extra_losses', 'losses_given_pred')
+Noise = dict[tuple[str, str], float]  # by kind of number, as in `Row.kind`, and name
 
 
 @dataclass
@@ -54,10 +59,10 @@ class Row:
 class Computed:
     """What our implementation returned, under the fixture's names.
 
-    `noise` widens the tolerance of what is ill-conditioned: the stored numbers and ours are both
-    float32 and may each be off by that much. `discontinuous` names outputs behind a threshold where
-    rounding moves a few values far: 99 % of them are held to the tolerance, all to a hundredth of
-    their scale.
+    `noise` widens the tolerance of what is ill-conditioned, number by number and up to a hundredth
+    of the number: the stored one and ours are both float32 and may each be off by that much.
+    `discontinuous` names outputs behind a threshold where rounding moves a few values far: 99 % of
+    them are held to the tolerance, all to a hundredth of their scale.
     """
 
     outputs: dict[str, Tensor | np.ndarray] = field(default_factory=dict)
@@ -65,34 +70,35 @@ class Computed:
     grid_losses: dict[str, float] = field(default_factory=dict)
     grad_norms: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
-    noise: dict[str, float] = field(default_factory=dict)
+    noise: Noise = field(default_factory=dict)
     discontinuous: frozenset[str] = frozenset()
 
 
-def float32_noise(single: Computed, double: Computed) -> dict[str, float]:
+def rounding_noise(computed: Computed, others: Iterable[Computed]) -> Noise:
     """How far rounding moves each output, loss and gradient norm of a network.
 
     Args:
-        single: Computed in float32.
-        double: The same, with the same weights and inputs, computed in float64.
+        computed: What is compared with the fixture.
+        others: The same numbers, computed in ways that only round differently.
 
     Returns:
-        Largest difference by name. A wrong network is as close to itself as a right one, so that
-        this hides nothing but rounding.
+        Largest difference of each number. A wrong network is as close to itself as a right one, so
+        that this hides nothing but rounding.
     """
-    noise = {
-        name: float((value.double() - double.outputs[name]).abs().max())
-        for name, value in single.outputs.items()
-    }
-    noise |= {name: abs(value - double.losses[name]) for name, value in single.losses.items()}
-    # All gradients descend from one signal, so that the noisiest of them tells of all.
-    relative = [
-        abs(norm - double.grad_norms[name]) / double.grad_norms[name]
-        for name, norm in single.grad_norms.items()
-        if norm > GRADIENT_NOISE  # false for a NaN, a gradient that does not exist
-    ]
-    share = max(relative, default=0.0)
-    return noise | {name: share * norm for name, norm in double.grad_norms.items()}
+    noise: Noise = {}
+    for other in others:
+        for kind, ours, theirs in (
+            ('output', computed.outputs, other.outputs),
+            ('loss', computed.losses, other.losses),
+            ('grid loss', computed.grid_losses, other.grid_losses),
+            ('gradient', computed.grad_norms, other.grad_norms),
+        ):
+            for name in ours.keys() & theirs.keys():
+                difference = torch.as_tensor(ours[name]).double() - torch.as_tensor(theirs[name])
+                largest = float(difference.abs().max())
+                if not math.isnan(largest):  # the norm of a gradient that does not exist
+                    noise[kind, name] = max(largest, noise.get((kind, name), 0.0))
+    return noise
 
 
 class Fixture:
@@ -120,9 +126,16 @@ class Fixture:
         self.stored = dict(np.load(arrays, allow_pickle=False))
         self.seeded = _load_seeded(self.path)
 
+    @property
+    def subset(self) -> str | None:
+        """Subset of AVSBench that the variant names, such as 's4' in `pvt2_s4_512`, or None."""
+        return next((part for part in self.variant.split('_') if part in LAYOUTS), None)
+
     def input(self, name: str) -> np.ndarray:
-        """Make the input `name`."""
+        """Make the input `name`, which is given as a function of `seeded.py` or as its values."""
         recipe = self.content['inputs'][name]
+        if 'values' in recipe:
+            return np.asarray(recipe['values'])
         return getattr(self.seeded, recipe['function'])(*recipe['args'])
 
     def state_dict(self, entry: str = 'checkpoint', prefix: str = '') -> dict[str, Tensor]:
@@ -141,23 +154,26 @@ class Fixture:
 
     def compare(self, computed: Computed) -> list[Row]:
         """One row for each stored output, loss, gradient norm and metric."""
-        noise = computed.noise
         rows = []
-        for name in self.stored:
-            ours, jumps = computed.outputs.get(name), name in computed.discontinuous
-            rows += self._output_rows(name, ours, noise.get(name, 0.0), jumps)
-        losses = dict(self.content['losses'])
+        given = self.content.get('given', ())
+        for name in [name for name in self.stored if name not in given]:
+            noise = computed.noise.get(('output', name), 0.0)
+            jumps = name in computed.discontinuous
+            rows += self._output_rows(name, computed.outputs.get(name), noise, jumps)
+        losses = dict(self.content.get('losses', {}))
         for group in FURTHER_LOSSES:
             entries = self.content.get(group, {})
             losses |= {f'{group}.{name}': value for name, value in entries.items()}
         kinds = (
             ('loss', losses, computed.losses),
             ('grid loss', self.content.get('losses_full_grid', {}), computed.grid_losses),
-            ('gradient', self.content['grad_norms'], computed.grad_norms),
+            ('gradient', self.content.get('grad_norms', {}), computed.grad_norms),
         )
         for kind, stored, ours in kinds:
             rows += [
-                _scalar_row(kind, name, value, ours.get(name), noise.get(name, 0.0))
+                _scalar_row(
+                    kind, name, value, ours.get(name), computed.noise.get((kind, name), 0.0)
+                )
                 for name, value in stored.items()
             ]
         stored = _flat(self.content.get('summary', {}))
@@ -185,13 +201,13 @@ class Fixture:
         differences = np.abs(sampled - stored.reshape(-1))
         largest = float(differences.max(initial=0.0))
         # A stored array of zeros must be met exactly.
-        tolerance = max(OUTPUT_TOLERANCE * scale, 2 * noise)
+        tolerance = max(OUTPUT_TOLERANCE * scale, min(2 * noise, NOISE_LIMIT * scale))
         if not jumps:
             return [Row('output', name, largest, scale, tolerance)]
         most = float(np.quantile(differences, 0.99))
         return [
             Row('output', f'{name} (99 %)', most, scale, tolerance),
-            Row('output', f'{name} (all)', largest, scale, JUMP_TOLERANCE * scale),
+            Row('output', f'{name} (all)', largest, scale, NOISE_LIMIT * scale),
         ]
 
 
@@ -213,7 +229,8 @@ def _scalar_row(
     if ours is None:
         return Row(kind, f'{name} (not computed)', float('nan'), abs(stored), 0.0)
     floor = GRADIENT_NOISE if kind == 'gradient' else 0.0
-    tolerance = max(SCALAR_TOLERANCE * abs(stored), floor, 2 * noise)
+    allowed_noise = min(2 * noise, NOISE_LIMIT * abs(stored))
+    tolerance = max(SCALAR_TOLERANCE * abs(stored), floor, allowed_noise)
     return Row(kind, name, abs(ours - stored), abs(stored), tolerance)
 
 

@@ -5,7 +5,9 @@ import torch
 from torch import Tensor
 
 from avsbench.evaluation import functional as metric
+from avsbench.layouts import AVSS
 from avsbench.parity.fixture import Computed, Fixture
+from avsbench.registry import CHECKERS
 from avsbench.utils.maps import argmax_classes
 
 
@@ -13,8 +15,9 @@ def binary_inputs(fixture: Fixture) -> tuple[Tensor, Tensor]:
     """Logits and targets, (N, H, W) float32 each, after the edits."""
     inputs = {name: fixture.input(name) for name in fixture.content['inputs']}
     target = torch.from_numpy(inputs['target'])
-    logits = 2 * torch.from_numpy(inputs['noise']) + 1.0 * (2 * target - 1)
-    for edit in fixture.content['construct']['edits']:
+    construct = fixture.content['construct']
+    logits = 2 * torch.from_numpy(inputs['noise']) + construct['margin'] * (2 * target - 1)
+    for edit in construct['edits']:
         frame = edit['frame']
         if edit.get('target') is not None:
             target[frame] = edit['target']
@@ -24,8 +27,9 @@ def binary_inputs(fixture: Fixture) -> tuple[Tensor, Tensor]:
     return logits, target
 
 
+@CHECKERS.register_module(name='metrics_binary')
 def run_binary(fixture: Fixture) -> Computed:
-    """Compute every output and summary number of the fixture `metrics_binary`."""
+    """Compute every output and summary number of a fixture `metrics_binary`."""
     logits, target = binary_inputs(fixture)
     frames = fixture.content['construct']['frames_per_video']
     counts = metric.binary_counts(logits.sigmoid(), target)
@@ -54,7 +58,7 @@ def run_binary(fixture: Fixture) -> Computed:
     false_positive_rate = counts.foreground / (counts.pixels + 1e-7)
     outputs['robust_fpr'] = false_positive_rate
     summary['robust_fpr_mean'] = false_positive_rate.mean()
-    outputs |= _referring_outputs(logits, counts, target)
+    outputs |= _referring_outputs(logits, counts, target, frames)
     return Computed(_arrays(outputs), metrics={k: float(v) for k, v in summary.items()})
 
 
@@ -72,30 +76,36 @@ def grouped_f(counts: metric.BinaryCounts, size: int) -> list[float]:
 
 
 def semantic_inputs(fixture: Fixture) -> tuple[Tensor, Tensor, Tensor]:
-    """Logits (N, 71, H, W), target (N, H, W) and whether the frame exists (N,)."""
-    inputs = {name: fixture.input(name) for name in fixture.content['inputs']}
-    target = torch.from_numpy(inputs['target'])
-    pred = torch.where(
-        torch.from_numpy(inputs['keep']) > 0, target, torch.from_numpy(inputs['other'])
-    )
-    for edit in fixture.content['construct']['edits']:
-        for tensor, value in ((target, edit['target']), (pred, edit['prediction'])):
+    """Logits (N, K, H, W), target (N, H, W) and whether the frame exists (N,)."""
+    inputs = {name: torch.from_numpy(fixture.input(name)) for name in fixture.content['inputs']}
+    target, construct = inputs['target'], fixture.content['construct']
+    copied = inputs['keep'] == construct['copies_target_where_keep_is']
+    pred = torch.where(copied, target, inputs['other'])
+    for edit in construct['edits']:
+        for tensor, value in ((target, edit.get('target')), (pred, edit.get('prediction'))):
             if value is not None:
                 tensor[edit['frame']] = value
-    logits = 6.0 * torch.nn.functional.one_hot(pred, 71).permute(0, 3, 1, 2)
+    one_hot = torch.nn.functional.one_hot(pred, _num_classes(fixture))
+    logits = 6.0 * one_hot.permute(0, 3, 1, 2)
     exists = torch.ones(len(target), dtype=torch.bool)
-    for video, label in enumerate(fixture.content['construct']['videos']):
-        if label != 'v2':
-            exists[10 * video + 5 : 10 * video + 10] = False
+    videos = exists.view(len(construct['videos']), -1)  # (videos, T)
+    for frames, label in zip(videos, construct['videos'], strict=True):
+        frames[AVSS.kinds[label].frames :] = False
     logits[~exists] = 0
     target[~exists] = 0
     return logits.contiguous(), target, exists
 
 
+def _num_classes(fixture: Fixture) -> int:
+    """K, the length of every sum over classes."""
+    return fixture.content['outputs']['avsbench.count']['shape'][0]
+
+
+@CHECKERS.register_module(name='metrics_semantic')
 def run_semantic(fixture: Fixture) -> Computed:
-    """Compute every output of `metrics_semantic` and the summaries of both code bases."""
+    """Compute every output of a fixture `metrics_semantic` and the summaries of both code bases."""
     logits, target, exists = semantic_inputs(fixture)
-    areas = metric.class_areas(argmax_classes(logits), target, 71)
+    areas = metric.class_areas(argmax_classes(logits), target, _num_classes(fixture))
     scores = metric.class_scores(areas)
     outputs, summary = {}, {}
     for system, kept in (('avsbench', torch.ones_like(exists)), ('combo', exists)):
@@ -105,7 +115,8 @@ def run_semantic(fixture: Fixture) -> Computed:
         outputs[f'{system}.count'] = sums.count
         summary |= {f'{system}.{k}': v for k, v in _class_means(sums).items()}
     for group in _numbers(fixture, 'avsbench.running_F_b'):
-        ends = [*range(10 * group, len(target), 10 * group), len(target)]
+        size = group * len(target) // len(fixture.content['construct']['videos'])
+        ends = [*range(size, len(target), size), len(target)]
         running = [_running_means(scores, end) for end in ends]
         for name, values in zip(('miou', 'F'), zip(*running, strict=True), strict=True):
             outputs[f'avsbench.running_{name}_b{group}'] = torch.stack(values)
@@ -133,12 +144,16 @@ def _class_means(sums: metric.ClassSums) -> dict[str, float]:
     return {name: value.item() for name, value in values.items()}
 
 
-def _referring_outputs(logits: Tensor, counts: metric.BinaryCounts, target: Tensor) -> dict:
-    """Ref-AVS: mask_iou at threshold 0.4, and the null metric S at 0.5, of videos of 5 frames."""
+def _referring_outputs(
+    logits: Tensor, counts: metric.BinaryCounts, target: Tensor, frames: int
+) -> dict[str, Tensor]:
+    """Ref-AVS, per video: mask_iou at threshold 0.4, and the null metric S at 0.5."""
     iou = metric.frame_iou(metric.binary_counts(logits.sigmoid(), target, threshold=0.4))
-    foreground, pixels = (part.view(-1, 5).sum(1) for part in (counts.foreground, counts.pixels))
+    foreground, pixels = (
+        part.view(-1, frames).sum(1) for part in (counts.foreground, counts.pixels)
+    )
     return {
-        'refavs_miou_videos': torch.stack([metric.batch_iou(video) for video in iou.split(5)]),
+        'refavs_miou_videos': torch.stack([metric.batch_iou(video) for video in iou.split(frames)]),
         'refavs_S_videos': (foreground / pixels).sqrt(),
     }
 

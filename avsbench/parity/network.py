@@ -1,22 +1,140 @@
-"""What running any network on its fixture shares: strict loading, taps, targets, gradients."""
+"""What running any network on its fixture shares: strict loading, taps, losses, gradients."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from avsbench.checkpoint import find_adapter
 from avsbench.checkpoint.vggish import VGGISH
-from avsbench.models import AVSegmentor
-from avsbench.parity.fixture import Computed, Fixture, float32_noise
+from avsbench.models import AVSegmentor, AVSHeadOutput
+from avsbench.parity.fixture import Computed, Fixture, rounding_noise
+from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import CheckpointError, DataError, examples
 
 # What to take from a module's positional arguments and its result.
-Hook = Callable[[tuple, object], Tensor]
+Take = Callable[[tuple, object], Tensor]
 # Fixture name: path of our module, and what to take there.
-Taps = Mapping[str, tuple[str, Hook]]
+Taps = Mapping[str, tuple[str, Take]]
+
+
+class NetworkRun:
+    """Runs a system's network on its fixture, and computes everything that the fixture stores.
+
+    A system subclasses it in its `parity.py`. Where the fixture's inputs are frames, log-mel
+    patches and targets under the names below, and every loss is a term of the head, naming the taps
+    and the loss terms is all that it takes; whatever differs is overridden.
+
+    Attributes:
+        frames_name: Fixture's input of the frames (N, 3, H, W).
+        audio_name: Fixture's input of the log-mel patches (N, 1, 96, 64).
+        target_name: Fixture's input of the targets, see `targets`.
+        loss_names: Published name of each loss and ours. `total`, their sum, needs no entry.
+        num_roundings: How often the network runs again with other rounding, to measure how far that
+            moves each number: 0 where the usual tolerances are met.
+
+    Args:
+        fixture: The fixture.
+        model_cfg: Config of the segmentor for its variant.
+
+    Raises:
+        CheckpointError: The seeded checkpoint does not load strictly.
+    """
+
+    frames_name: ClassVar[str] = 'frames'
+    audio_name: ClassVar[str] = 'log_mel'
+    target_name: ClassVar[str] = 'target'
+    loss_names: ClassVar[Mapping[str, str]] = {}
+    num_roundings: ClassVar[int] = 0
+
+    def __init__(self, fixture: Fixture, model_cfg: dict) -> None:
+        self.fixture = fixture
+        self.model: AVSegmentor = MODELS.build(model_cfg).eval()
+        self.our_name = load_strictly(self.model, fixture)
+        self.with_gradients = bool(fixture.content['grad_norms'])
+
+    def run(self) -> Computed:
+        """Compute everything that the fixture stores, and how far rounding moves it."""
+        computed = self.compute()
+        others = (self._compute_otherwise(seed) for seed in range(self.num_roundings))
+        computed.noise |= rounding_noise(computed, others)
+        return computed
+
+    def compute(self) -> Computed:
+        """Run the network once: outputs, losses and gradient norms under the published names."""
+        inputs = self.inputs()
+        record: dict[str, list[Tensor]] = {}
+        with (
+            torch.set_grad_enabled(self.with_gradients),
+            recording(self.model, self.taps(), record),
+        ):
+            output = self.model(inputs)
+        found = {name: values[0] for name, values in record.items()}
+        computed = Computed(outputs=self.outputs(found, output))
+        if self.fixture.content['losses']:
+            losses = self.losses(output, inputs['clip_lengths'])
+            computed.losses = {name: float(value.detach()) for name, value in losses.items()}
+            if self.with_gradients:
+                self.model.zero_grad()
+                losses['total'].backward()
+                computed.grad_norms = self.gradient_norms()
+        return computed
+
+    def taps(self) -> Taps:
+        """Where the fixture's outputs are read."""
+        return {}
+
+    def inputs(self) -> dict:
+        """What the network is given, clip after clip."""
+        frames = torch.from_numpy(self.fixture.input(self.frames_name))
+        audio = torch.from_numpy(self.fixture.input(self.audio_name))
+        return {'frames': frames, 'audio': audio, 'clip_lengths': self.clip_lengths(len(frames))}
+
+    def clip_lengths(self, num_frames: int) -> tuple[int, ...]:
+        """Frames of each clip, T each, of N frames: one clip, unless the fixture says how many."""
+        clips = self.fixture.content.get('batch_size', 1)
+        return (num_frames // clips,) * clips
+
+    def outputs(self, found: dict[str, Tensor], output: AVSHeadOutput) -> dict[str, Tensor]:
+        """The fixture's outputs, from what was tapped and what the head returned."""
+        return found
+
+    def losses(self, output: AVSHeadOutput, lengths: tuple[int, ...]) -> dict[str, Tensor]:
+        """Every stored loss by its published name, and the `total` that is differentiated."""
+        sample = targets(self.fixture, lengths, self.target_name)
+        terms = self.model.decode_head.loss(output, [sample])
+        named = {published: terms[ours] for published, ours in self.loss_names.items()}
+        return {**named, 'total': sum(terms.values())}
+
+    def gradient_norms(self) -> dict[str, float]:
+        """Norm of each gradient that the fixture stores, by published name; NaN where none is."""
+        parameters = dict(self.model.named_parameters())
+        norms = {}
+        for key in self.fixture.content['grad_norms']:
+            gradient = parameters[self.our_name(key)].grad
+            norms[key] = float('nan') if gradient is None else float(gradient.norm())
+        return norms
+
+    def _compute_otherwise(self, seed: int) -> Computed:
+        """The same numbers with every weight off by at most one unit in its last place.
+
+        All that is computed from a weight is rounded by about as much, so that the numbers move as
+        far as another order of the sums moves them. The weights are put back afterwards.
+        """
+        weights = [parameter.detach().clone() for parameter in self.model.parameters()]
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for parameter in self.model.parameters():
+                shift = torch.rand(parameter.shape, generator=generator).mul_(2).sub_(1)
+                parameter.mul_(1 + torch.finfo(torch.float32).eps * shift)
+        computed = self.compute()
+        with torch.no_grad():
+            for parameter, weight in zip(self.model.parameters(), weights, strict=True):
+                parameter.copy_(weight)
+        return computed
 
 
 def load_strictly(model: AVSegmentor, fixture: Fixture) -> Callable[[str], str]:
@@ -36,16 +154,19 @@ def load_strictly(model: AVSegmentor, fixture: Fixture) -> Callable[[str], str]:
     adapter = find_adapter(state)
     if adapter is None:
         raise CheckpointError(f'{fixture.path}: no adapter knows its checkpoint keys')
-    own, dropped = adapter.to_ours(state)
+    ours, dropped = adapter.to_ours(state)
     if 'audio_checkpoint' in fixture.content:
         audio = VGGISH.to_ours(fixture.state_dict('audio_checkpoint'))[0]
-        own |= {adapter.audio_prefix + key: tensor for key, tensor in audio.items()}
-    model.load_state_dict(own, strict=True)
-    print(f'loaded {len(own)} tensors strictly; dropped as never read: {examples(dropped, 3)}')
+        ours |= {adapter.audio_prefix + key: tensor for key, tensor in audio.items()}
+    try:
+        model.load_state_dict(ours, strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(f'{fixture.path}: {error}') from None
+    print(f'loaded {len(ours)} tensors strictly; dropped as never read: {examples(dropped, 3)}')
     return lambda key: adapter.rename(key, to_ours=True)
 
 
-def use_explicit_attention(model: nn.Module, explicit: bool = True) -> None:
+def use_explicit_attention(model: nn.Module) -> None:
     """Let all attentions compute softmax(q k^T) v step by step, as the published code does.
 
     The fused kernel differs by rounding. That matters for gradients: an input of a ReLU that
@@ -53,16 +174,15 @@ def use_explicit_attention(model: nn.Module, explicit: bool = True) -> None:
 
     Args:
         model: Its attentions are timm's and ours.
-        explicit: Whether to; False for the fused kernel.
     """
     for module in model.modules():
         if hasattr(module, 'fused_attn'):
-            module.fused_attn = not explicit
+            module.fused_attn = False
 
 
 @contextmanager
 def recording(model: nn.Module, taps: Taps, record: dict[str, list[Tensor]]) -> Iterator[None]:
-    """Append what passes each tap to `record[name]`, one entry a call of its module."""
+    """Append what passes each tap to `record[name]`, one entry per call of its module."""
     handles = []
     for name, (path, take) in taps.items():
         values = record.setdefault(name, [])
@@ -78,56 +198,35 @@ def recording(model: nn.Module, taps: Taps, record: dict[str, list[Tensor]]) -> 
             handle.remove()
 
 
-def targets(fixture: Fixture, num_frames: int, name: str = 'target') -> AVSDataSample:
-    """All frames as one sample; where targets are fewer, they belong to each clip's first frame.
+def targets(fixture: Fixture, lengths: tuple[int, ...], name: str) -> AVSDataSample:
+    """All frames as one sample.
 
     Args:
-        fixture: Its input `name` holds class indices, (..., H, W).
-        num_frames: N, a multiple of the number of targets.
+        fixture: Its input `name` holds class indices (..., H, W), of every frame or of the first of
+            each clip. S4 is trained on the first frame of each clip.
+        lengths: Frames of each clip, N together.
         name: Of the input.
 
     Returns:
         `gt_masks` (N, H, W) and `gt_valid` (N,).
 
     Raises:
-        DataError: The number of frames is not a multiple of the number of targets.
+        DataError: There are targets neither for every frame nor for every clip.
     """
     annotated = torch.from_numpy(fixture.input(name)).long()
     annotated = annotated.reshape(-1, *annotated.shape[-2:])  # (annotated, H, W)
-    if num_frames % len(annotated):
-        raise DataError(f'{fixture.path}: {len(annotated)} targets for {num_frames} frames')
-    step = num_frames // len(annotated)
+    first = torch.cat([torch.arange(length) == 0 for length in lengths])  # (N,)
     sample = AVSDataSample()
-    sample.gt_masks = annotated.new_zeros(num_frames, *annotated.shape[1:])
-    sample.gt_masks[::step] = annotated
-    sample.gt_valid = torch.arange(num_frames) % step == 0
+    if len(annotated) == len(first):
+        sample.gt_masks = annotated
+        sample.gt_valid = first if fixture.subset == 's4' else torch.ones_like(first)
+    elif len(annotated) == len(lengths):
+        sample.gt_masks = annotated.new_zeros(len(first), *annotated.shape[1:])
+        sample.gt_masks[first] = annotated
+        sample.gt_valid = first
+    else:
+        raise DataError(
+            f'{fixture.path}: {len(annotated)} targets {name!r} for {len(first)} frames of '
+            f'{len(lengths)} clips'
+        )
     return sample
-
-
-def gradient_norms(
-    model: nn.Module, fixture: Fixture, own_name: Callable[[str], str]
-) -> dict[str, float]:
-    """Norm of each gradient that the fixture stores, by its published name; NaN for none."""
-    parameters = dict(model.named_parameters())
-    norms = {}
-    for key in fixture.content['grad_norms']:
-        gradient = parameters[own_name(key)].grad
-        norms[key] = float('nan') if gradient is None else float(gradient.norm())
-    return norms
-
-
-def compute_with_noise(model: nn.Module, compute: Callable[[torch.dtype], Computed]) -> Computed:
-    """Compute in float32, and again in float64 to know how far rounding moves each number.
-
-    Args:
-        model: The network that `compute` runs; it is float64 afterwards.
-        compute: Runs it on inputs of the given type.
-
-    Returns:
-        What float32 gave, with its noise.
-    """
-    computed = compute(torch.float32)
-    model.zero_grad()
-    model.double()
-    computed.noise = float32_noise(computed, compute(torch.float64))
-    return computed

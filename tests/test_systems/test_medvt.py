@@ -1,6 +1,3 @@
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -8,13 +5,10 @@ import torch
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
 from avsbench.models.layers import sine_position_encoding, sine_position_encoding_3d
-from avsbench.parity.fixture import _load_seeded
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
 from avsbench.systems.medvt.interaction import BidirectionalInteraction
 from avsbench.systems.medvt.label_propagation import LabelPropagation
-
-PARITY = Path(__file__).parents[1] / 'parity'
 
 
 def make_head(**changed):
@@ -151,54 +145,6 @@ def test_positions_in_time_and_space() -> None:
     turn = 2 * np.pi / (2 + 1e-6)
     torch.testing.assert_close(first, torch.tensor([np.sin(turn), np.cos(turn)]).float())
     torch.testing.assert_close(last, torch.tensor([np.sin(2 * turn), np.cos(2 * turn)]).float())
-
-
-def test_label_propagation_equals_the_published_one() -> None:
-    seeded = _load_seeded(PARITY / 'label_propagation.json')
-    content = json.loads((PARITY / 'label_propagation.json').read_text())
-    stored = {
-        name: torch.from_numpy(array)
-        for name, array in np.load(PARITY / 'label_propagation.npz').items()
-    }
-    module = LabelPropagation(392, 1, label_scale=8).eval()
-    module.load_state_dict(published_weights(seeded.state_dict(content['checkpoint'])))
-
-    logits = stored['head'][0].transpose(0, 1)  # (T, 1, h, w)
-    enlarged = torch.nn.functional.interpolate(logits, scale_factor=8, mode='nearest')
-    with torch.no_grad():
-        labels = module.encoder(enlarged)
-        decoded = module.decode(stored['prop_layer'][:, 0])
-    close = {'rtol': 0, 'atol': 1e-4 * float(stored['label_encoder'].abs().max())}
-    torch.testing.assert_close(labels, stored['label_encoder'][0], **close)
-    torch.testing.assert_close(decoded[:, 0], stored['lprop'][0], rtol=0, atol=1e-5)
-
-    module.propagate = lambda labels, feature: stored['prop_layer'][:, 0]
-    with torch.no_grad():
-        result = module(logits, torch.zeros(6, 392, 1, 1), (6,))
-    torch.testing.assert_close(result[:, 0], stored['pred_masks'][0], rtol=0, atol=1e-5)
-
-
-def published_weights(state: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
-    """Published names to ours; value projections and sample weights are never read."""
-    names = {
-        'prop_layer.': '',
-        'WK': 'key_proj',
-        'label_encoder.conv_block': 'encoder.stem',
-        'label_encoder.res1_tm': 'encoder.block1',
-        'label_encoder.res2_tm': 'encoder.block2',
-        'label_encoder.label_pred_tm.0': 'encoder.output_conv',
-        'label_decoder': 'decoder',
-        '.bn': '.norm',
-        'downsample': 'shortcut',
-    }
-    own = {}
-    for key, value in state.items():
-        name = key.removeprefix('label_propagator.')
-        for theirs, ours in names.items():
-            name = name.replace(theirs, ours)
-        if '.WV.' not in key and 'samp_w_pred' not in key:
-            own[name] = torch.from_numpy(np.asarray(value))
-    return own
 
 
 def test_labels_come_from_other_frames_only() -> None:

@@ -4,7 +4,7 @@ from avsbench.registry import SYSTEMS
 from avsbench.systems.avsegformer.fusion import ChannelGateFusion
 from avsbench.systems.avsegformer.head import AVSegFormerHead
 from avsbench.systems.avsegformer.keys import AVSEGFORMER as ADAPTER
-from avsbench.systems.avsegformer.parity import run
+from avsbench.systems.avsegformer.parity import AVSegFormerRun
 from avsbench.systems.avsegformer.pixel_decoder import DeformablePixelDecoder
 from avsbench.systems.avsegformer.query_generators import (
     AttentionQueryGenerator,
@@ -19,8 +19,9 @@ class AVSegFormerSystem(System):
 
     title = 'AVSegFormer'
     paper = 'arXiv 2307.01146'
+    frame_context = 'none'
     adapter = ADAPTER
-    run_fixture = staticmethod(run)
+    parity_run = AVSegFormerRun
 
 
 __all__ = [

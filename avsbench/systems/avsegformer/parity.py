@@ -1,151 +1,195 @@
 """Running our AVSegFormer on a fixture of the published one, with taps along the way."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from avsbench.models import AVSegmentor, AVSHeadOutput, BinaryCrossEntropyLoss
-from avsbench.parity.fixture import Computed, Fixture
-from avsbench.parity.network import Taps, gradient_norms, load_strictly, recording, targets
-from avsbench.registry import MODELS
+from avsbench.models import AVSHeadOutput, BinaryCrossEntropyLoss
+from avsbench.parity.fixture import Computed
+from avsbench.parity.network import NetworkRun, Taps, recording, targets
 from avsbench.structures import AVSDataSample
-
-# Frames run together; a clip of ten with gradients would need 13 GB. Frames never interact.
-CHUNK = 5
-PUBLISHED_TERMS = {'iou_loss': 'loss_mask', 'mix_loss': 'loss_mix'}
 
 HEAD = 'decode_head'
 DECODER = f'{HEAD}.pixel_decoder'
 
-TAPS: Taps = {
-    'audio_embedding': ('audio_encoder', lambda args, out: out[:, 0]),
-    'audio_proj': (f'{HEAD}.audio_proj', lambda args, out: out),
-    **{
-        f'backbone_{level + 1}': ('backbone', lambda args, out, level=level: out[level])
-        for level in range(4)
-    },
-    **{
-        f'in_proj_{level}': (f'{DECODER}.input_convs.{level}', lambda args, out: out)
-        for level in range(4)
-    },
-    'query_generator_layer0': (f'{HEAD}.query_generator.layers.0', lambda args, out: out),
-    'query_generator': (f'{HEAD}.query_generator', lambda args, out: out[0]),
-    'decoder_query_in': (f'{HEAD}.transformer_decoder', lambda args, out: args[0]),
-    'encoder_pos': (f'{DECODER}.encoder', lambda args, out: args[1].expand_as(out)),
-    'reference_points': (
-        f'{DECODER}.encoder.layers.0',
-        lambda args, out: args[2].expand(len(out), -1, -1, -1),
-    ),
-    'encoder0_deform_attn': (f'{DECODER}.encoder.layers.0.self_attn', lambda args, out: out),
-    'encoder_layer0': (f'{DECODER}.encoder.layers.0', lambda args, out: out),
-    'decoder_layer0': (f'{HEAD}.transformer_decoder.layers.0', lambda args, out: out),
-    'memory': (f'{DECODER}.encoder', lambda args, out: out),
-    'decoder_out': (f'{HEAD}.transformer_decoder', lambda args, out: out[-1]),
-    'mask_feature_before_mixer': (f'{HEAD}.fusion', lambda args, out: args[0]),
-    'mixer_logit': (f'{HEAD}.fusion.proj', lambda args, out: out),
-    'query_feature': (f'{HEAD}.query_mlp', lambda args, out: out),
-    'mask_feature': (HEAD, lambda args, out: out.mask_feature),
-    'pred': (HEAD, lambda args, out: out.logits),
-}
 
+class AVSegFormerRun(NetworkRun):
+    """Runs AVSegFormer some frames at a time: frames never interact in it."""
 
-def run(fixture: Fixture, model_cfg: dict) -> Computed:
-    """Compute everything an AVSegFormer fixture stores.
+    chunk: ClassVar[int] = 5  # frames; a clip of ten with gradients would need 13 GB
+    loss_names: ClassVar[dict[str, str]] = {'iou_loss': 'loss_mask', 'mix_loss': 'loss_mix'}
 
-    Args:
-        fixture: The fixture.
-        model_cfg: Config of the segmentor for its variant.
+    def compute(self) -> Computed:
+        """Run the network, a second time with half of each clip as padding where that is stored."""
+        inputs = self.inputs()
+        lengths = inputs['clip_lengths']
+        found, output = self._forward(inputs)
+        computed = Computed(outputs=self.outputs(found, output))
+        short = None
+        if any(name.endswith('_v1') for name in self.fixture.stored):
+            valid = torch.cat([torch.arange(length) < length // 2 for length in lengths])
+            found, short = self._forward(inputs | {'frame_valid': valid})
+            computed.outputs |= {f'{name}_v1': value for name, value in found.items()}
+        if self.fixture.content['losses']:
+            leaf = _as_leaf(output)
+            losses = self.losses(leaf, lengths)
+            computed.losses = {name: float(value.detach()) for name, value in losses.items()}
+            computed.losses |= self.further_losses(output, short, lengths)
+            if self.with_gradients:
+                self.model.zero_grad()
+                losses['total'].backward()
+                self._backward(inputs, leaf)
+                computed.grad_norms = self.gradient_norms()
+        return computed
 
-    Returns:
-        Outputs, losses and gradient norms under the published names.
+    def clip_lengths(self, num_frames: int) -> tuple[int, ...]:
+        """As many clips as S4, which is trained on their first frames, has targets; else one."""
+        clips = 1
+        if self.fixture.subset == 's4' and self.target_name in self.fixture.content['inputs']:
+            clips = math.prod(self.fixture.input(self.target_name).shape[:-2])
+        return (num_frames // clips,) * clips
 
-    Raises:
-        CheckpointError: The seeded checkpoint does not load strictly.
-    """
-    model: AVSegmentor = MODELS.build(model_cfg).eval()
-    own_name = load_strictly(model, fixture)
-    frames = torch.from_numpy(fixture.input('frames'))
-    audio = torch.from_numpy(fixture.input('log_mel'))
-    computed = Computed(outputs=_tapped(model, frames, audio))
+    def taps(self) -> Taps:
+        """Every stage from the features to the prediction."""
+        head = self.model.decode_head
+        encoder, decoder = f'{DECODER}.encoder', f'{HEAD}.transformer_decoder'
+        taps: dict = {
+            f'backbone_{level + 1}': ('backbone', lambda args, out, level=level: out[level])
+            for level in range(len(self.model.backbone.out_channels))
+        }
+        for level in range(len(head.pixel_decoder.input_convs)):
+            taps[f'in_proj_{level}'] = (f'{DECODER}.input_convs.{level}', lambda args, out: out)
+        for index in range(len(head.pixel_decoder.encoder.layers)):
+            layer = f'{encoder}.layers.{index}'
+            taps[f'encoder_layer{index}'] = (layer, lambda args, out: out)
+            taps[f'encoder{index}_deform_attn'] = (f'{layer}.self_attn', lambda args, out: out)
+        for index in range(len(head.transformer_decoder.layers)):
+            taps[f'decoder_layer{index}'] = (f'{decoder}.layers.{index}', lambda args, out: out)
+        return taps | {
+            'audio_embedding': ('audio_encoder', lambda args, out: out[:, 0]),
+            'audio_proj': (f'{HEAD}.audio_proj', lambda args, out: out),
+            'decoder_query_in': (decoder, lambda args, out: args[0]),
+            'encoder_pos': (encoder, lambda args, out: args[1].expand_as(out)),
+            'reference_points': (
+                f'{encoder}.layers.0',
+                lambda args, out: args[2].expand(len(out), -1, -1, -1),
+            ),
+            'memory': (encoder, lambda args, out: out),
+            'decoder_out': (decoder, lambda args, out: out[-1]),
+            'query_feature': (f'{HEAD}.query_mlp', lambda args, out: out),
+            'mask_feature': (HEAD, lambda args, out: out.mask_feature),
+            'pred': (HEAD, lambda args, out: out.logits),
+            **self.query_taps(),
+            **self.fusion_taps(),
+        }
 
-    v1 = torch.arange(len(frames)) < len(frames) // 2
-    if any(name.endswith('_v1') for name in fixture.stored):
-        outputs = _tapped(model, frames, audio, v1)
-        computed.outputs |= {f'{name}_v1': value for name, value in outputs.items()}
-    if fixture.content['losses']:
-        sample = targets(fixture, len(frames))
-        _losses(fixture, model, computed, sample, v1)
-        if fixture.content['grad_norms']:
-            _gradients(fixture, model, computed, sample, frames, audio, own_name)
-    return computed
+    def query_taps(self) -> Taps:
+        """Taps in the query generator."""
+        path = f'{HEAD}.query_generator'
+        layers = self.model.decode_head.query_generator.layers
+        return {
+            'query_generator': (path, lambda args, out: out[0]),
+            **{
+                f'query_generator_layer{index}': (f'{path}.layers.{index}', lambda args, out: out)
+                for index in range(len(layers))
+            },
+        }
 
+    def fusion_taps(self) -> Taps:
+        """Taps in the fusion of queries and mask feature."""
+        return {
+            'mask_feature_before_mixer': (f'{HEAD}.fusion', lambda args, out: args[0]),
+            'mixer_logit': (f'{HEAD}.fusion.proj', lambda args, out: out),
+        }
 
-def _chunks(frames: Tensor, audio: Tensor, valid: Tensor | None) -> list[dict]:
-    chunks = []
-    for start in range(0, len(frames), CHUNK):
-        part = slice(start, start + CHUNK)
-        inputs = {'frames': frames[part], 'audio': audio[part]}
-        inputs['clip_lengths'] = (len(inputs['frames']),)
-        if valid is not None:
-            inputs['frame_valid'] = valid[part]
-        chunks.append(inputs)
-    return chunks
+    def further_losses(
+        self, output: AVSHeadOutput, short: AVSHeadOutput | None, lengths: tuple[int, ...]
+    ) -> dict[str, float]:
+        """Losses of 5-second clips (`v1s.*`, `v1m.*`) and as cross entropy (`bce_variant.*`)."""
+        sample = targets(self.fixture, lengths, self.target_name)
+        place = torch.cat([torch.arange(length) / length for length in lengths])
+        found = {}
+        for prefix in {name.rpartition('.')[0] for name in self.fixture.content['losses']} - {''}:
+            flagged = sample.clone()
+            if prefix in ('v1s', 'v1m'):
+                flagged.gt_valid = place == 0 if prefix == 'v1s' else place < 0.5
+                terms = self._terms(short, flagged)
+            else:
+                terms = self._cross_entropy_terms(output, flagged)
+            found |= {f'{prefix}.{name}': float(value) for name, value in terms.items()}
+        return found
 
+    def _terms(self, output: AVSHeadOutput, sample: AVSDataSample) -> dict[str, Tensor]:
+        terms = self.model.decode_head.loss(output, [sample])
+        named = {published: terms[ours] for published, ours in self.loss_names.items()}
+        return {**named, 'total': sum(terms.values())}
 
-@torch.no_grad()
-def _tapped(
-    model: AVSegmentor, frames: Tensor, audio: Tensor, valid: Tensor | None = None
-) -> dict[str, Tensor]:
-    record: dict[str, list[Tensor]] = {}
-    with recording(model, TAPS, record):
-        for inputs in _chunks(frames, audio, valid):
-            model(inputs)
-    return {name: torch.cat(values) for name, values in record.items()}
-
-
-def _losses(
-    fixture: Fixture, model: AVSegmentor, computed: Computed, sample: AVSDataSample, v1: Tensor
-) -> None:
-    """Every stored loss: as it is, with the flags of the 5-second clips, and as cross entropy."""
-    head = model.decode_head
-    annotated = {'': sample.gt_valid, 'v1s': torch.arange(len(v1)) == 0, 'v1m': v1}
-    prefixes = {name.rpartition('.')[0] for name in fixture.content['losses']}
-    for prefix in prefixes:
-        suffix = '_v1' if prefix in ('v1s', 'v1m') else ''
-        output = AVSHeadOutput(
-            computed.outputs[f'pred{suffix}'], computed.outputs[f'mask_feature{suffix}']
+    def _cross_entropy_terms(
+        self, output: AVSHeadOutput, sample: AVSDataSample
+    ) -> dict[str, Tensor]:
+        head = self.model.decode_head
+        published = head.loss_mask, head.loss_mix
+        head.loss_mask, head.loss_mix = (
+            BinaryCrossEntropyLoss(loss.loss_weight) for loss in published
         )
-        flagged = sample.clone()
-        flagged.gt_valid = annotated.get(prefix, sample.gt_valid)
-        losses = head.loss(output, [flagged])
-        if prefix == 'bce_variant':
-            dice = head.loss_mask, head.loss_mix
-            head.loss_mask = BinaryCrossEntropyLoss(dice[0].loss_weight)
-            head.loss_mix = BinaryCrossEntropyLoss(dice[1].loss_weight)
-            losses = head.loss(output, [flagged])
-            head.loss_mask, head.loss_mix = dice
-        dot = f'{prefix}.' if prefix else ''
-        for published, own in PUBLISHED_TERMS.items():
-            computed.losses[dot + published] = float(losses[own])
-        computed.losses[f'{dot}total'] = float(sum(losses.values()))
+        terms = self._terms(output, sample)
+        head.loss_mask, head.loss_mix = published
+        return terms
+
+    def _chunks(self, inputs: dict) -> Iterator[dict]:
+        for start in range(0, len(inputs['frames']), self.chunk):
+            part = slice(start, start + self.chunk)
+            chunk = {name: value[part] for name, value in inputs.items() if name != 'clip_lengths'}
+            yield chunk | {'clip_lengths': (len(chunk['frames']),)}
+
+    @torch.no_grad()
+    def _forward(self, inputs: dict) -> tuple[dict[str, Tensor], AVSHeadOutput]:
+        record: dict[str, list[Tensor]] = {}
+        with recording(self.model, self.taps(), record):
+            results = [self.model(chunk) for chunk in self._chunks(inputs)]
+        output = replace(
+            results[0],
+            logits=torch.cat([result.logits for result in results]),
+            mask_feature=torch.cat([result.mask_feature for result in results]),
+            aux={
+                name: _joined([result.aux[name] for result in results]) for name in results[0].aux
+            },
+        )
+        return {name: _joined(values) for name, values in record.items()}, output
+
+    def _backward(self, inputs: dict, leaf: AVSHeadOutput) -> None:
+        """Carry the gradients of the output into the network, some frames at a time."""
+        start, frames = 0, len(leaf.logits)
+        for chunk in self._chunks(inputs):
+            result = self.model(chunk)
+            part = slice(start, start + len(result.logits))
+            start = part.stop
+            flows = [
+                (result.logits, leaf.logits.grad[part]),
+                (result.mask_feature, leaf.mask_feature.grad[part]),
+                *(
+                    (term, leaf.aux[name].grad * (len(result.logits) / frames))
+                    for name, term in result.aux.items()
+                    if leaf.aux[name].grad is not None
+                ),
+            ]
+            torch.autograd.backward(*zip(*flows, strict=True))
 
 
-def _gradients(
-    fixture: Fixture,
-    model: AVSegmentor,
-    computed: Computed,
-    sample: AVSDataSample,
-    frames: Tensor,
-    audio: Tensor,
-    own_name: Callable[[str], str],
-) -> None:
-    """Gradient norms of the total loss, through the output's gradient chunk by chunk."""
-    logits = computed.outputs['pred'].clone().requires_grad_()
-    mask_feature = computed.outputs['mask_feature'].clone().requires_grad_()
-    sum(model.decode_head.loss(AVSHeadOutput(logits, mask_feature), [sample]).values()).backward()
-    grads = zip(logits.grad.split(CHUNK), mask_feature.grad.split(CHUNK), strict=True)
-    for inputs, gradient in zip(_chunks(frames, audio, None), grads, strict=True):
-        output = model(inputs)
-        torch.autograd.backward((output.logits, output.mask_feature), gradient)
-    computed.grad_norms = gradient_norms(model, fixture, own_name)
+def _joined(values: list[Tensor]) -> Tensor:
+    """One tensor from those of equal chunks; numbers are means over the frames."""
+    return torch.cat(values) if values[0].ndim else torch.stack(values).mean()
+
+
+def _as_leaf(output: AVSHeadOutput) -> AVSHeadOutput:
+    """The output as a start of gradients of its own."""
+    return replace(
+        output,
+        logits=output.logits.clone().requires_grad_(),
+        mask_feature=output.mask_feature.clone().requires_grad_(),
+        aux={name: value.clone().requires_grad_() for name, value in output.aux.items()},
+    )

@@ -5,7 +5,7 @@ from avsbench.systems.catr.criterion import ClipSetCriterion
 from avsbench.systems.catr.encoder import DecoupledTransformer
 from avsbench.systems.catr.head import CATRHead
 from avsbench.systems.catr.keys import CATR as ADAPTER
-from avsbench.systems.catr.parity import run
+from avsbench.systems.catr.parity import CATRRun
 from avsbench.systems.catr.pixel_decoder import SkipDecoder
 from avsbench.systems.system import System
 
@@ -16,8 +16,9 @@ class CATRSystem(System):
 
     title = 'CATR'
     paper = 'arXiv 2309.09709'
+    frame_context = 'ordered'
     adapter = ADAPTER
-    run_fixture = staticmethod(run)
+    parity_run = CATRRun
 
 
 __all__ = [

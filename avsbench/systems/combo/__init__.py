@@ -7,7 +7,7 @@ from avsbench.systems.combo.criterion import MaskSetCriterion
 from avsbench.systems.combo.fusion import BilateralFusion
 from avsbench.systems.combo.head import ComboHead
 from avsbench.systems.combo.keys import COMBO as ADAPTER
-from avsbench.systems.combo.parity import run
+from avsbench.systems.combo.parity import COMBORun
 from avsbench.systems.combo.pixel_decoder import DeformableFPN
 from avsbench.systems.system import System
 
@@ -18,8 +18,9 @@ class COMBOSystem(System):
 
     title = 'COMBO'
     paper = 'arXiv 2312.06462'
+    frame_context = 'none'
     adapter = ADAPTER
-    run_fixture = staticmethod(run)
+    parity_run = COMBORun
 
 
 __all__ = [

@@ -5,7 +5,7 @@ from avsbench.systems.medvt.context_encoder import SpatioTemporalEncoder
 from avsbench.systems.medvt.head import MEDVTHead
 from avsbench.systems.medvt.interaction import BidirectionalInteraction
 from avsbench.systems.medvt.keys import MEDVT as ADAPTER
-from avsbench.systems.medvt.parity import run
+from avsbench.systems.medvt.parity import MEDVTRun
 from avsbench.systems.medvt.pixel_decoder import DeformConvFPN
 from avsbench.systems.medvt.predictors import PropagatingPredictor, UpsamplingPredictor
 from avsbench.systems.medvt.query_generator import AudioContextQueryGenerator
@@ -18,8 +18,9 @@ class MEDVTSystem(System):
 
     title = 'MED-VT++'
     paper = 'arXiv 2304.05930'
+    frame_context = 'ordered'
     adapter = ADAPTER
-    run_fixture = staticmethod(run)
+    parity_run = MEDVTRun
 
 
 __all__ = [

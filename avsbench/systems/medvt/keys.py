@@ -92,3 +92,26 @@ MEDVT = CheckpointAdapter(
     ),
     audio_prefix='audio_encoder.',
 )
+
+_PROPAGATION = 'label_propagator'
+_BLOCK = f'{_PROPAGATION}.label_encoder.res{{i}}_tm'
+LABEL_PROPAGATION = CheckpointAdapter(
+    name='MED-VT label propagation',
+    head='none (a part of the network)',
+    signature=(f'{_PROPAGATION}.prop_layer.self_attn.WK.weight',),
+    rules=(
+        KeyRule(f'{_PROPAGATION}.prop_layer.{{attn}}.WK.{{rest}}', '{attn}.key_proj.{rest}'),
+        KeyRule(f'{_PROPAGATION}.label_encoder.conv_block.{{rest}}', 'encoder.stem.{rest}'),
+        KeyRule(f'{_BLOCK}.bn{{n}}.{{rest}}', 'encoder.block{i}.norm{n}.{rest}'),
+        KeyRule(f'{_BLOCK}.downsample.{{rest}}', 'encoder.block{i}.shortcut.{rest}'),
+        KeyRule(f'{_BLOCK}.{{rest}}', 'encoder.block{i}.{rest}'),
+        KeyRule(
+            f'{_PROPAGATION}.label_encoder.label_pred_tm.0.{{rest}}', 'encoder.output_conv.{rest}'
+        ),
+        KeyRule(f'{_PROPAGATION}.label_decoder.{{rest}}', 'decoder.{rest}'),
+    ),
+    unused=(
+        f'{_PROPAGATION}.prop_layer.{{attn}}.WV.{{rest}}',
+        f'{_PROPAGATION}.label_encoder.samp_w_pred.{{rest}}',
+    ),
+)

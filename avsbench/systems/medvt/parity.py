@@ -1,138 +1,118 @@
 """Running our MED-VT++ on a fixture of the published one, with taps along the way."""
 
-from collections.abc import Callable
-from functools import partial
-
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from avsbench.models import AudioVisualMatchingLoss, AVSegmentor, AVSHeadOutput
+from avsbench.models import AudioVisualMatchingLoss, AVSHeadOutput
 from avsbench.parity.fixture import Computed, Fixture
-from avsbench.parity.network import (
-    Taps,
-    compute_with_noise,
-    gradient_norms,
-    load_strictly,
-    recording,
-    targets,
-)
-from avsbench.registry import MODELS
+from avsbench.parity.network import NetworkRun, Taps, targets, use_explicit_attention
+from avsbench.registry import CHECKERS
+from avsbench.systems.medvt.keys import LABEL_PROPAGATION
+from avsbench.systems.medvt.label_propagation import LabelPropagation
 
 HEAD = 'decode_head'
-UNUSED_MATCHING = 'sa_loss_stages_0123_not_in_published_config'
-
-TAPS: Taps = {
-    'audio_feature': ('audio_encoder', lambda args, out: out[:, 0]),
-    **{
-        f'backbone_{level}': ('backbone', lambda args, out, level=level: out[level])
-        for level in range(4)
-    },
-    'proj_3': (f'{HEAD}.projections.3', lambda args, out: out),
-    **{
-        f'mm_visual_{level}': (f'{HEAD}.interactions.{level}', lambda args, out: out[0])
-        for level in range(4)
-    },
-    **{
-        f'mm_audio_{level}': (f'{HEAD}.interactions.{level}', lambda args, out: out[1][:, 0])
-        for level in range(4)
-    },
-    **{
-        f'encoder_{level}': (
-            f'{HEAD}.context_encoder',
-            lambda args, out, level=level: out[level],
-        )
-        for level in (2, 3)
-    },
-    **{
-        f'fpn_{level}': (f'{HEAD}.pixel_decoder', lambda args, out, level=level: out[level])
-        for level in range(4)
-    },
-    'context_feat': (f'{HEAD}.query_generator', lambda args, out: out[1][:, 0]),
-    'query_init': (f'{HEAD}.query_generator', lambda args, out: out[0].transpose(0, 1)),
-    'hs_last': (f'{HEAD}.transformer_decoder', lambda args, out: out[-1].transpose(0, 1)),
-    'query_feature': (
-        f'{HEAD}.affinity_norm',
-        lambda args, out: out.permute(0, 3, 1, 2),
-    ),
-    'output_conv': (f'{HEAD}.predictor.layers', lambda args, out: out),
-    'pred': (HEAD, lambda args, out: out.logits),
-}
+# How a fixture calls the matching loss of a subset that is trained without it.
+UNUSED_MATCHING = '_not_in_published_config'
 
 
-def run(fixture: Fixture, model_cfg: dict) -> Computed:
-    """Compute everything a MED-VT++ fixture stores.
+class MEDVTRun(NetworkRun):
+    """Runs MED-VT++."""
+
+    frames_name = 'image'
+    target_name = 'mask'
+    # The queries of a frame are nearly equal, and the normalisation over them enlarges rounding.
+    num_roundings = 2
+
+    def __init__(self, fixture: Fixture, model_cfg: dict) -> None:
+        super().__init__(fixture, model_cfg)
+        use_explicit_attention(self.model)
+        tables = fixture.state_dict('unsaved_parameters')
+        pairs = zip(self.model.decode_head.interactions, tables.values(), strict=True)
+        for interaction, table in pairs:
+            interaction.frame_embed.copy_(table)
+
+    def taps(self) -> Taps:
+        """Every stage of every level."""
+        taps: dict = {
+            'audio_feature': ('audio_encoder', lambda args, out: out[:, 0]),
+            'context_feat': (f'{HEAD}.query_generator', lambda args, out: out[1][:, 0]),
+            'query_init': (f'{HEAD}.query_generator', lambda args, out: out[0].transpose(0, 1)),
+            'hs_last': (f'{HEAD}.transformer_decoder', lambda args, out: out[-1].transpose(0, 1)),
+            'query_feature': (f'{HEAD}.affinity_norm', lambda args, out: out.permute(0, 3, 1, 2)),
+            'output_conv': (f'{HEAD}.predictor.layers', lambda args, out: out),
+            'pred': (HEAD, lambda args, out: out.logits),
+        }
+        for level in range(len(self.model.backbone.out_channels)):
+            interaction = f'{HEAD}.interactions.{level}'
+            taps |= {
+                f'proj_{level}': (f'{HEAD}.projections.{level}', lambda args, out: out),
+                f'mm_visual_{level}': (interaction, lambda args, out: out[0]),
+                f'mm_audio_{level}': (interaction, lambda args, out: out[1][:, 0]),
+            }
+            for name, path in (
+                ('backbone', 'backbone'),
+                ('encoder', f'{HEAD}.context_encoder'),
+                ('fpn', f'{HEAD}.pixel_decoder'),
+            ):
+                taps[f'{name}_{level}'] = (path, lambda args, out, level=level: out[level])
+        return taps
+
+    def outputs(self, found: dict[str, Tensor], output: AVSHeadOutput) -> dict[str, Tensor]:
+        """What was tapped, and the code of the coarsest level, (B, T, C, h, w)."""
+        coarsest = len(output.matched) - 1
+        shape = found[f'proj_{coarsest}'].shape
+        lengths = self.clip_lengths(shape[0])
+        code = self.model.decode_head.positions(shape[2:], lengths)  # (N, h*w, C)
+        code = code.transpose(1, 2).reshape(len(lengths), lengths[0], -1, *shape[2:])
+        return found | {f'pos_{coarsest}': code}
+
+    def losses(self, output: AVSHeadOutput, lengths: tuple[int, ...]) -> dict[str, Tensor]:
+        """Every stored loss."""
+        head, stored = self.model.decode_head, self.fixture.content['losses']
+        terms = head.loss(output, [targets(self.fixture, lengths, self.target_name)])
+        losses = {'iou_loss': terms['loss_mask'], 'total': sum(terms.values())}
+        for name in stored:
+            if name.endswith(UNUSED_MATCHING):
+                cosine = AudioVisualMatchingLoss('cosine', pooled='probability', threshold=True)
+                losses[name] = cosine(output.matched, output.logits)
+        if 'lambda_1' in stored:
+            losses['lambda_1'] = torch.tensor(head.loss_match.loss_weight)
+            losses['sa_loss'] = terms['loss_match'] / head.loss_match.loss_weight
+        return losses
+
+
+@CHECKERS.register_module(name='label_propagation')
+@torch.no_grad()
+def run_label_propagation(fixture: Fixture) -> Computed:
+    """Compute what the published label propagation made of given logits and mixed labels.
 
     Args:
-        fixture: The fixture.
-        model_cfg: Config of the segmentor for its variant.
+        fixture: Gives the logits `head` (1, K, T, h, w) and the labels `prop_layer` (T, 1, E, h',
+            w') after the mixing over frames.
 
     Returns:
-        Outputs, losses and gradient norms under the published names.
-
-    Raises:
-        CheckpointError: The seeded checkpoint does not load strictly.
+        The encoded labels, the decoded mixture, and its mean with the logits.
     """
-    model: AVSegmentor = MODELS.build(model_cfg).eval()
-    own_name = load_strictly(model, fixture)
-    _fill_unsaved(model, fixture)
-    # The queries of a frame are nearly equal, and the normalisation over them enlarges rounding.
-    return compute_with_noise(model, partial(_compute, fixture, model, own_name))
-
-
-def _compute(
-    fixture: Fixture, model: AVSegmentor, own_name: Callable[[str], str], dtype: torch.dtype
-) -> Computed:
-    clips, length = fixture.content['batch_size'], fixture.content['num_frames']
-    inputs = {
-        'frames': torch.from_numpy(fixture.input('image')).to(dtype),
-        'audio': torch.from_numpy(fixture.input('log_mel')).to(dtype),
-        'clip_lengths': (length,) * clips,
+    logits, mixed = (torch.from_numpy(_given(fixture, name)) for name in ('head', 'prop_layer'))
+    logits, mixed = logits[0].transpose(0, 1), mixed[:, 0]  # (T, K, h, w), (T, E, h', w')
+    state, _ = LABEL_PROPAGATION.to_ours(fixture.state_dict())
+    channels = state['self_attn.key_proj.weight'].shape[1]
+    # The label encoder makes its input 16 times smaller.
+    scale = 16 * mixed.shape[-1] / logits.shape[-1]
+    module = LabelPropagation(channels, logits.shape[1], label_scale=scale).eval()
+    module.load_state_dict(state)
+    enlarged = F.interpolate(logits, scale_factor=scale, mode='nearest')
+    outputs = {
+        'label_encoder': module.encoder(enlarged)[None],
+        'lprop': module.decode(mixed).transpose(0, 1),
     }
-    record: dict[str, list[Tensor]] = {}
-    with_gradients = bool(fixture.content['grad_norms'])
-    with torch.set_grad_enabled(with_gradients), recording(model, TAPS, record):
-        output = model(inputs)
-    computed = Computed(outputs={name: values[0] for name, values in record.items()})
-    computed.outputs['pos_3'] = _positions(model, output, clips, length)
-    if fixture.content['losses']:
-        losses = _losses(fixture, model, output, clips)
-        computed.losses = {name: float(value.detach()) for name, value in losses.items()}
-        if with_gradients:
-            losses['total'].backward()
-            computed.grad_norms = gradient_norms(model, fixture, own_name)
-    return computed
+    module.propagate = lambda labels, feature: mixed
+    feature = logits.new_zeros(len(logits), channels, 1, 1)
+    outputs['pred_masks'] = module(logits, feature, (len(logits),)).transpose(0, 1)
+    return Computed(outputs)
 
 
-def _fill_unsaved(model: AVSegmentor, fixture: Fixture) -> None:
-    tables = fixture.state_dict('unsaved_parameters')
-    pairs = zip(model.decode_head.interactions, tables.values(), strict=True)
-    for interaction, table in pairs:
-        interaction.frame_embed.copy_(table)
-
-
-def _positions(model: AVSegmentor, output: AVSHeadOutput, clips: int, length: int) -> Tensor:
-    """The coarsest level's code, (B, T, C, h, w)."""
-    shape = output.matched[-1][0].shape[2:]
-    code = model.decode_head.positions(shape, (length,) * clips)  # (N, h*w, C)
-    return code.transpose(1, 2).reshape(clips, length, -1, *shape)
-
-
-def _losses(
-    fixture: Fixture, model: AVSegmentor, output: AVSHeadOutput, clips: int
-) -> dict[str, Tensor]:
-    """Every stored loss; S4 is trained on the first frame of each clip."""
-    stored = fixture.content['losses']
-    head = model.decode_head
-    sample = targets(fixture, len(output.logits), 'mask')
-    if 's4' in fixture.variant.split('_'):
-        step = len(output.logits) // clips
-        sample.gt_valid = torch.arange(len(output.logits)) % step == 0
-    terms = head.loss(output, [sample])
-    losses = {'iou_loss': terms['loss_mask'], 'total': sum(terms.values())}
-    if UNUSED_MATCHING in stored:
-        cosine = AudioVisualMatchingLoss('cosine', pooled='probability', threshold=True)
-        losses[UNUSED_MATCHING] = cosine(output.matched, output.logits)
-    if 'lambda_1' in stored:
-        losses['lambda_1'] = torch.tensor(head.loss_match.loss_weight)
-        losses['sa_loss'] = terms['loss_match'] / head.loss_match.loss_weight
-    return losses
+def _given(fixture: Fixture, name: str) -> Tensor:
+    """An array that the fixture stores whole."""
+    return fixture.stored[name].reshape(fixture.content['outputs'][name]['shape'])

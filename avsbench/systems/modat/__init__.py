@@ -3,7 +3,7 @@
 from avsbench.registry import SYSTEMS
 from avsbench.systems.modat.fusion import DualMixtureFusion
 from avsbench.systems.modat.keys import MODAT as ADAPTER
-from avsbench.systems.modat.parity import run
+from avsbench.systems.modat.parity import MoDATRun
 from avsbench.systems.modat.query_generator import EncoderDecoderQueryGenerator
 from avsbench.systems.system import System
 
@@ -14,8 +14,9 @@ class MoDATSystem(System):
 
     title = 'MoDAT'
     paper = 'github.com/jnjz/MoDAT'
+    frame_context = 'none'
     adapter = ADAPTER
-    run_fixture = staticmethod(run)
+    parity_run = MoDATRun
 
 
 __all__ = [

@@ -5,7 +5,7 @@ from avsbench.systems.system import System
 from avsbench.systems.tpavi.fusion import TPAVI
 from avsbench.systems.tpavi.head import TPAVIHead
 from avsbench.systems.tpavi.keys import TPAVI as ADAPTER
-from avsbench.systems.tpavi.parity import run
+from avsbench.systems.tpavi.parity import TPAVIRun
 from avsbench.systems.tpavi.pixel_decoder import RefineFPN
 
 
@@ -15,8 +15,9 @@ class TPAVISystem(System):
 
     title = 'TPAVI'
     paper = 'arXiv 2207.05042'
+    frame_context = 'unordered'
     adapter = ADAPTER
-    run_fixture = staticmethod(run)
+    parity_run = TPAVIRun
 
 
 __all__ = [
