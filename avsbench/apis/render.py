@@ -4,7 +4,6 @@ import csv
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from avsbench.apis.prediction import COLUMNS, MaskPrediction
 from avsbench.apis.summary import VideoSummary
 from avsbench.apis.timing import StageClock, measure_stages, stage, timed
 from avsbench.apis.views import draw_sheet
+from avsbench.media.images import write_mask
 from avsbench.utils.errors import DataError
 from avsbench.video import DecodedFrame, VideoFile, VideoWriter
 from avsbench.visualization.overlay import MaskPainter
@@ -115,7 +115,6 @@ def _write_masks(
     report: RenderReport,
 ) -> Iterator[np.ndarray]:
     """The masks at the size of the video, after writing each of them and its rows."""
-    palette = None if inferencer.palette is None else inferencer.palette.tobytes()
     for prediction in predictions:
         with stage('encode'):
             mask, probability = prediction.masked()
@@ -124,18 +123,8 @@ def _write_masks(
             report.summary.add(prediction, rows)
             report.masks += 1
             if outputs.masks is not None:
-                save_mask(mask, palette, outputs.mask(prediction.index))
+                write_mask(outputs.mask(prediction.index), mask, inferencer.palette)
         yield mask
-
-
-def save_mask(mask: np.ndarray, palette: bytes | None, path: Path) -> None:
-    """Write a mask as PNG: 0 and 255, or class indices with their palette."""
-    if palette is None:
-        image = Image.fromarray(mask * np.uint8(255))
-    else:
-        image = Image.fromarray(mask).convert('P')
-        image.putpalette(palette)
-    image.save(path, format='PNG')
 
 
 def _painted(

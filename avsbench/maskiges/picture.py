@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from avsbench.maskiges.palette import MAX_SEGMENTS, PALETTE
 from avsbench.media.faults import BrokenFileError
-from avsbench.media.images import probe_image
+from avsbench.media.images import palette_image, probe_image
 from avsbench.utils.files import atomic_write
 
 SOURCE_KEY = 'avsbench:segments'  # of the text in the file that says where its segments are from
@@ -47,12 +47,10 @@ def save_maskige(path: str | Path, values: np.ndarray, source: str) -> None:
         values: (H, W) uint8 as `rank_map` makes them.
         source: What made the segments, kept in the file for `is_good`.
     """
-    image = Image.fromarray(values)
-    image.putpalette(PALETTE.tobytes())
     text = PngInfo()
     text.add_text(SOURCE_KEY, source)
     with atomic_write(path) as temporary:
-        image.save(temporary, format='PNG', pnginfo=text)
+        palette_image(values, PALETTE).save(temporary, format='PNG', pnginfo=text)
 
 
 def is_good(path: str | Path, size: tuple[int, int]) -> str | None:

@@ -1,4 +1,6 @@
-"""Reads frames, masks and labels from image files; every way in which that can fail is a fault.
+"""Reads frames, masks and labels from image files, and writes masks.
+
+Every way in which reading can fail is a fault that names the file.
 
 Frames become RGB in one defined way whatever the file's mode: alpha is dropped, 16-bit samples keep
 their upper 8 bits, grey is repeated, CMYK and palettes are converted by Pillow. A rotation in EXIF
@@ -20,9 +22,10 @@ from PIL import Image
 from avsbench.layouts.avss_classes import UNKNOWN, colour_table, unpack_colour
 from avsbench.media.faults import BrokenFileError
 from avsbench.utils.errors import examples
+from avsbench.utils.files import atomic_write
 
 MAX_PIXELS = 1 << 26
-"""A picture of more pixels is refused: a few hundred bytes can claim to be gigabytes."""
+"""An image of more pixels is refused: a few hundred bytes can claim to be gigabytes."""
 
 _DECODER_ERRORS = (
     OSError,  # truncated, or not an image at all
@@ -41,7 +44,7 @@ _SIXTEEN_BIT = ('I', 'I;16', 'I;16L', 'I;16B', 'I;16N')
 def probe_image(
     path: str | Path, kind: str = 'broken image', missing: str = 'missing file'
 ) -> tuple[int, int]:
-    """Size of a picture from its header, after a look at whether its end is there.
+    """Size of an image from its header, after a look at whether its end is there.
 
     Args:
         path: Image file.
@@ -62,7 +65,7 @@ def probe_image(
 def read_frame(
     path: str | Path, kind: str = 'broken image', missing: str = 'missing file'
 ) -> np.ndarray:
-    """A video frame, or another picture, as (H, W, 3) uint8, RGB.
+    """A video frame, or another image, as (H, W, 3) uint8, RGB.
 
     Args:
         path: Image file.
@@ -93,7 +96,7 @@ def opencv_equals_pillow() -> bool:
     """Whether OpenCV decodes JPEG to the same numbers as Pillow, which is slower.
 
     Both use libjpeg-turbo as a rule, but an OpenCV may have been built with another library. A
-    picture full of edges is decoded by both, with and without halved colour resolution.
+    test image full of edges is decoded by both, with and without halved colour resolution.
     """
     pixels = np.random.default_rng(0).integers(0, 256, (61, 83, 3), dtype=np.uint8)
     for subsampling in ('4:4:4', '4:2:2', '4:2:0'):
@@ -125,7 +128,7 @@ def read_binary_mask(path: str | Path, *, grey: str = 'error') -> np.ndarray:
 
     Args:
         path: Image of one channel: 1 bit, 8 or 16 bit grey, or a palette (read by its indices).
-        grey: What a grey picture with more than one value beside 0 means: 'error', or
+        grey: What a grey image with more than one value beside 0 means: 'error', or
             'foreground' for all of them.
 
     Raises:
@@ -148,7 +151,7 @@ def read_binary_mask(path: str | Path, *, grey: str = 'error') -> np.ndarray:
 def read_index_label(
     path: str | Path, num_classes: int, *, unknown_colour: str = 'error'
 ) -> np.ndarray:
-    """A label picture whose values are class indices, as (H, W) uint8.
+    """A label image whose values are class indices, as (H, W) uint8.
 
     Args:
         path: Image of one channel: 8 or 16 bit grey, or a palette (read by its indices).
@@ -176,7 +179,7 @@ def read_index_label(
 def read_colour_label(
     path: str | Path, num_classes: int, *, unknown_colour: str = 'error'
 ) -> np.ndarray:
-    """A label picture whose colours are those of the palette, as class indices (H, W) uint8.
+    """A label image whose colours are those of the palette, as class indices (H, W) uint8.
 
     Args:
         path: Image that Pillow converts to RGB.
@@ -202,6 +205,29 @@ def read_colour_label(
             raise BrokenFileError(what, 'label values')
         labels[unknown] = 0
     return labels
+
+
+def palette_image(indices: np.ndarray, palette: np.ndarray) -> Image.Image:
+    """An image of one channel (H, W) uint8 whose values stand for the colours (K, 3) uint8, RGB."""
+    image = Image.fromarray(indices)
+    image.putpalette(np.asarray(palette, np.uint8).tobytes())
+    return image
+
+
+def write_mask(path: str | Path, mask: np.ndarray, palette: np.ndarray | None) -> None:
+    """Write a mask as PNG, atomically.
+
+    Args:
+        path: The file.
+        mask: (H, W) uint8: 0 and 1, which become 0 and 255; or class indices, with a palette.
+        palette: (K, 3) uint8, RGB; None for a mask of 0 and 1.
+    """
+    if palette is None:
+        image = Image.fromarray(mask * np.uint8(255))
+    else:
+        image = palette_image(mask, palette)
+    with atomic_write(path) as temporary:
+        image.save(temporary, format='PNG')
 
 
 def _counts(values: np.ndarray) -> str:

@@ -17,6 +17,7 @@ from avsbench.media.images import (
     read_colour_label,
     read_frame,
     read_index_label,
+    write_mask,
 )
 from avsbench.utils.errors import DataError
 
@@ -242,3 +243,19 @@ def test_claims_to_be_huge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(images, 'MAX_PIXELS', SIZE[0] * SIZE[1] - 1)
     with pytest.raises(DataError, match='32 x 24 pixels, more than 767 are refused'):
         read_frame(path)
+
+
+def test_written_masks(tmp_path: Path) -> None:
+    """0 and 255, or indices with their colours; read back as they were."""
+    binary = np.array([[0, 1, 1], [0, 0, 1]], np.uint8)
+    write_mask(tmp_path / 'new' / 'a.png', binary, None)
+    assert (np.asarray(Image.open(tmp_path / 'new' / 'a.png')) == 255 * binary).all()
+    assert (read_binary_mask(tmp_path / 'new' / 'a.png') == binary).all()
+    labels = np.array([[0, 28, 70], [3, 0, 1]], np.uint8)
+    write_mask(tmp_path / 'b.png', labels, palette())
+    with Image.open(tmp_path / 'b.png') as image:
+        assert image.mode == 'P'
+        assert (np.asarray(image.convert('RGB')) == palette()[labels]).all()
+    assert (read_index_label(tmp_path / 'b.png', 71) == labels).all()
+    assert (read_colour_label(tmp_path / 'b.png', 71) == labels).all()
+    assert len(list(tmp_path.rglob('*.*'))) == 2  # no temporary files are left

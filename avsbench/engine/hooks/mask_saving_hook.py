@@ -8,12 +8,11 @@ import numpy as np
 from mmengine.dist import barrier
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from PIL import Image
 
+from avsbench.media.images import write_mask
 from avsbench.registry import HOOKS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError, DataError, examples
-from avsbench.utils.files import atomic_write
 from avsbench.utils.maps import decide, resize
 
 
@@ -89,20 +88,16 @@ class MaskSavingHook(Hook):
             )
         return [self.out_dir / clip / f'{Path(path).stem}.png' for path in sample.frame_paths]
 
-    def _save(self, path: Path, mask: np.ndarray, palette: bytes | None, sample_idx: int) -> None:
+    def _save(
+        self, path: Path, mask: np.ndarray, palette: np.ndarray | None, sample_idx: int
+    ) -> None:
         frame_of = self._written.setdefault(path, sample_idx)
         if frame_of != sample_idx:
             raise DataError(
                 f'{path}: clips {frame_of} and {sample_idx} of the data set both have this frame; '
                 f'clip ids must differ'
             )
-        if palette is None:
-            image = Image.fromarray(mask * np.uint8(255))
-        else:
-            image = Image.fromarray(mask).convert('P')
-            image.putpalette(palette)
-        with atomic_write(path) as temporary:
-            image.save(temporary, format='PNG')
+        write_mask(path, mask, palette)
 
 
 def full_size_masks(sample: AVSDataSample) -> np.ndarray:
@@ -122,10 +117,10 @@ def full_size_masks(sample: AVSDataSample) -> np.ndarray:
     return masks.cpu().numpy()
 
 
-def _palette(metainfo: dict) -> bytes:
+def _palette(metainfo: dict) -> np.ndarray:
     if metainfo.get('palette') is None:
         raise ConfigError(
             'MaskSavingHook: the data set has no palette in its metainfo, which semantic masks '
             'are saved with; add metainfo=dict(palette=[[R, G, B], ...]) to the data set'
         )
-    return np.asarray(metainfo['palette'], dtype=np.uint8).tobytes()
+    return np.asarray(metainfo['palette'], dtype=np.uint8)
