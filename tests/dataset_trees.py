@@ -28,7 +28,7 @@ def noise(name: str, seconds: float, rate: int = RATE) -> np.ndarray:
     return np.clip(0.3 * rng.standard_normal(int(seconds * rate)), -0.99, 0.99)
 
 
-def picture(name: str, number: int) -> np.ndarray:
+def random_image(name: str, number: int) -> np.ndarray:
     rng = np.random.default_rng(sum(name.encode()) + number)
     return rng.integers(0, 256, (*SIZE, 3), dtype=np.uint8)
 
@@ -55,13 +55,13 @@ AVSS_CLIPS = [
 
 
 def make_s4(tmp_path: Path) -> Path:
-    """S4 in its layout: four clips, sound as wav."""
+    """S4 in its layout: four clips, audio as wav."""
     root = tmp_path / 'Single-source'
     data = root / 's4_data'
     for name, category, split in S4_CLIPS:
         for k in range(1, 6):
             place = f'{split}/{category}/{name}/{name}_{k}.png'
-            write_image(data / 'visual_frames' / place, picture(name, k))
+            write_image(data / 'visual_frames' / place, random_image(name, k))
             if split != 'train' or k == 1:
                 write_image(data / 'gt_masks' / place, mask(k))
         write_wav(data / 'audio_wav' / split / category / f'{name}.wav', noise(name, 5))
@@ -71,12 +71,12 @@ def make_s4(tmp_path: Path) -> Path:
 
 
 def make_ms3(tmp_path: Path) -> Path:
-    """MS3 in its layout: three clips, sound as wav."""
+    """MS3 in its layout: three clips, audio as wav."""
     root = tmp_path / 'Multi-sources'
     data = root / 'ms3_data'
     for name, split in MS3_CLIPS:
         for k in range(1, 6):
-            write_image(data / f'visual_frames/{name}/{name}.mp4_{k}.png', picture(name, k))
+            write_image(data / f'visual_frames/{name}/{name}.mp4_{k}.png', random_image(name, k))
             write_image(data / f'gt_masks/{split}/{name}/{name}_{k}.png', mask(k))
         write_wav(data / f'audio_wav/{split}/{name}.wav', noise(name, 5))
     rows = [f'{name},{split}' for name, split in MS3_CLIPS]
@@ -99,7 +99,7 @@ def make_avss(tmp_path: Path) -> Path:
         folder, count = root / label / uid, 10 if label == 'v2' else 5
         labels = avss_labels(count)
         for k in range(count):
-            write_image(folder / f'frames/{k}.jpg', picture(uid, k))
+            write_image(folder / f'frames/{k}.jpg', random_image(uid, k))
             if not (label == 'v1s' and split == 'train' and k):
                 write_image(folder / f'labels_semantic/{k}.png', labels[k])
                 write_image(folder / f'labels_rgb/{k}.png', palette()[labels[k]])

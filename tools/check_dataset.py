@@ -1,4 +1,4 @@
-"""Checks the files of a data set: counts, and what is missing or malformed with how to fix it.
+"""Check the files of a data set: counts, and what is missing or malformed with how to fix it.
 
     python tools/check_dataset.py config/s4/pvt2.py
     python tools/check_dataset.py s4 --data-root data/Single-source --full

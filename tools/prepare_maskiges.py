@@ -1,10 +1,10 @@
-"""Makes Maskiges, pictures of the segments of each frame, which COMBO sees beside the frames.
+"""Make Maskiges, images of the segments of each frame: the second input of COMBO.
 
     python tools/prepare_maskiges.py s4 --data-root data/Single-source --source superpixels
     python tools/prepare_maskiges.py s4 --data-root data/Single-source --source masks --masks DIR
 
 `superpixels` needs nothing but the frames: a classical method that knows no objects. `masks` reads
-what a segmentation model has found, one file a frame: DIR mirrors the folders of the frames, and
+what a segmentation model has found, one file per frame: DIR mirrors the folders of the frames, and
 `x/y/1.png` has its masks in `x/y/1.npz`, `.npy` or `.json`, or `1_mask.npz` and so on.
 
     .npz, .npy   bool [n, H, W]; in an .npz the array `masks`, or the only one
@@ -16,7 +16,7 @@ Swin-L, prompt level 3). Masks are of the frame on disk; those of AVSS may also 
 it is cut to 224 x 224 (training: shorter side, then centre; else squashed).
 
 Whole files of the right size are kept, so a run that was interrupted goes on where it was. A
-picture holds 149 segments; of more, the smallest are left out, and counted in the report.
+Maskige holds 149 segments; of more, the smallest are left out, and counted in the report.
 """
 
 import argparse
@@ -57,7 +57,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--split', nargs='+', choices=SPLITS, default=SPLITS, help='default: all')
     parser.add_argument(
-        '--overwrite', action='store_true', help='make all anew, also those from another source'
+        '--overwrite', action='store_true', help='make all again, also those from another source'
     )
     parser.add_argument(
         '--workers', type=int, default=os.cpu_count(), help='processes (default: %(default)s)'

@@ -1,7 +1,7 @@
-"""Maskiges: pictures of the segments of a frame, the second input of COMBO (arXiv 2312.06462)."""
+"""Maskiges: images of the segments of a frame, the second input of COMBO (arXiv 2312.06462)."""
 
+from avsbench.maskiges.format import is_good, rank_map, save_maskige
 from avsbench.maskiges.palette import MAX_SEGMENTS, PALETTE
-from avsbench.maskiges.picture import is_good, rank_map, save_maskige
 from avsbench.maskiges.prepare import Report, Task, plan, prepare
 from avsbench.maskiges.segments import read_segments, superpixels
 

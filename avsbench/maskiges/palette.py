@@ -1,4 +1,4 @@
-"""Colours of Maskiges: the palette of ADE20K, as COMBO's published pictures have it."""
+"""Colours of Maskiges: the palette of ADE20K, as in COMBO's published files."""
 
 import numpy as np
 
@@ -25,4 +25,4 @@ PALETTE = np.array([list(bytes.fromhex(colour)) for colour in _COLOURS.split()],
 """(150, 3): RGB of each pixel value."""
 
 MAX_SEGMENTS = len(PALETTE) - 1
-"""Segments that a picture can hold; value 0 is no segment."""
+"""Segments that a Maskige can hold; value 0 is no segment."""

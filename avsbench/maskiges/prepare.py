@@ -10,7 +10,7 @@ from PIL import Image
 
 from avsbench.datasets import BaseAVSDataset
 from avsbench.datasets.transforms import ClipResize, ClipShortSideCrop
-from avsbench.maskiges.picture import is_good, rank_map, save_maskige
+from avsbench.maskiges.format import is_good, rank_map, save_maskige
 from avsbench.maskiges.segments import SUFFIXES, SUPERPIXELS, read_segments, superpixels
 from avsbench.media.faults import BrokenFileError
 from avsbench.media.images import probe_image, read_frame
@@ -20,7 +20,7 @@ from avsbench.utils.parallel import map_in_processes
 CUT_SIZE = 224  # pixels; Maskiges of AVSS belong to frames that are cut to this, as published
 HOW_TO_MAKE_MASKS = (
     f'expected each with {", ".join(SUFFIXES)} or _mask{SUFFIXES[0]} ... at its end. Make them '
-    'with the mask generator of Semantic-SAM, SAM or SAM 2, one file a frame, or take --source '
+    'with the mask generator of Semantic-SAM, SAM or SAM 2, one file per frame, or take --source '
     'superpixels, which needs none'
 )
 CUTS = {
@@ -37,7 +37,7 @@ class Task:
     Attributes:
         frame: The frame.
         target: The file to make.
-        cut: Key of `CUTS`: what is done to the frame before the network sees it.
+        cut: Key of `CUTS`: what is done to the frame before it enters the network.
         masks: File with segments of the frame; None for superpixels.
     """
 
@@ -114,7 +114,7 @@ def prepare(
         source: Text that says where the segments are from; a file made from another source is
             neither kept nor replaced without being asked.
         resize: Whether masks of another size than their frame are resized to it (nearest).
-        overwrite: Make all of them anew.
+        overwrite: Make all of them again.
         workers: Processes; 0 and 1 work in this one.
         progress: Called with what the work yields and its length; yields the same.
 

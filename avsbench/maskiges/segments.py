@@ -25,7 +25,7 @@ def superpixels(frame: np.ndarray) -> np.ndarray:
     """Segments of a frame by the classical method of Felzenszwalb and Huttenlocher (IJCV 2004).
 
     Neighbouring regions are merged where the difference between them is not larger than the
-    variation inside. It knows nothing of objects: pictures made with it let COMBO train and test
+    variation inside. It knows nothing of objects: Maskiges made with it let COMBO train and test
     without any download, but are not those of its published results. The same frame always gives
     the same segments under one version of scikit-image.
 

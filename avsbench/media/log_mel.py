@@ -44,7 +44,7 @@ _FLOAT_SUBTYPES = ('FLOAT', 'DOUBLE')
 
 
 def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
-    """Mono samples of a sound file as the published code reads them.
+    """Mono samples of an audio file as the published code reads them.
 
     Samples are quantised to 16 bit first (24-bit files are scaled by the reader), then averaged
     over the channels. A float file is scaled by 32768, rounded and clipped to 16 bit; the published
@@ -64,7 +64,7 @@ def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
 
 
 def probe_wav(path: str | Path) -> tuple[int, int]:
-    """Number of samples and rate of a sound file, from its header.
+    """Number of samples and rate of an audio file, from its header.
 
     The samples themselves are read from float files only, which can hold NaN and infinity.
 
@@ -98,7 +98,7 @@ def _open_wav(path: str | Path) -> Iterator[soundfile.SoundFile]:
     except OSError as error:
         raise _wav_error(path, f'not readable ({error.strerror or error})') from error
     except soundfile.LibsndfileError as error:
-        raise _wav_error(path, f'not a readable sound file ({error.error_string})') from error
+        raise _wav_error(path, f'not a readable audio file ({error.error_string})') from error
 
 
 def _read_pcm(path: str | Path, file: soundfile.SoundFile) -> np.ndarray:

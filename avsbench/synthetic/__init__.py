@@ -1,7 +1,7 @@
-"""Synthetic audio-visual clips in AVSBench's layout, with a proved ceiling for who doesn't listen.
+"""Synthetic clips in AVSBench's layout, with a proven ceiling for models that don't listen.
 
-The picture carries no information about which object sounds, so a model must hear to score more
-than the ceilings that come with the files. README.md says what such scores mean, and what not.
+The images carry no information about which object sounds, so a model must use the audio to score
+more than the ceilings that come with the files. README.md says what such scores mean, and what not.
 
     root = generate('s4', 'data/synthetic', preset='default', size=64, seed=0, workers=2)
     load_ceilings(root)['test']['audio_blind']['J']         # 0.3333: one of three twins
@@ -44,7 +44,7 @@ def generate(
     val: int | None = None,
     test: int | None = None,
 ) -> Path:
-    """Makes the synthetic tree of one subset; `Settings` with `generate_tree` has every knob.
+    """Make the synthetic tree of one subset; `Settings` with `generate_tree` has every option.
 
     A complete tree with the same settings is left as it is, so calling twice costs nothing.
 
@@ -52,7 +52,7 @@ def generate(
         subset: `s4`, `ms3` or `avss`.
         out: Output folder; files go to its Single-source, Multi-sources or AVSS.
         preset: `tiny` (8 train clips, under 5 MB) or `default` (hundreds).
-        size: Side of the pictures in pixels, 64 or 224.
+        size: Side of the images in pixels, 64 or 224.
         seed: Everything but the settings follows from it.
         workers: Processes; 0 and 1 work in this one. More need the caller's main module to be
             importable, as for everything in `multiprocessing`.
@@ -95,7 +95,7 @@ def load_ceilings(root: str | Path) -> dict:
         split (`train`, `val`, `test`, `overall`) -> dict with
         * `frames`, `empty_frames`: labelled frames, and those in which nothing sounds;
         * `audio_blind`, `time_blind`, and where they mean something `instance_blind` (tier T2) and
-          `count_blind` (several sources): the best scores of these listeners;
+          `count_blind` (several sources): the best scores of such models;
         * `references`: scores of fixed predictions: `empty`, `all_candidates`,
           `largest_candidate`.
         Each of these is a dict. S4, MS3: `J` (frame mean IoU with the empty-frame rule), `F` (one
@@ -118,9 +118,9 @@ def load_truth(root: str | Path) -> list[dict]:
         root: The subset's folder.
 
     Returns:
-        One dict a clip: `clip_id` (as the dataset class names it), `name`, `video`, `part`,
+        One dict per clip: `clip_id` (as the dataset class names it), `name`, `video`, `part`,
         `split`, `category`, `group` (clips with one group are versions of one scene, i.e. have
-        the same pictures), `version`, `nuisance` (tier T4), `labelled` (seconds with a mask),
+        the same images), `version`, `nuisance` (tier T4), `labelled` (seconds with a mask),
         `sets` (per second the positions of the sounding candidates), `areas` (per second and
         candidate, in pixels), `candidates` and `decoys` (class, cell, radius, centres, colour,
         rotation), `sources` (class, seconds, gain, f0 or band).

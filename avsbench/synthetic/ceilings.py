@@ -1,4 +1,4 @@
-"""ceilings.json: what listeners with a known lack can reach on the very files of a tree."""
+"""ceilings.json: the best scores of models that lack something, on the very files of a tree."""
 
 import math
 
@@ -43,7 +43,7 @@ def compute_ceilings(settings: Settings, clips: list[dict]) -> dict:
 def collect(settings: Settings, split: str, clips: list[dict]) -> Frames:
     """The labelled frames of a split.
 
-    In train and val a picture's sets have the probabilities of the law. In test they are what its
+    In train and val a clip's sets have the probabilities of the law. In test they are what its
     versions hold: m sets, each true once.
     """
     count = settings.num_candidates
@@ -58,7 +58,7 @@ def collect(settings: Settings, split: str, clips: list[dict]) -> Frames:
     }
     for position, clip in enumerate(clips):
         twins = [numbers[other] for other in versions[clip['group']]]
-        own = _frequencies(numbers[position], count)
+        in_clip = _frequencies(numbers[position], count)
         for t in clip['labelled']:
             blind = law[t] if split != 'test' else _frequencies([sets[t] for sets in twins], count)
             rows['areas'].append(clip['areas'][t])
@@ -66,7 +66,7 @@ def collect(settings: Settings, split: str, clips: list[dict]) -> Frames:
             rows['sounding'].append(numbers[position][t])
             rows['loudest'].append(_loudest(clip, t))
             rows['blind'].append(blind)
-            rows['unordered'].append(own)
+            rows['unordered'].append(in_clip)
     return Frames(
         **{name: np.array(values) for name, values in rows.items()}, pixels=settings.size**2
     )
@@ -125,7 +125,7 @@ def _named(scores: dict) -> dict:
 
 
 def _add_bounds(settings: Settings, test: dict, parts: set[str]) -> None:
-    """What theorem says of the twins, whatever the areas."""
+    """What the theorem says of the twins, whatever the areas."""
     twins = settings.num_twins
     test['twins'] = twins
     test['audio_blind']['bound_J'] = 1 / twins

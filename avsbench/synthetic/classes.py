@@ -14,7 +14,7 @@ CLASSES = (
     'pinwheel_star',
 )
 NUM_CLASSES = len(CLASSES)
-DECOY = NUM_CLASSES  # the ninth texture, which has no sound
+DECOY = NUM_CLASSES  # the ninth texture, which never sounds
 DECOY_NAME = 'grid_triangle'
 
 

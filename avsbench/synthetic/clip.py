@@ -6,11 +6,11 @@ import numpy as np
 
 from avsbench.layouts import ClipFiles
 from avsbench.layouts.avss_classes import CLASSES as AVSS_CLASSES
+from avsbench.synthetic.audio import synthesise
 from avsbench.synthetic.classes import CLASSES, DECOY, DECOY_NAME, avss_index
 from avsbench.synthetic.render import render
 from avsbench.synthetic.scene import Scene, sample_scene
 from avsbench.synthetic.settings import SUBSETS, Part, Settings
-from avsbench.synthetic.sound import synthesise
 from avsbench.synthetic.state import State, sample_state, sample_twins
 from avsbench.synthetic.streams import stream
 from avsbench.synthetic.tree import (
@@ -65,7 +65,7 @@ def write_scene(
         Entries of truth.json, and path -> sha256 of the files written.
     """
     scene, states = draw_scene(settings, part, split, index)
-    pictures, labels = render_scene(settings, part, split, index, scene)
+    frames, labels = render_scene(settings, part, split, index, scene)
     encoded: dict[int, bytes] = {}  # twins get copies of one encoding
     clips, files = [], {}
     for version, state in enumerate(states):
@@ -75,12 +75,12 @@ def write_scene(
         paths, truth = _clip(settings, part, split, video, scene, state)
         truth |= {'group': f'{part.name}_{split}_{index:04d}', 'version': version}
         if settings.tell:
-            pictures, _ = render_scene(settings, part, split, index, scene, lit=state.sets)
+            frames, _ = render_scene(settings, part, split, index, scene, lit=state.sets)
             encoded = {}
         contents = []
         for t, path in enumerate(paths.frames):
             if t not in encoded:
-                encoded[t] = encode_frame(pictures[t], path)
+                encoded[t] = encode_frame(frames[t], path)
             contents.append((path, encoded[t]))
         kinds = scene.kinds[: settings.num_candidates]
         for t in truth['labelled']:

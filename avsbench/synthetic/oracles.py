@@ -1,4 +1,4 @@
-"""Frames as candidate areas, and the best score of a predictor that knows only part of the truth.
+"""Frames as candidate areas, and the best score of a model that knows only part of the truth.
 
 Candidates never overlap, so every score of a union of whole candidates follows from their areas in
 pixels: nothing has to be rendered or read again.
@@ -27,9 +27,10 @@ class Frames:
         kinds: (R, N) class of each candidate.
         sounding: (R,) the set that sounds.
         loudest: (R,) the set of the loudest sounding candidate alone, 0 in silence.
-        blind: (R, 2**N) probability of each set for who sees the picture only.
-        unordered: (R, 2**N) the same for who knows the clip's own sets, but not their order.
-        pixels: Of a picture.
+        blind: (R, 2**N) probability of each set, known to a model without audio.
+        unordered: (R, 2**N) the same, known to a model that also knows which sets
+            the clip has, but not their order.
+        pixels: Of an image.
     """
 
     areas: np.ndarray
@@ -47,7 +48,7 @@ class Frames:
 
     @property
     def timbre_only(self) -> np.ndarray:
-        """(R, 2**N) for who hears which classes sound, and how many of each, but not which one."""
+        """(R, 2**N), known to a model that tells classes and their number, but not instances."""
         bits = subset_bits(self.kinds.shape[1])
         same = self.kinds[:, :, None] == self.kinds[:, None, :]  # (R, N, N)
         counts = np.einsum('sn,rnm->rsm', bits.astype(int), same.astype(int))  # (R, 2**N, N)
@@ -57,7 +58,7 @@ class Frames:
 
 
 def join(parts: list[Frames]) -> Frames:
-    """One table of several, with pictures of one size."""
+    """One table of several, with images of one size."""
     values = {
         field.name: np.concatenate([getattr(part, field.name) for part in parts])
         for field in fields(Frames)
@@ -174,9 +175,9 @@ def _present(inter: np.ndarray, predicted: np.ndarray, target: np.ndarray) -> np
     return (predicted + target > 0).astype(float)
 
 
-def _summary(iou: np.ndarray, f_measure: np.ndarray, heard: np.ndarray) -> dict:
+def _summary(iou: np.ndarray, f_measure: np.ndarray, sounding: np.ndarray) -> dict:
     """Frame means; F over the frames with a target, None without any."""
-    share = float(np.sum(heard))
+    share = float(np.sum(sounding))
     return {
         'J': float(iou.mean()),
         'F': float(f_measure.sum() / share) if share > 0 else None,

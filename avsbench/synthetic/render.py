@@ -1,10 +1,10 @@
-"""Pictures and label maps of a scene."""
+"""Images and label maps of a scene."""
 
 import numpy as np
 
 from avsbench.synthetic.scene import CELL, Scene
 
-PERIOD = 1 / 12  # of stripes, checks, dots and rings, in picture sides
+PERIOD = 1 / 12  # of stripes, checks, dots and rings, in image sides
 DARK = 0.3  # dark tone relative to the bright one
 NOISE = 0.02  # standard deviation of the pixel noise
 TELL = 0.8  # share of white mixed into a sounding object by the control `tell`
@@ -18,9 +18,9 @@ def render(
 
     Args:
         scene: What to draw.
-        size: Side of the picture in pixels.
+        size: Side of the images in pixels.
         rng: Stream of the pixel noise.
-        lit: (T, N) bool, objects that give themselves away (control `tell`); None = none.
+        lit: (T, N) bool, objects that light up (control `tell`); None = none.
 
     Returns:
         frames (T, size, size, 3) uint8 RGB, and labels (T, size, size) int8: the object's
@@ -92,7 +92,7 @@ def _star(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return np.hypot(u, v) <= 0.75 + 0.25 * np.cos(5 * np.arctan2(v, u))
 
 
-# Textures take coordinates in picture sides: True = bright tone. --------------------------------
+# Textures take coordinates in image sides: True = bright tone. --------------------------------
 
 
 def _wave(x: np.ndarray) -> np.ndarray:

@@ -7,27 +7,27 @@ import numpy as np
 from avsbench.synthetic.classes import DECOY, NUM_CLASSES
 from avsbench.synthetic.settings import MAX_OBJECTS, Settings
 
-CELL = 1 / 3  # a picture has 3 x 3 cells; an object never leaves its own, so objects are disjoint
+CELL = 1 / 3  # an image has 3 x 3 cells; an object never leaves its cell, so objects are disjoint
 RADIUS = (0.30, 0.44)  # of a cell
 LARGE, SMALL = (0.38, 0.44), (0.24, 0.30)  # tier T2: the two sizes of a class
 ROTATION = 0.15  # rad, either way
-GRADIENT = 0.15  # of the background over the picture's side, either way
+GRADIENT = 0.15  # of the background over the image's side, either way
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture in motion: M objects, the N candidates first, then the decoys.
+    """Images in motion: M objects, the N candidates first, then the decoys.
 
     Args:
         kinds: (M,) class index; 8 = decoy.
         small: (M,) bool, the small instance of a class (tier T2 only).
         cells: (M,) cell number, row by row.
-        radii: (M,) of the circle around the object, in picture sides.
-        centres: (T, M, 2) x and y in picture sides.
+        radii: (M,) of the circle around the object, in image sides.
+        centres: (T, M, 2) x and y in image sides.
         colours: (M, 3) bright tone, 0..1.
         rotations: (M,) in rad.
-        base: (3,) background colour in the picture's middle.
-        slope: (3, 2) its change along x and y over one picture side.
+        base: (3,) background colour in the image's middle.
+        slope: (3, 2) its change along x and y over one image side.
     """
 
     kinds: np.ndarray

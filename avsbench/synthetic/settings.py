@@ -12,9 +12,9 @@ SIZES = (64, 224)
 GRIDS = (1.0, 0.96)
 TIERS = ('T1', 'T2', 'T3', 'T4')
 SPLITS = ('train', 'val', 'test')
-MAX_OBJECTS = 9  # cells of a picture
+MAX_OBJECTS = 9  # cells of an image
 
-# What is heard in the four versions of a test scene of tier T4, whose masks are all empty.
+# The audio of the four versions of a test scene of tier T4, whose masks are all empty.
 NUISANCES = ('silence', 'off_screen', 'white_noise', 'other_clip')
 
 
@@ -100,9 +100,9 @@ class Settings:
     Args:
         subset: `s4`, `ms3` or `avss`.
         preset: `tiny` (for tests) or `default`.
-        size: Side of the square pictures in pixels, 64 or 224. The same scene exists at both.
+        size: Side of the square images in pixels, 64 or 224. The same scene exists at both.
         seed: Seed of everything visible.
-        state_seed: Seed of what sounds when; None = `seed`. With another one the pictures stay the
+        state_seed: Seed of what sounds when; None = `seed`. With another one the images stay the
             same byte for byte, while soundtracks and masks change.
         tiers: Any of T1 to T4; T1 is the base and the others add their change to it.
         tell: Control: sounding objects turn bright, so that a blind model can win.
@@ -149,7 +149,7 @@ class Settings:
         free = MAX_OBJECTS - self.num_candidates
         if not 0 <= self.decoys <= free:
             raise ConfigError(
-                f'--decoys: got {self.decoys}, expected 0 to {free}: a picture has '
+                f'--decoys: got {self.decoys}, expected 0 to {free}: an image has '
                 f'{MAX_OBJECTS} cells and {self.num_candidates} of them hold candidates'
             )
         for split in SPLITS:
@@ -176,7 +176,7 @@ class Settings:
 
     @property
     def num_candidates(self) -> int:
-        """Candidates a clip: two classes in two sizes in tier T2."""
+        """Candidates per clip: two classes in two sizes in tier T2."""
         return 4 if 'T2' in self.tiers else SUBSETS[self.subset].candidates
 
     @property

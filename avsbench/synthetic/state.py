@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avsbench.synthetic.audio import WHITE_NOISE, Source, sample_source
 from avsbench.synthetic.classes import NUM_CLASSES
 from avsbench.synthetic.scene import Scene
 from avsbench.synthetic.settings import NUISANCES, Settings
-from avsbench.synthetic.sound import WHITE_NOISE, Source, sample_source
 
 SWITCH = 0.5  # probability that a single source is followed by another within a clip
 KEEP = 0.5  # probability that a set of sources goes on in the next second
@@ -20,8 +20,8 @@ class State:
 
     Args:
         sets: (T, N) bool, the candidates that sound, i.e. what the masks show.
-        sources: What is heard. The candidates in their order, or, in a clip of tier T4, sources
-            that are not in the picture.
+        sources: What the audio consists of: the candidates in their order or, in a clip of tier
+            T4, sources that are not in the images.
         nuisance: Kind of a clip of tier T4, else None.
     """
 
@@ -56,7 +56,7 @@ def sample_sets(
     Args:
         rng: Stream to draw from.
         law: `single`: one candidate, with probability 1/2 one switch at a random second boundary.
-            `multi`: the set is kept with probability 1/2, else drawn anew.
+            `multi`: the set is kept with probability 1/2, else drawn again.
         count: N, the number of candidates.
         seconds: T.
         every_second: Tier T3: the set differs from the one before in every second.
@@ -113,7 +113,7 @@ def law_marginals(law: str, count: int, seconds: int, every_second: bool) -> np.
     if not every_second:
         return np.tile(drawn, (seconds, 1))
     marginals = [drawn]
-    for _ in range(seconds - 1):  # the next set is drawn anew until it differs
+    for _ in range(seconds - 1):  # the next set is drawn again until it differs
         spread = marginals[-1] / (1 - drawn)
         marginals.append(drawn * (spread.sum() - spread))
     return np.stack(marginals)
@@ -143,7 +143,7 @@ def _candidate_sources(
 def _nuisance(
     rng: np.random.Generator, settings: Settings, scene: Scene, seconds: int, kind: str
 ) -> State:
-    """One clip of tier T4: what is heard belongs to nothing in the picture."""
+    """One clip of tier T4: its audio belongs to nothing in the images."""
     absent = rng.permutation(np.setdiff1d(np.arange(NUM_CLASSES), scene.kinds))
     always = np.ones(seconds, dtype=bool)
     if kind == 'silence':

@@ -14,8 +14,8 @@ from PIL import Image
 
 from avsbench.layouts import Layout
 from avsbench.layouts.avss_classes import CLASSES, palette
+from avsbench.synthetic.audio import RATE
 from avsbench.synthetic.classes import avss_index
-from avsbench.synthetic.sound import RATE
 
 MANIFEST = 'MANIFEST.sha256'
 JPEG_QUALITY = 95
@@ -23,7 +23,7 @@ PNG_LEVEL = 1  # noise hardly compresses; the level decides the speed, not the s
 
 
 def encode_frame(frame: np.ndarray, path: str) -> bytes:
-    """A picture (H, W, 3) uint8 as PNG or JPEG, by the path's suffix."""
+    """An image (H, W, 3) uint8 as PNG or JPEG, by the path's suffix."""
     if path.endswith('.jpg'):
         return _encode(Image.fromarray(frame), format='JPEG', quality=JPEG_QUALITY)
     return _encode(Image.fromarray(frame), format='PNG', compress_level=PNG_LEVEL)

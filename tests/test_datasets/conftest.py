@@ -15,13 +15,13 @@ def _quick_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def s4_root(tmp_path: Path) -> Path:
-    """S4 in its layout: four clips, sound as wav."""
+    """S4 in its layout: four clips, audio as wav."""
     return make_s4(tmp_path)
 
 
 @pytest.fixture
 def ms3_root(tmp_path: Path) -> Path:
-    """MS3 in its layout: three clips, sound as wav."""
+    """MS3 in its layout: three clips, audio as wav."""
     return make_ms3(tmp_path)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_trees import SIZE, noise, picture, write_image, write_wav
+from dataset_trees import SIZE, noise, random_image, write_image, write_wav
 from PIL import Image
 
 from avsbench.datasets import AVSSDataset, MS3Dataset, S4Dataset
@@ -68,7 +68,7 @@ def full_size_two(path: Path) -> None:
 CASES = [
     ('missing frame', lambda r: (r / FRAME).unlink(), 'fast', ['missing file: 1 in 1', FRAME]),
     ('missing mask', lambda r: (r / MASK).unlink(), 'fast', ['missing file', MASK]),
-    ('missing sound', lambda r: (r / WAV).unlink(), 'fast', ['missing audio', WAV]),
+    ('missing audio', lambda r: (r / WAV).unlink(), 'fast', ['missing audio', WAV]),
     ('truncated frame', lambda r: cut(r / FRAME), 'fast', ['broken image', 'cut off', FRAME]),
     ('truncated mask', lambda r: cut(r / MASK), 'fast', ['broken mask', 'cut off', MASK]),
     ('empty frame', lambda r: (r / FRAME).write_bytes(b''), 'fast', ['not a whole image', FRAME]),
@@ -80,11 +80,11 @@ CASES = [
     ),
     (
         'frame of another size',
-        lambda r: write_image(r / FRAME, picture('x', 1)[:, :-2]),
+        lambda r: write_image(r / FRAME, random_image('x', 1)[:, :-2]),
         'fast',
         ['sizes differ', FRAME, '30 x 24 pixels'],
     ),
-    ('truncated sound', lambda r: cut(r / WAV), 'fast', ['cut off', '30 more bytes', WAV]),
+    ('truncated audio', lambda r: cut(r / WAV), 'fast', ['cut off', '30 more bytes', WAV]),
     (
         'no samples',
         lambda r: write_wav(r / WAV, np.zeros(0)),
@@ -97,7 +97,7 @@ CASES = [
         'fast',
         ['short audio', '0.900 s', '0.975 s', WAV],
     ),
-    ('NaN in the sound', lambda r: nan_wav(r / WAV), 'fast', ['NaN', 'sample 100', WAV]),
+    ('NaN in the audio', lambda r: nan_wav(r / WAV), 'fast', ['NaN', 'sample 100', WAV]),
     (
         'truncated log-mel',
         lambda r: short_log_mel(r / LOG_MEL),
@@ -118,7 +118,7 @@ CASES = [
     ),
     (
         'grey mask',
-        lambda r: write_image(r / MASK, picture('x', 1)[..., 0]),
+        lambda r: write_image(r / MASK, random_image('x', 1)[..., 0]),
         'full',
         ['mask values', "grey='foreground'", MASK],
     ),
@@ -151,7 +151,7 @@ NPY = LOG_MEL.replace('.pkl', '.npy')
 UNCHECKED = [  # (how the tree is damaged, words of the error when the clip is read)
     (lambda r: (r / FRAME).unlink(), ['no such file', FRAME]),
     (lambda r: cut(r / FRAME), ['not a whole image', FRAME]),
-    (lambda r: write_image(r / FRAME, picture('x', 1)[:-1]), [FRAME, '32 x 23 pixels']),
+    (lambda r: write_image(r / FRAME, random_image('x', 1)[:-1]), [FRAME, '32 x 23 pixels']),
     (lambda r: write_image(r / MASK, np.zeros((24, 30), np.uint8)), [MASK, '30 x 24 pixels']),
     (lambda r: cut(r / WAV), ['cut off', WAV]),
     (lambda r: write_wav(r / WAV, noise('x', 0.9)), ['shorter than 0.975 s', WAV]),
@@ -317,7 +317,7 @@ def test_avss_sound_may_be_short_but_not_empty(avss_root: Path) -> None:
 
 def test_full_check_finds_what_the_fast_one_cannot(avss_root: Path) -> None:
     path = avss_root / V2 / 'frames/2.jpg'
-    Image.fromarray(picture('x', 1)).save(path, format='PNG')
+    Image.fromarray(random_image('x', 1)).save(path, format='PNG')
     content = bytearray(path.read_bytes())
     content[600:700] = bytes(100)
     path.write_bytes(content)

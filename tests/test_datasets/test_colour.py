@@ -11,14 +11,14 @@ from avsbench.utils.errors import ConfigError
 NOTHING = Jitter(None, None, None, None, contrast_first=False)
 
 
-def picture(seed: int = 0) -> np.ndarray:
+def random_image(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (12, 9, 3), dtype=np.uint8)
 
 
 def clip(frames: int = 4) -> dict:
     return {
-        'frames': [picture() for _ in range(frames)],
-        'maskiges': [picture(1) for _ in range(frames)],
+        'frames': [random_image() for _ in range(frames)],
+        'maskiges': [random_image(1) for _ in range(frames)],
         'masks': np.zeros((frames, 12, 9), np.uint8),
     }
 
@@ -29,18 +29,18 @@ def hsv_of(rgb: np.ndarray) -> np.ndarray:
 
 class TestSteps:
     def test_nothing_drawn_changes_nothing(self) -> None:
-        assert (jittered(picture(), NOTHING) == picture()).all()
+        assert (jittered(random_image(), NOTHING) == random_image()).all()
 
     @pytest.mark.parametrize('delta', [-31.7, 20.5])
     def test_brightness(self, delta: float) -> None:
-        expected = np.clip(picture().astype(np.float32) + np.float32(delta), 0, 255)
-        found = jittered(picture(), NOTHING._replace(brightness=delta))
+        expected = np.clip(random_image().astype(np.float32) + np.float32(delta), 0, 255)
+        found = jittered(random_image(), NOTHING._replace(brightness=delta))
         assert (found == expected.astype(np.uint8)).all()
 
     @pytest.mark.parametrize('first', [True, False])
     def test_contrast(self, first: bool) -> None:
-        expected = np.clip(picture().astype(np.float32) * 1.3, 0, 255).astype(np.uint8)
-        found = jittered(picture(), NOTHING._replace(contrast=1.3, contrast_first=first))
+        expected = np.clip(random_image().astype(np.float32) * 1.3, 0, 255).astype(np.uint8)
+        found = jittered(random_image(), NOTHING._replace(contrast=1.3, contrast_first=first))
         assert (found == expected).all()
 
     def test_saturation_and_hue_are_those_of_rgb(self) -> None:
@@ -63,16 +63,16 @@ class TestSteps:
         """Contrast that saturates the channels does not commute with hue."""
         drawn = NOTHING._replace(contrast=3.0, hue=30)
         contrast, hue = NOTHING._replace(contrast=3.0), NOTHING._replace(hue=30)
-        first = jittered(picture(), drawn._replace(contrast_first=True))
-        last = jittered(picture(), drawn)
-        assert (first == jittered(jittered(picture(), contrast), hue)).all()
-        assert (last == jittered(jittered(picture(), hue), contrast)).all()
+        first = jittered(random_image(), drawn._replace(contrast_first=True))
+        last = jittered(random_image(), drawn)
+        assert (first == jittered(jittered(random_image(), contrast), hue)).all()
+        assert (last == jittered(jittered(random_image(), hue), contrast)).all()
         assert (first != last).any()
 
     def test_the_original_stays(self) -> None:
-        original = picture()
+        original = random_image()
         jittered(original, Jitter(10.0, 1.2, 1.2, 5, True))
-        assert (original == picture()).all()
+        assert (original == random_image()).all()
 
 
 class TestDraws:
@@ -102,8 +102,8 @@ class TestDraws:
         for _ in range(20):
             after = ClipPhotoMetricDistortion().transform(clip())
             assert all((frame == after['frames'][0]).all() for frame in after['frames'])
-            assert all((maskige == picture(1)).all() for maskige in after['maskiges'])
-            changed += (after['frames'][0] != picture()).any()
+            assert all((maskige == random_image(1)).all() for maskige in after['maskiges'])
+            changed += (after['frames'][0] != random_image()).any()
         assert changed > 12
 
     def test_each_frame_and_the_maskiges(self) -> None:
@@ -118,7 +118,7 @@ class TestDraws:
         np.random.seed(3)
         for _ in range(10):
             results = clip(2)
-            results['maskiges'] = [picture() for _ in range(2)]
+            results['maskiges'] = [random_image() for _ in range(2)]
             after = ClipPhotoMetricDistortion(maskiges=True).transform(results)
             assert (after['maskiges'][1] == after['frames'][0]).all()
 

@@ -57,7 +57,7 @@ def test_shapes_flags_and_values(subset: str, build) -> None:
                 allowed |= {255}
                 outside = sample.gt_masks == 255
                 padded += bool(outside.any())
-                # what is padded is padded in all frames, in both pictures, and is grey
+                # what is padded is padded in all frames, in both images, and is grey
                 assert (outside == outside[0]).all()
                 assert (frames.permute(0, 2, 3, 1)[outside] == 128).all()
             assert found <= allowed
@@ -73,7 +73,7 @@ def test_tests_are_not_random(build) -> None:
 
 @pytest.mark.parametrize('jitter', [False, True])
 def test_geometry_is_one_and_jitter_is_each_pictures_own(build, jitter: bool) -> None:
-    """All frames and Maskiges of a clip show the same picture before they are augmented."""
+    """All frames and Maskiges of a clip show the same image before they are augmented."""
     dataset = build('ms3')['train']
     if not jitter:
         steps = dataset.pipeline.transforms
@@ -90,6 +90,6 @@ def test_geometry_is_one_and_jitter_is_each_pictures_own(build, jitter: bool) ->
         clip = dataset[0]
         masks = clip['data_samples'].gt_masks
         assert (masks == masks[0]).all()
-        pictures = clip['inputs']['frames'].reshape(10, 3, 224, 224)
-        assert len(pictures.flatten(1).unique(dim=0)) == 1 or jitter
-        assert len(pictures.flatten(1).unique(dim=0)) >= 7 or not jitter
+        images = clip['inputs']['frames'].reshape(10, 3, 224, 224)
+        assert len(images.flatten(1).unique(dim=0)) == 1 or jitter
+        assert len(images.flatten(1).unique(dim=0)) >= 7 or not jitter

@@ -1,4 +1,4 @@
-"""The three data sets on small trees: paths, flags, sources of sound and labels, summaries."""
+"""The three data sets on small trees: paths, flags, sources of audio and labels, summaries."""
 
 import pickle
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from dataset_trees import SIZE, avss_labels, mask, noise, picture, write_image, write_wav
+from dataset_trees import SIZE, avss_labels, mask, noise, random_image, write_image, write_wav
 from mmengine.config import Config
 from torch.utils.data import DataLoader
 
@@ -57,7 +57,9 @@ def test_s4_train(s4_root: Path) -> None:
 def test_s4_test(s4_root: Path) -> None:
     packed = S4Dataset(s4_root, 'test', pipeline=PIPELINE, test_mode=True)[0]
     for k in range(5):
-        assert (packed['inputs']['frames'][k].permute(1, 2, 0).numpy() == picture('d', k + 1)).all()
+        assert (
+            packed['inputs']['frames'][k].permute(1, 2, 0).numpy() == random_image('d', k + 1)
+        ).all()
         assert (packed['data_samples'].gt_masks[k].numpy() == mask(k + 1) // 255).all()
     wav = s4_root / 's4_data/audio_wav/test/dog_barking/d.wav'
     assert (packed['inputs']['audio'].numpy() == log_mel_patches(*read_wav(wav))).all()
@@ -91,7 +93,7 @@ def test_log_mel_may_be_npy(s4_root: Path) -> None:
 
 
 @pytest.mark.parametrize(('seconds', 'patches'), [(3.0, 3), (6.0, 6)])
-def test_s4_sound_of_another_length(s4_root: Path, seconds: float, patches: int) -> None:
+def test_s4_audio_of_another_length(s4_root: Path, seconds: float, patches: int) -> None:
     wav = s4_root / 's4_data/audio_wav/test/dog_barking/d.wav'
     write_wav(wav, noise('length', seconds))
     dataset = S4Dataset(s4_root, 'test', pipeline=PIPELINE)
@@ -153,7 +155,7 @@ def test_avss_frames_are_counted_and_sorted_by_number(avss_root: Path) -> None:
     """A v1m clip may have ten frames, and a hidden copy of a file is none."""
     folder = avss_root / 'v1m/four_0_5000'
     for k in range(5, 10):
-        write_image(folder / f'frames/{k}.jpg', picture('more', k))
+        write_image(folder / f'frames/{k}.jpg', random_image('more', k))
         write_image(folder / f'labels_semantic/{k}.png', np.full(SIZE, k, np.uint8))
     (folder / 'frames/._11.jpg').write_bytes(b'')
     dataset = AVSSDataset(avss_root, 'test', pipeline=PIPELINE)
@@ -161,7 +163,7 @@ def test_avss_frames_are_counted_and_sorted_by_number(avss_root: Path) -> None:
     assert names == [f'{k}.jpg' for k in range(10)]
     packed = dataset[0]
     assert (packed['data_samples'].gt_masks[9] == 9).all()
-    assert (packed['inputs']['audio'][5:] == 0).all()  # five seconds of sound
+    assert (packed['inputs']['audio'][5:] == 0).all()  # five seconds of audio
     assert (packed['inputs']['audio'][4] != 0).any()
     assert dataset.summary()['padded_audio'] == 1
 

@@ -84,13 +84,13 @@ def test_frames_are_those_at_15_16_of_each_second(root):
     assert late[2:] == [(12 * VIDEO_RATE - 1) % 32] * 3
 
 
-def test_sound_of_a_clip_is_as_long_as_the_clip(root):
+def test_audio_of_a_clip_is_as_long_as_the_clip(root):
     dataset = FolderAVSDataset(str(root), 'train', **ALL)
-    for index, heard in ((0, 3), (1, 5), (2, 2)):
+    for index, seconds in ((0, 3), (1, 5), (2, 2)):
         samples, rate = read_wav(dataset.get_data_info(index)['audio_path'])
         assert rate == RATE and len(samples) == 5 * RATE
         loud = np.abs(samples).reshape(50, -1).max(1) > 0.2
-        assert loud[: 10 * heard].all() and not loud[10 * heard + 2 :].any()
+        assert loud[: 10 * seconds].all() and not loud[10 * seconds + 2 :].any()
 
 
 def test_what_is_prepared_is_kept_until_the_video_changes(root):

@@ -32,17 +32,17 @@ def test_leaves_fully_annotated_and_unannotated_clips_alone(valid: list[bool]) -
     assert len(KeepAnnotatedFrames()(results(valid))['frames']) == 2
 
 
-def test_samples_frames_in_order_and_with_their_sound() -> None:
+def test_samples_frames_in_order_and_with_their_audio() -> None:
     np.random.seed(0)
-    seen = set()
+    found = set()
     for _ in range(40):
         kept = SampleFrames(num_frames=2)(results([True] * 4))
         indices = kept['masks'][:, 0, 0].tolist()
         assert len(indices) == 2 and indices == sorted(set(indices))
         assert kept['log_mel'].flatten().tolist() == indices
         assert kept['frame_paths'] == [f'{index}.png' for index in indices]
-        seen.update(indices)
-    assert seen == {0, 1, 2, 3}
+        found.update(indices)
+    assert found == {0, 1, 2, 3}
 
 
 def test_sampling_leaves_short_clips_alone_and_needs_a_number() -> None:

@@ -58,8 +58,8 @@ def test_maskiges_follow_the_frames(kind: type, tree: str, request) -> None:
         for frame, path, maskige in zip(
             frames, info['frame_paths'], info['maskige_paths'], strict=True
         ):
-            picture = np.asarray(Image.open(path).convert('RGB'))
-            assert (frame[:3].numpy().transpose(1, 2, 0) == picture).all()
+            image = np.asarray(Image.open(path).convert('RGB'))
+            assert (frame[:3].numpy().transpose(1, 2, 0) == image).all()
             colours = PALETTE[values_of(maskige)]
             assert (frame[3:].numpy().transpose(1, 2, 0) == colours).all()
 

@@ -23,14 +23,14 @@ from avsbench.utils.errors import ConfigError, DataError
 def clip(size: tuple[int, int] = (20, 30), frames: int = 3) -> dict:
     """A loaded clip whose masks are a function of its frames, so that a mismatch shows."""
     rng = np.random.default_rng(0)
-    pictures = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(frames)]
+    images = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(frames)]
     return {
         'clip_id': 'a/b',
         'subset': 's4',
         'sample_idx': 4,
         'frame_paths': [f'{k}.png' for k in range(frames)],
-        'frames': pictures,
-        'masks': np.stack([picture[..., 0] // 64 for picture in pictures]),
+        'frames': images,
+        'masks': np.stack([image[..., 0] // 64 for image in images]),
         'gt_valid': np.array([True] + [False] * (frames - 1)),
         'log_mel': np.zeros((frames, 1, 96, 64), np.float32),
         'front_end': 'vggish',
@@ -104,7 +104,7 @@ def test_flip_takes_all_frames_or_none() -> None:
 
 def test_affine_turns_all_frames_alike() -> None:
     np.random.seed(0)
-    before, pictures = clip(), set()
+    before, images = clip(), set()
     turn = ClipRandomAffine(degrees=20, scale=(0.5, 1.0), shear=10)
     for _ in range(10):
         results = clip()
@@ -116,8 +116,8 @@ def test_affine_turns_all_frames_alike() -> None:
         assert all((frame == after['frames'][0]).all() for frame in after['frames'])
         assert all((maskige == after['frames'][0] // 2).all() for maskige in after['maskiges'])
         assert after['img_shape'] == before['img_shape']
-        pictures.add(after['frames'][0].tobytes())
-    assert len(pictures) == 10
+        images.add(after['frames'][0].tobytes())
+    assert len(images) == 10
 
 
 def test_affine_draws_within_its_ranges() -> None:
@@ -193,7 +193,7 @@ def test_maskiges_move_as_frames_do(transform) -> None:
             plain['frames'], both['frames'], both['maskiges'], strict=True
         ):
             assert (alone == frame).all()
-            # bilinear on the inverted picture differs by rounding alone
+            # bilinear on the inverted image differs by rounding alone
             assert abs(255 - maskige.astype(int) - frame).max() <= 2
 
 
@@ -216,16 +216,16 @@ def test_sizes_of_the_choice(shape: tuple, short_side: int, expected: tuple) -> 
 
 def test_choice_resizes_all_frames_to_one_size() -> None:
     np.random.seed(0)
-    transform, seen = ClipRandomChoiceResize([10, 15, 20], 24), set()
+    transform, sizes = ClipRandomChoiceResize([10, 15, 20], 24), set()
     for _ in range(60):
         before, after = clip(), transform.transform(clip())
         height, width = after['img_shape']
-        seen.add((height, width))
+        sizes.add((height, width))
         for old, new in zip(before['frames'], after['frames'], strict=True):
             expected = Image.fromarray(old).resize((width, height), Image.Resampling.BILINEAR)
             assert (new == np.asarray(expected)).all()
         assert after['masks'].shape == (3, height, width)
-    assert seen == {(10, 15), (15, 23), (16, 24)}
+    assert sizes == {(10, 15), (15, 23), (16, 24)}
 
 
 def test_crop_that_keeps_smaller_sides() -> None:

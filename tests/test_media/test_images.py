@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_trees import SIZE, mask, picture
+from dataset_trees import SIZE, mask, random_image
 from PIL import Image
 
 from avsbench.layouts.avss_classes import CLASSES, UNKNOWN, colour_table, palette, unpack_colour
@@ -29,7 +29,7 @@ def save(folder: Path, image: Image.Image, suffix: str = 'png', **options: objec
 
 
 def test_frame_modes(tmp_path: Path) -> None:
-    rgb = picture('x', 1)
+    rgb = random_image('x', 1)
     grey = rgb[..., 0]
     threefold = np.repeat(grey[..., None], 3, axis=-1)
     alpha = np.dstack([rgb, np.zeros_like(grey)])
@@ -46,9 +46,9 @@ def test_frame_modes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('opencv', [True, False])
 def test_jpeg_equals_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opencv: bool) -> None:
-    """Whichever library decodes: a picture with smooth and with rough parts, all samplings."""
+    """Whichever library decodes: an image with smooth and with rough parts, all samplings."""
     monkeypatch.setattr(images, 'opencv_equals_pillow', lambda: opencv and opencv_equals_pillow())
-    rough = picture('x', 1)
+    rough = random_image('x', 1)
     smooth = np.asarray(Image.fromarray(rough).resize((131, 77), Image.Resampling.BICUBIC))
     for pixels in (rough, smooth):
         for subsampling in ('4:4:4', '4:2:2', '4:2:0'):
@@ -70,14 +70,14 @@ def test_an_opencv_that_decodes_otherwise_is_not_used(
         images, 'opencv_equals_pillow', functools.cache(opencv_equals_pillow.__wrapped__)
     )
     assert not images.opencv_equals_pillow()
-    path = save(tmp_path, Image.fromarray(picture('x', 1)), 'jpg')
+    path = save(tmp_path, Image.fromarray(random_image('x', 1)), 'jpg')
     assert (read_frame(path) == np.asarray(Image.open(path))).all()
 
 
 def test_exif_rotation_is_not_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: turn by 90 degrees
-    path = save(tmp_path, Image.fromarray(picture('x', 1)), 'jpg', exif=exif)
+    path = save(tmp_path, Image.fromarray(random_image('x', 1)), 'jpg', exif=exif)
     assert read_frame(path).shape[:2] == probe_image(path) == SIZE
 
 
@@ -112,7 +112,7 @@ def test_grey_masks_need_a_decision(tmp_path: Path) -> None:
 
 
 def test_masks_of_several_channels_are_refused(tmp_path: Path) -> None:
-    path = save(tmp_path, Image.fromarray(picture('x', 1)))
+    path = save(tmp_path, Image.fromarray(random_image('x', 1)))
     for read in (read_binary_mask, lambda path: read_index_label(path, 71)):
         with pytest.raises(DataError, match=r'x\.png: a .* of one channel was expected'):
             read(path)
@@ -132,7 +132,7 @@ def test_palette_rule() -> None:
 
 
 def published_label(rgb: np.ndarray) -> np.ndarray:
-    """71 comparisons of the whole picture, then the largest: no colour gives 0."""
+    """71 comparisons of the whole image, then the largest: no colour gives 0."""
     return np.stack([(rgb == colour).all(axis=-1) for colour in palette()], axis=-1).argmax(axis=-1)
 
 
@@ -205,7 +205,7 @@ READERS = [
 @pytest.mark.parametrize('read', READERS)
 def test_broken_images_are_named(tmp_path: Path, read: object, suffix: str) -> None:
     colours = suffix == 'jpg' and read is read_frame  # decoded by OpenCV
-    pixels = picture('x', 1) if colours else picture('x', 1)[..., 0]
+    pixels = random_image('x', 1) if colours else random_image('x', 1)[..., 0]
     path = save(tmp_path, Image.fromarray(pixels), suffix)
     content = path.read_bytes()
     for broken in (content[: len(content) // 2], content[:-40], b'', b'<html>quota</html>'):
@@ -221,25 +221,25 @@ def test_broken_images_are_named(tmp_path: Path, read: object, suffix: str) -> N
 
 def test_content_counts_not_the_suffix(tmp_path: Path) -> None:
     path = tmp_path / 'x.jpg'
-    Image.fromarray(picture('x', 1)).save(path, format='PNG')
+    Image.fromarray(random_image('x', 1)).save(path, format='PNG')
     assert probe_image(path) == SIZE
-    assert (read_frame(path) == picture('x', 1)).all()
+    assert (read_frame(path) == random_image('x', 1)).all()
 
 
 def test_a_trailing_comment_is_no_fault(tmp_path: Path) -> None:
-    path = save(tmp_path, Image.fromarray(picture('x', 1)))
+    path = save(tmp_path, Image.fromarray(random_image('x', 1)))
     path.write_bytes(path.read_bytes() + b'written by me')
     assert probe_image(path) == SIZE
 
 
 def test_claims_to_be_huge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = save(tmp_path, Image.fromarray(picture('x', 1)))
+    path = save(tmp_path, Image.fromarray(random_image('x', 1)))
     content = bytearray(path.read_bytes())
     content[16:24] = (60000).to_bytes(4, 'big') * 2
     path.write_bytes(content)
     with pytest.raises(DataError, match='x.png'):
         probe_image(path)
-    path = save(tmp_path, Image.fromarray(picture('x', 1)))
+    path = save(tmp_path, Image.fromarray(random_image('x', 1)))
     monkeypatch.setattr(images, 'MAX_PIXELS', SIZE[0] * SIZE[1] - 1)
     with pytest.raises(DataError, match='32 x 24 pixels, more than 767 are refused'):
         read_frame(path)

@@ -179,8 +179,8 @@ def broken_wavs(folder: Path) -> dict[str, tuple[Path, str]]:
     write_wav(good, noise('good', 1))
     content = good.read_bytes()
     files = {
-        'empty file': (b'', 'not a readable sound file'),
-        'web page': (b'<html>quota exceeded</html>', 'not a readable sound file'),
+        'empty file': (b'', 'not a readable audio file'),
+        'web page': (b'<html>quota exceeded</html>', 'not a readable audio file'),
         'cut off': (content[: len(content) // 2], 'cut off: its header promises 16022 more bytes'),
         'no samples': (content[:40] + bytes(4), 'no samples'),
     }

@@ -84,7 +84,7 @@ def test_audio_blind_equals_brute_force_over_pixels(subset, trees, read, score):
         f_measure.append(max(np.mean([s[1] for s in row]) for row in scores))
     assert ceilings['test']['audio_blind']['J'] == pytest.approx(np.mean(iou), abs=1e-9)
     assert ceilings['test']['audio_blind']['F'] == pytest.approx(np.mean(f_measure), abs=1e-9)
-    iou, f_measure, heard = [], [], []
+    iou, f_measure, sounding = [], [], []
     for clip, t, mask, candidates in tree.frames('val'):
         np.testing.assert_array_equal(mask != 0, candidates[clip['sets'][t]].any(axis=0))
         law = _law(subset, candidates)
@@ -94,10 +94,10 @@ def test_audio_blind_equals_brute_force_over_pixels(subset, trees, read, score):
         ]
         iou.append(max(sum(s[0] for s in row) for row in expected))
         f_measure.append(max(sum(s[1] for s in row) for row in expected))
-        heard.append(sum(p for p, target in law if target.any()))
+        sounding.append(sum(p for p, target in law if target.any()))
     blind = ceilings['val']['audio_blind']
     assert blind['J'] == pytest.approx(np.mean(iou), abs=1e-9)
-    assert blind['F'] == pytest.approx(np.sum(f_measure) / np.sum(heard), abs=1e-9)
+    assert blind['F'] == pytest.approx(np.sum(f_measure) / np.sum(sounding), abs=1e-9)
 
 
 @pytest.mark.parametrize('subset', ['s4', 'ms3'])
@@ -138,9 +138,9 @@ def test_count_blind_marks_the_loudest(trees, read, score):
         scores.append(score(chosen, mask != 0))
     train = load_ceilings(trees['ms3'])['train']
     assert train['count_blind']['J'] == pytest.approx(np.mean([s[0] for s in scores]), abs=1e-9)
-    heard = [s[1] for s in scores if s[1] is not None]
-    assert train['count_blind']['F'] == pytest.approx(np.mean(heard), abs=1e-9)
-    assert train['frames'] == len(scores) and train['empty_frames'] == len(scores) - len(heard)
+    sounding = [s[1] for s in scores if s[1] is not None]
+    assert train['count_blind']['F'] == pytest.approx(np.mean(sounding), abs=1e-9)
+    assert train['frames'] == len(scores) and train['empty_frames'] == len(scores) - len(sounding)
     assert 0 < train['empty_frames']
     assert 'count_blind' not in load_ceilings(trees['s4'])['train']
 
@@ -218,7 +218,7 @@ def test_no_label_map_beats_the_semantic_bounds(trees, read):
         sums, choices = {}, {}
         for clip, t, mask, candidates in frames:
             labels = np.array([c['label_index'] for c in clip['candidates']])
-            # one choice a picture: the twins get the same prediction
+            # one choice an image: the twins get the same prediction
             key = clip['group'], t
             if key not in choices:
                 keep = candidates & (rng.random(4) < rng.random())[:, None, None]

@@ -2,10 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from avsbench.synthetic.classes import CLASSES
-from avsbench.synthetic.clip import draw_scene, render_scene
-from avsbench.synthetic.settings import Settings
-from avsbench.synthetic.sound import (
+from avsbench.synthetic.audio import (
     PADDING,
     RATE,
     WHITE_NOISE,
@@ -15,6 +12,9 @@ from avsbench.synthetic.sound import (
     synthesise,
     timbre,
 )
+from avsbench.synthetic.classes import CLASSES
+from avsbench.synthetic.clip import draw_scene, render_scene
+from avsbench.synthetic.settings import Settings
 
 
 def _labels(subset, size, index, **options):
@@ -25,8 +25,8 @@ def _labels(subset, size, index, **options):
 
 
 def _shrink(mask):
-    picture = Image.fromarray(mask.astype(np.uint8) * 255)
-    return np.asarray(picture.resize((64, 64), Image.Resampling.BOX)) >= 128
+    image = Image.fromarray(mask.astype(np.uint8) * 255)
+    return np.asarray(image.resize((64, 64), Image.Resampling.BOX)) >= 128
 
 
 def _iou(first, second):

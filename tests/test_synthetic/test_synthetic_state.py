@@ -39,9 +39,9 @@ def test_what_sounds_does_not_depend_on_what_is_seen(subset):
         values = np.concatenate(traits[name])
         total = np.bincount(values, minlength=groups)
         assert len(total) == groups and total.min() > 0, name
-        seen = np.bincount(values[sounding], minlength=groups)
+        counts = np.bincount(values[sounding], minlength=groups)
         rate = sounding.mean()
-        statistic = ((seen - rate * total) ** 2 / (rate * (1 - rate) * total)).sum()
+        statistic = ((counts - rate * total) ** 2 / (rate * (1 - rate) * total)).sum()
         assert statistic < CHI_SQUARE[groups - 1], name
 
 
@@ -65,9 +65,9 @@ def test_marginals_are_those_of_the_law(law, count, every_second):
     assert marginals.shape == (4, 2**count)
     np.testing.assert_allclose(marginals.sum(axis=1), 1)
     for t in range(4):
-        seen = np.bincount(numbers[:, t], minlength=2**count) / clips
-        assert (seen[marginals[t] == 0] == 0).all()
-        assert abs(seen - marginals[t]).max() < 0.03
+        counts = np.bincount(numbers[:, t], minlength=2**count) / clips
+        assert (counts[marginals[t] == 0] == 0).all()
+        assert abs(counts - marginals[t]).max() < 0.03
         by_size = np.bincount(subset_bits(count).sum(axis=1), marginals[t])
         if law == 'multi' and not every_second:
             np.testing.assert_allclose(by_size[:4], [0.10, 0.35, 0.35, 0.20])
@@ -146,13 +146,13 @@ def test_tier_t2_has_two_classes_in_two_sizes(subset):
                 assert state.sources[twin_of_it[0]].band != source.band
 
 
-def test_tier_t4_hears_nothing_that_is_visible():
+def test_tier_t4_has_no_visible_source():
     settings = Settings('ms3', tiers=('T4',))
     for index in range(20):
         scene, states = _draw(settings, 'test', index)
         assert tuple(state.nuisance for state in states) == NUISANCES
-        heard = [len([s for s in state.sources if s.gate.any()]) for state in states]
-        assert heard[0] == 0 and heard[1] == 1 and heard[2] == 1
+        sources = [len([s for s in state.sources if s.gate.any()]) for state in states]
+        assert sources[0] == 0 and sources[1] == 1 and sources[2] == 1
         for state in states:
             assert not state.sets.any()
             assert not {source.kind for source in state.sources} & set(scene.kinds)

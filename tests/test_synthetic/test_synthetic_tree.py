@@ -206,7 +206,7 @@ def test_the_shapes_borrow_the_first_eight_published_names_and_colours(trees):
     colours = {1: (128, 0, 0), 2: (0, 128, 0), 3: (128, 128, 0), 4: (0, 0, 128)}
     colours |= {5: (128, 0, 128), 6: (0, 128, 128), 7: (128, 128, 128), 8: (64, 0, 0)}
     names = 'accordion airplane axe baby bassoon bell bird boat'.split()
-    seen = set()
+    values = set()
     for clip in load_truth(trees['avss']):
         where = _place('avss', clip)
         for candidate in clip['candidates']:
@@ -216,8 +216,8 @@ def test_the_shapes_borrow_the_first_eight_published_names_and_colours(trees):
             index, rgb = (np.asarray(Image.open(trees['avss'] / path)) for path in _masks(where, t))
             for value in np.unique(index):
                 assert (rgb[index == value] == colours.get(value, (0, 0, 0))).all()
-                seen.add(int(value))
-    assert seen == set(range(9))
+                values.add(int(value))
+    assert values == set(range(9))
 
 
 @pytest.mark.parametrize('subset', SUBSETS)

@@ -20,8 +20,8 @@ OPTIONS = ['--workers', 0, '--size', 0]
 
 def make(path, seconds=5, pitch=440):
     path.parent.mkdir(parents=True, exist_ok=True)
-    sound = tone([pitch] * seconds)
-    return write_video(path, numbered_frames(VIDEO_RATE * seconds), sound, rate=VIDEO_RATE)
+    audio = tone([pitch] * seconds)
+    return write_video(path, numbered_frames(VIDEO_RATE * seconds), audio, rate=VIDEO_RATE)
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_twin_videos_of_a_network_that_has_learnt_nothing(tmp_path):
     done = run('tools/synthetic.py', 'twins', *words, *data)
     assert done.returncode in (0, 1), done.stderr
     assert 'Traceback' not in done.stderr
-    right = re.search(r'(\d) of 3 twins are nearest to their own truth', done.stdout)
+    right = re.search(r'(\d) of 3 twins are nearest to their true masks', done.stdout)
     assert (int(right.group(1)) >= 2) == (done.returncode == 0)
     assert len(list((tmp_path / 'out').glob('*_overlay.mp4'))) == 3
     assert len(list((tmp_path / 'out').glob('*_masks/*.png'))) == 15

@@ -4,7 +4,7 @@
 
 Scenes of the synthetic test split come in twins, with the same images and other audio. An mp4 is
 made of each twin and segmented as `demo/video_demo.py` does. J (mean IoU) is taken against the
-true masks of the twin itself and of the other ones; exit code 0 only if its own is the largest for
+true masks of the twin itself and of the other ones; exit code 0 only if the former is larger for
 most of the twins. DIR keeps the videos and their overlays.
 """
 
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         )
     inferencer = AVSInferencer(cfg, args.checkpoint, device=args.device, show_progress=False)
     args.out.mkdir(parents=True, exist_ok=True)
-    table = Table('scene', 'twin', 'J with its own truth', 'J with the truth of others, at most')
+    table = Table('scene', 'twin', 'J with its true masks', 'J with those of others, at most')
     right = total = 0
     for group in spread(groups, args.num):
         infos = [dataset.get_data_info(index) for index in group]
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
             cells = (info['clip_id'], 'abcdefghi'[place], f'{scores[place]:.3f}', f'{others:.3f}')
             table.add_row(*cells)
     Console().print(table)
-    print(f'{right} of {total} twins are nearest to their own truth')
+    print(f'{right} of {total} twins are nearest to their true masks')
     return 0 if 2 * right > total else 1
 
 

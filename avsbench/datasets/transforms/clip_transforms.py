@@ -1,6 +1,6 @@
-"""Geometry of whole clips: what is random is drawn once a clip, so all frames move alike.
+"""Geometry of whole clips: random values are drawn once per clip, so all frames move alike.
 
-Maskiges, where they were loaded, move as frames do, and are resized as pictures.
+Maskiges, where they were loaded, move as frames do, and are resized as images.
 
 Random numbers come from `numpy.random`, as in mmcv. The runner seeds it for every sample from the
 run's seed, the epoch and the sample's index, so that the numbers differ between epochs and are the
@@ -15,6 +15,7 @@ from mmcv.transforms.utils import cache_randomness
 from PIL import Image
 from torchvision.transforms.functional import affine
 
+from avsbench.datasets.clip_info import ClipResults
 from avsbench.registry import TRANSFORMS
 from avsbench.utils.errors import ConfigError, DataError
 
@@ -30,7 +31,7 @@ class ClipResize(BaseTransform):
     def __init__(self, size: tuple[int, int]) -> None:
         self.size = check_size('ClipResize', size)
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: ClipResults) -> ClipResults:
         """Change `frames`, `masks` and `img_shape`; nothing if they have that size already."""
         return resize_clip(results, self.size)
 
@@ -49,7 +50,7 @@ class ClipShortSideCrop(BaseTransform):
     def __init__(self, size: int) -> None:
         self.size = check_size('ClipShortSideCrop', (size, size))[0]
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: ClipResults) -> ClipResults:
         """Change `frames`, `masks` and `img_shape`."""
         short = min(results['img_shape'])
         height, width = (int(side * self.size / short) for side in results['img_shape'])
@@ -76,12 +77,12 @@ class ClipRandomChoiceResize(BaseTransform):
         self.short_sides = check_sides('ClipRandomChoiceResize: short_sides', short_sides)
         self.max_long = check_sides('ClipRandomChoiceResize: max_long', (max_long,))[0]
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: ClipResults) -> ClipResults:
         """Change `frames`, `masks` and `img_shape`."""
         return resize_clip(results, self.size_of(results['img_shape'], self._draw()))
 
     def size_of(self, shape: tuple[int, int], short_side: int) -> tuple[int, int]:
-        """Size (H, W) that a picture of `shape` (H, W) gets."""
+        """Size (H, W) that an image of `shape` (H, W) gets."""
         scale = short_side / min(shape)
         scale = min(scale, self.max_long / max(shape))
         height, width = (int(side * scale + 0.5) for side in shape)
@@ -106,7 +107,7 @@ class ClipRandomCrop(BaseTransform):
         self.size = check_size('ClipRandomCrop', size)
         self.keep_smaller = keep_smaller
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: ClipResults) -> ClipResults:
         """Change `frames`, `masks` and `img_shape`.
 
         Raises:
@@ -142,11 +143,11 @@ class ClipRandomFlip(BaseTransform):
             raise ConfigError(f'ClipRandomFlip: prob={prob!r}, expected a probability, 0 to 1')
         self.prob = prob
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: ClipResults) -> ClipResults:
         """Change `frames` and `masks`."""
         results['flip'] = self._draw()
         if results['flip']:
-            _apply(results, lambda picture: picture[:, ::-1], lambda picture: picture[:, ::-1])
+            _apply(results, lambda image: image[:, ::-1], lambda image: image[:, ::-1])
         return results
 
     @cache_randomness
@@ -156,12 +157,12 @@ class ClipRandomFlip(BaseTransform):
 
 @TRANSFORMS.register_module()
 class ClipRandomAffine(BaseTransform):
-    """Turn, scale and shear all frames and masks about their centre, as torchvision does.
+    """Rotate, scale and shear all frames and masks about their centre, as torchvision does.
 
-    Nearest pixels for pictures and masks alike; what comes from outside is black, class 0.
+    Nearest pixels for images and masks alike; what comes from outside is black, class 0.
 
     Args:
-        degrees: Largest angle of the turn, in both directions.
+        degrees: Largest angle of rotation in degrees, in both directions.
         scale: Smallest and largest factor of the size.
         shear: Largest angle of the shear along x in degrees, in both directions.
     """
@@ -175,15 +176,15 @@ class ClipRandomAffine(BaseTransform):
             )
         self.degrees, self.scale, self.shear = degrees, (low, high), shear
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: ClipResults) -> ClipResults:
         """Change `frames` and `masks`."""
         angle, scale, shear = self._draw()
 
-        def turn(picture: np.ndarray) -> np.ndarray:
-            picture = Image.fromarray(np.ascontiguousarray(picture))
-            return np.asarray(affine(picture, angle, [0, 0], scale, [shear, 0.0], fill=0))
+        def warp(pixels: np.ndarray) -> np.ndarray:
+            image = Image.fromarray(np.ascontiguousarray(pixels))
+            return np.asarray(affine(image, angle, [0, 0], scale, [shear, 0.0], fill=0))
 
-        _apply(results, turn, turn)
+        _apply(results, warp, warp)
         return results
 
     @cache_randomness
@@ -211,7 +212,7 @@ class ClipPad(BaseTransform):
         self.value = value
         self.label = label
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: ClipResults) -> ClipResults:
         """Change `frames`, `masks` and `img_shape`.
 
         Raises:
@@ -224,9 +225,9 @@ class ClipPad(BaseTransform):
                 f'{results["img_shape"]}, which are larger; put ClipRandomCrop before it'
             )
 
-        def pad(picture: np.ndarray, value: int) -> np.ndarray:
-            edges = [(0, added[0]), (0, added[1]), (0, 0)][: picture.ndim]
-            return np.pad(picture, edges, constant_values=value)
+        def pad(image: np.ndarray, value: int) -> np.ndarray:
+            edges = [(0, added[0]), (0, added[1]), (0, 0)][: image.ndim]
+            return np.pad(image, edges, constant_values=value)
 
         if max(added) > 0:
             _apply(
@@ -236,7 +237,7 @@ class ClipPad(BaseTransform):
         return results
 
 
-def resize_clip(results: dict, size: tuple[int, int]) -> dict:
+def resize_clip(results: ClipResults, size: tuple[int, int]) -> ClipResults:
     """Resize frames (bilinear) and masks (nearest) of a clip to (H, W), and set `img_shape`."""
     if tuple(results['img_shape']) != size:
         _apply(
@@ -248,11 +249,11 @@ def resize_clip(results: dict, size: tuple[int, int]) -> dict:
     return results
 
 
-def crop_clip(results: dict, top: int, left: int, size: tuple[int, int]) -> dict:
+def crop_clip(results: ClipResults, top: int, left: int, size: tuple[int, int]) -> ClipResults:
     """Cut a window of (H, W) out of frames and masks of a clip, and set `img_shape`."""
 
-    def cut(picture: np.ndarray) -> np.ndarray:
-        return picture[top : top + size[0], left : left + size[1]]
+    def cut(image: np.ndarray) -> np.ndarray:
+        return image[top : top + size[0], left : left + size[1]]
 
     _apply(results, cut, cut)
     results['img_shape'] = size
@@ -273,14 +274,14 @@ def check_sides(name: str, sides: Sequence[int]) -> tuple[int, ...]:
     return tuple(sides)
 
 
-def _apply(results: dict, on_frame: Callable, on_mask: Callable) -> None:
+def _apply(results: ClipResults, on_frame: Callable, on_mask: Callable) -> None:
     for key in ('frames', 'maskiges'):
         if key in results:
-            results[key] = [on_frame(picture) for picture in results[key]]
+            results[key] = [on_frame(image) for image in results[key]]
     if 'masks' in results:
         results['masks'] = np.stack([on_mask(mask) for mask in results['masks']])
 
 
-def _resize(picture: np.ndarray, size: tuple[int, int], how: Image.Resampling) -> np.ndarray:
-    picture = Image.fromarray(np.ascontiguousarray(picture))
-    return np.asarray(picture.resize(size[::-1], how))
+def _resize(pixels: np.ndarray, size: tuple[int, int], how: Image.Resampling) -> np.ndarray:
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.asarray(image.resize(size[::-1], how))

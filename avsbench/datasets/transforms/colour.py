@@ -1,6 +1,6 @@
 """Colour jitter of clips, that of SSD (Liu et al., arXiv 1512.02325).
 
-mmsegmentation's `PhotoMetricDistortion` draws for single pictures only, and importing it takes
+mmsegmentation's `PhotoMetricDistortion` draws for single images only, and importing it takes
 packages that mmsegmentation 1.2.2 does not install.
 """
 
@@ -11,6 +11,7 @@ from mmcv.image import bgr2hsv, hsv2bgr
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 
+from avsbench.datasets.clip_info import ClipResults
 from avsbench.registry import TRANSFORMS
 from avsbench.utils.errors import ConfigError
 
@@ -38,7 +39,7 @@ class ClipPhotoMetricDistortion(BaseTransform):
     """Change brightness, contrast, saturation and hue at random.
 
     Each of the four with probability 1/2; contrast comes before or after saturation and hue, with
-    probability 1/2 as well. COMBO (arXiv 2312.06462) draws anew for each picture, and recolours
+    probability 1/2 as well. COMBO (arXiv 2312.06462) draws again for each image, and recolours
     the Maskiges too.
 
     Args:
@@ -46,7 +47,7 @@ class ClipPhotoMetricDistortion(BaseTransform):
         contrast_range: Smallest and largest factor.
         saturation_range: Smallest and largest factor.
         hue_delta: Largest change of hue, on a circle of 180.
-        per_frame: Draw for each picture, instead of once a clip.
+        per_frame: Draw for each image, instead of once per clip.
         maskiges: Change Maskiges too, where they are loaded, instead of leaving them alone.
     """
 
@@ -76,12 +77,12 @@ class ClipPhotoMetricDistortion(BaseTransform):
         self.per_frame = per_frame
         self.keys = ('frames', 'maskiges') if maskiges else ('frames',)
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: ClipResults) -> ClipResults:
         """Change `frames`, and `maskiges` where asked for."""
         drawn = self._draw()
         for key in self.keys:
-            for index, picture in enumerate(results.get(key, ())):
-                results[key][index] = jittered(picture, drawn)
+            for index, image in enumerate(results.get(key, ())):
+                results[key][index] = jittered(image, drawn)
                 if self.per_frame:
                     drawn = self._draw()
         return results
@@ -98,12 +99,12 @@ class ClipPhotoMetricDistortion(BaseTransform):
         return Jitter(*chosen, contrast_first=bool(wanted[4]))
 
 
-def jittered(picture: np.ndarray, drawn: Jitter) -> np.ndarray:
-    """A picture (H, W, 3) uint8, RGB, changed by one draw; the original stays as it is.
+def jittered(image: np.ndarray, drawn: Jitter) -> np.ndarray:
+    """An image (H, W, 3) uint8, RGB, changed by one draw; the original stays as it is.
 
     Every step rounds to whole numbers, towards 0, and cuts at 0 and 255, as in the published code.
     """
-    bgr = np.ascontiguousarray(picture[..., ::-1])
+    bgr = np.ascontiguousarray(image[..., ::-1])
     if drawn.brightness is not None:
         bgr = _clipped(bgr.astype(np.float32) + drawn.brightness)
     if drawn.contrast is not None and drawn.contrast_first:

@@ -3,6 +3,7 @@
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from avsbench.datasets.clip_info import ClipResults
 from avsbench.registry import TRANSFORMS
 from avsbench.utils.errors import ConfigError
 
@@ -12,7 +13,7 @@ OPTIONAL_KEYS = ('maskiges', 'maskige_paths')
 
 @TRANSFORMS.register_module()
 class KeepAnnotatedFrames(BaseTransform):
-    """Drop the frames of a training clip that have no mask, with their patches of sound.
+    """Drop the frames of a training clip that have no mask, with their log-mel patches.
 
     For systems in which the frames of a clip never interact, the dropped ones add nothing to the
     loss: training on S4, where one frame in five is annotated, takes a fifth of the time. The
@@ -22,15 +23,15 @@ class KeepAnnotatedFrames(BaseTransform):
     Place it after the loading transforms; a clip without any mask stays whole.
     """
 
-    def transform(self, results: dict) -> dict:
-        """Shorten all keys that have one entry a frame."""
+    def transform(self, results: ClipResults) -> ClipResults:
+        """Shorten all keys that have one entry per frame."""
         kept = np.flatnonzero(results['gt_valid'])
         return _keep(results, kept) if len(kept) else results
 
 
 @TRANSFORMS.register_module()
 class SampleFrames(BaseTransform):
-    """Keep some frames of a training clip at random, with their patches of sound.
+    """Keep some frames of a training clip at random, with their log-mel patches.
 
     For systems in which the frames of a clip never interact: a batch of many clips with few frames
     each is more varied than one of few whole clips, and costs the same.
@@ -46,15 +47,15 @@ class SampleFrames(BaseTransform):
             raise ConfigError(f'SampleFrames: num_frames={num_frames}, expected 1 or more')
         self.num_frames = num_frames
 
-    def transform(self, results: dict) -> dict:
-        """Shorten all keys that have one entry a frame."""
+    def transform(self, results: ClipResults) -> ClipResults:
+        """Shorten all keys that have one entry per frame."""
         total = len(results['gt_valid'])
         if total <= self.num_frames:
             return results
         return _keep(results, np.sort(np.random.permutation(total)[: self.num_frames]))
 
 
-def _keep(results: dict, kept: np.ndarray) -> dict:
+def _keep(results: ClipResults, kept: np.ndarray) -> ClipResults:
     for key in (*PER_FRAME_KEYS, *(key for key in OPTIONAL_KEYS if key in results)):
         values = results[key]
         picked = [values[index] for index in kept]

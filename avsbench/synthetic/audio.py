@@ -6,7 +6,7 @@ import numpy as np
 
 from avsbench.synthetic.classes import NUM_CLASSES
 
-RATE = 16000  # samples a second
+RATE = 16000  # samples per second
 # A waveform ends 0.05 s after the last second: five VGGish examples need 77,040 samples, and a
 # front end that drops the last incomplete window may return four from exactly 80,000.
 PADDING = 800
@@ -28,7 +28,7 @@ BANDS = {
 
 @dataclass(frozen=True)
 class Source:
-    """Something heard in a clip.
+    """One source in the audio of a clip.
 
     Args:
         kind: Class index 0..7, or `WHITE_NOISE`.
@@ -37,7 +37,7 @@ class Source:
         f0: Fundamental in Hz, None for the classes that have none.
         band: Frequency range in Hz of the classes without a fundamental, else None.
         phase: Of the fundamental, in rad.
-        seed: Of its own noise.
+        seed: Of its noise.
     """
 
     kind: int
@@ -68,7 +68,7 @@ def synthesise(
     """The soundtrack of a clip: (seconds * 16000 + 800,) int16.
 
     Args:
-        sources: What is heard.
+        sources: What is mixed.
         rng: Stream of the white noise.
         seconds: T.
         grid: Length of one state in seconds.
@@ -123,17 +123,17 @@ def _pitched(source: Source, time: np.ndarray) -> np.ndarray:
         return _harmonics(angle, source.f0, [1 / n if n % 2 else 0.0 for n in range(1, 16)])
     if source.kind == 2:  # all harmonics
         return _harmonics(angle, source.f0, [1 / n for n in range(1, 21)])
-    if source.kind == 3:  # FM bell, struck twice a second
+    if source.kind == 3:  # FM bell, struck twice per second
         decay = np.exp(-(time % 0.5) / 0.2)
         return decay * np.sin(3 * angle + 5 * decay * np.sin(4.2 * angle))
-    # kind 4: plucked eight times a second
+    # kind 4: plucked eight times per second
     tone = _harmonics(angle, source.f0, [n**-0.5 for n in range(1, 13)])
     return tone * np.exp(-(time % 0.125) / 0.03)
 
 
 def _unpitched(source: Source, time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     low, high = source.band
-    if source.kind == 7:  # sine sweep, three a second
+    if source.kind == 7:  # sine sweep, three per second
         frequency = low * (high / low) ** (3 * time % 1)
         return np.sin(2 * np.pi * np.cumsum(frequency) / RATE + source.phase)
     spectrum = np.fft.rfft(rng.standard_normal(len(time)))

@@ -61,8 +61,8 @@ def is_good(path: str | Path, size: tuple[int, int]) -> str | None:
         size: (H, W) that it must have.
 
     Returns:
-        `source` of `save_maskige`, '' for a whole picture that something else made, None for one
-        that is missing, cut off, no palette picture or of another size.
+        `source` of `save_maskige`, '' for a whole image that something else made, None for one
+        that is missing, cut off, without a palette or of another size.
     """
     try:
         if probe_image(path, 'broken Maskige', 'missing Maskige') != tuple(size):
