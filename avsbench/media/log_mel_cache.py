@@ -100,4 +100,5 @@ def _load(entry: Path, shape: tuple[int, int, int]) -> np.ndarray | None:
 
 
 def _checksum(content: bytes) -> bytes:
-    return zlib.crc32(content).to_bytes(_CHECKSUM, 'little')
+    # from 1: with 0, four zero bytes would be an empty entry with its checksum
+    return zlib.crc32(content, 1).to_bytes(_CHECKSUM, 'little')
