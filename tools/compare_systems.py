@@ -24,25 +24,20 @@ from synthetic_data.listening import Run, listen
 from avsbench.analysis.complexity import complexity
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
+from avsbench.registry import SYSTEMS
 from avsbench.synthetic import load_ceilings
 from avsbench.utils.cli import run_command
 from avsbench.utils.files import write_json, write_text
 
-SYSTEMS = {
-    'TPAVI': 'tpavi_demo.py',
-    'AVSegFormer': 'demo.py',
-    'CATR': 'catr_demo.py',
-    'COMBO': 'combo_demo.py',
-    'MED-VT++': 'medvt_demo.py',
-    'MoDAT': 'modat_demo.py',
-}
 COLUMNS = ('system', 'params', 'GFLOPs', 'J', 'F', 'J muted', 'owed to sound', 'minutes')
 
 
 def parse_args() -> argparse.Namespace:
+    SYSTEMS.import_from_location()
+    names = sorted(SYSTEMS.module_dict)
     parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
     parser.add_argument('--subset', nargs='+', choices=('s4', 'ms3'), default=['s4'])
-    parser.add_argument('--systems', nargs='+', choices=list(SYSTEMS), default=list(SYSTEMS))
+    parser.add_argument('--systems', nargs='+', choices=names, default=names)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--again', action='store_true', help='train again what is finished')
     parser.add_argument('--out', type=Path, default=Path('work_dir/comparison'))
@@ -61,8 +56,8 @@ def main() -> int:
 
 
 def _row(subset: str, system: str, args: argparse.Namespace) -> tuple[str, ...]:
-    """One line of the table; trains the system unless it is there."""
-    name = SYSTEMS[system]
+    """One line of the table; trains the small config of the system unless that is done."""
+    name = f'{system}_demo.py'
     cfg = load_config(config_file(f'{subset}/{name}'))
     cost = complexity(cfg)
     work_dir = args.out / subset / f'{Path(name).stem}_seed{args.seed}'
@@ -73,7 +68,7 @@ def _row(subset: str, system: str, args: argparse.Namespace) -> tuple[str, ...]:
         run = listen(subset, name, args.seed, work_dir)
         write_json(record, asdict(run))
     return (
-        system,
+        SYSTEMS.module_dict[system].title,
         f'{cost.params / 1e6:.1f} M',
         f'{cost.flops / 1e9:.2f}',
         f'{run.score:.3f}',

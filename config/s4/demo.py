@@ -1,7 +1,2 @@
-# A small AVSegFormer on the S4-like synthetic clips; no number here is comparable with AVSBench's.
-_base_ = [
-    '../_base_/default_runtime.py',
-    '../_base_/datasets/s4_demo.py',
-    '../_base_/models/avsegformer_demo.py',
-    '../_base_/schedules/demo.py',
-]
+# The default small system of this subset.
+_base_ = './avsegformer_demo.py'

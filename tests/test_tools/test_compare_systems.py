@@ -7,6 +7,7 @@ import pytest
 
 from avsbench.analysis.complexity import Complexity
 from avsbench.config.paths import CONFIG_ROOT
+from avsbench.registry import SYSTEMS
 from avsbench.utils.errors import AVSBenchError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,30 +53,31 @@ def tool(monkeypatch, tmp_path):
 
 def test_one_table_of_all_systems(tool, tmp_path, capsys) -> None:
     assert tool.run('--subset', 'ms3', '--seed', '7') == 0
-    assert tool.trained == [('ms3', name, 7) for name in tool.SYSTEMS.values()]
+    names = sorted(SYSTEMS.module_dict)
+    assert tool.trained == [('ms3', f'{name}_demo.py', 7) for name in names]
     table = (tmp_path / 'work_dir/comparison/ms3.md').read_text().splitlines()
     assert 'ms3-like' in table[0] and '0.333 without sound, 0.400 without time' in table[0]
     rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in table[4:]]
-    assert [row[0] for row in rows] == list(tool.SYSTEMS)
+    assert [row[0] for row in rows] == [SYSTEMS.get(name).title for name in names]
     assert rows[0][1:] == ['12.3 M', '2.50', '0.500', '0.600', '0.125', '0.375', '4.2']
     assert 'owed to sound' in capsys.readouterr().out
 
 
 def test_what_is_finished_is_kept(tool, tmp_path) -> None:
-    tool.run('--systems', 'CATR')
-    tool.run('--systems', 'CATR', 'TPAVI')
+    tool.run('--systems', 'catr')
+    tool.run('--systems', 'catr', 'tpavi')
     assert tool.trained == [('s4', 'catr_demo.py', 0), ('s4', 'tpavi_demo.py', 0)]
     record = tmp_path / 'work_dir/comparison/s4/catr_demo_seed0/listening.json'
     assert json.loads(record.read_text())['score'] == 0.5
-    tool.run('--systems', 'CATR', '--again')
+    tool.run('--systems', 'catr', '--again')
     assert len(tool.trained) == 3
 
 
-def test_every_system_has_its_small_configs(tool) -> None:
+def test_every_system_has_its_small_configs() -> None:
+    SYSTEMS.import_from_location()
     for subset in ('s4', 'ms3'):
-        assert {path.name for path in CONFIG_ROOT.glob(f'{subset}/*demo.py')} == set(
-            tool.SYSTEMS.values()
-        )
+        found = {path.name for path in CONFIG_ROOT.glob(f'{subset}/*_demo.py')}
+        assert found == {f'{name}_demo.py' for name in SYSTEMS.module_dict}
 
 
 def test_failed_training_shows_the_end_of_its_log(monkeypatch, tmp_path) -> None:
