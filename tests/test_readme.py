@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from avsbench.registry import SYSTEMS
 from avsbench.synthetic import generate
 from avsbench.video import make_video
 
@@ -91,10 +92,18 @@ def test_every_path_in_the_readme_exists() -> None:
         assert list(ROOT.glob(path)), path
 
 
-def test_the_table_of_systems_tells_what_is_here() -> None:
-    rows = re.findall(r'^\| (\S+).*\| (here|coming)\b[^|]*\| (.*) \|$', README, re.MULTILINE)
-    here = {name for name, status, _ in rows if status == 'here'}
-    assert {name for name, status, _ in rows if status == 'coming'}.isdisjoint(here)
-    told = {re.sub(r'\W', '', name.lower()) for name in here}
-    published = {path.stem.split('_')[0] for path in ROOT.glob('config/[!_]*/*_*.py')}
-    assert told == published
+def test_the_table_of_systems_is_that_of_the_registered_ones() -> None:
+    SYSTEMS.import_from_location()
+    told = re.findall(
+        r'^\| (.+) \| (.+) \| (\w+) \| `(config/.+\.py)` \|.*\|$', README, re.MULTILINE
+    )
+    assert told == [
+        (
+            system.title,
+            system.paper,
+            system.frame_context.replace('none', 'independent'),
+            f'config/*/{name}_*.py',
+        )
+        for name, system in sorted(SYSTEMS.module_dict.items())
+    ]
+    assert all(list(ROOT.glob(files)) for *_, files in told)
