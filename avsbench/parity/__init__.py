@@ -1,6 +1,12 @@
 """Proof that our networks, front end and metrics equal the published ones, fixture by fixture."""
 
-from avsbench.parity import audio, data, metrics  # they register their checkers
+from avsbench.parity import (  # they register their checkers
+    audio,
+    data,
+    metrics,
+    video_crf,
+    video_metrics,
+)
 from avsbench.parity.check import check_claimed, check_fixture
 from avsbench.parity.fixture import Computed, Fixture, Row
 from avsbench.parity.network import NetworkRun, Taps
@@ -16,4 +22,6 @@ __all__ = [
     'check_fixture',
     'data',
     'metrics',
+    'video_crf',
+    'video_metrics',
 ]

@@ -55,6 +55,28 @@ class Row:
         )
 
 
+@dataclass(frozen=True)
+class Limit:
+    """How far numbers may be off that are not those of a network; NaN equals NaN.
+
+    Attributes:
+        difference: Largest one allowed.
+        share: Of the values of an output that must keep it.
+    """
+
+    difference: float
+    share: float = 1.0
+
+    def row(self, kind: str, name: str, ours: np.ndarray, stored: np.ndarray) -> Row:
+        """Compare arrays of one shape."""
+        off = np.where(np.isnan(ours) & np.isnan(stored), 0.0, np.abs(ours - stored)).ravel()
+        scale = float(np.nanmax(np.abs(stored), initial=0.0))
+        if self.share < 1:
+            name = f'{name} ({self.share:.1%})'
+            off = np.sort(off)[: math.ceil(self.share * off.size)]  # NaN comes last
+        return Row(kind, name, float(off.max(initial=0.0)), scale, self.difference)
+
+
 @dataclass
 class Computed:
     """What our implementation returned, under the fixture's names.
@@ -62,7 +84,8 @@ class Computed:
     `noise` widens the tolerance of what is ill-conditioned, number by number and up to a hundredth
     of the number: the stored one and ours are both float32 and may each be off by that much.
     `discontinuous` names outputs behind a threshold where rounding moves a few values far: 99 % of
-    them are held to the tolerance, all to a hundredth of their scale.
+    them are held to the tolerance, all to a hundredth of their scale. `limits` replaces all this
+    for the outputs and metrics that it names.
     """
 
     outputs: dict[str, Tensor | np.ndarray] = field(default_factory=dict)
@@ -72,6 +95,7 @@ class Computed:
     metrics: dict[str, float] = field(default_factory=dict)
     noise: Noise = field(default_factory=dict)
     discontinuous: frozenset[str] = frozenset()
+    limits: dict[str, Limit] = field(default_factory=dict)
 
 
 def rounding_noise(computed: Computed, others: Iterable[Computed]) -> Noise:
@@ -157,9 +181,7 @@ class Fixture:
         rows = []
         given = self.content.get('given', ())
         for name in [name for name in self.stored if name not in given]:
-            noise = computed.noise.get(('output', name), 0.0)
-            jumps = name in computed.discontinuous
-            rows += self._output_rows(name, computed.outputs.get(name), noise, jumps)
+            rows += self._output_rows(name, computed)
         losses = dict(self.content.get('losses', {}))
         for group in FURTHER_LOSSES:
             entries = self.content.get(group, {})
@@ -176,18 +198,16 @@ class Fixture:
                 )
                 for name, value in stored.items()
             ]
-        stored = _flat(self.content.get('summary', {}))
+        stored = flat(self.content.get('summary', {}))
         rows += [
-            _scalar_row('metric', name, stored[name], value)
+            _metric_row(name, stored[name], value, computed.limits.get(name))
             for name, value in computed.metrics.items()
             if name in stored
         ]
         return rows
 
-    def _output_rows(
-        self, name: str, ours: Tensor | np.ndarray | None, noise: float, jumps: bool
-    ) -> list[Row]:
-        stored = self.stored[name]
+    def _output_rows(self, name: str, computed: Computed) -> list[Row]:
+        stored, ours = self.stored[name], computed.outputs.get(name)
         described = self.content['outputs'][name]
         scale = float(np.abs(stored).max(initial=0.0))
         if ours is None:
@@ -198,11 +218,14 @@ class Fixture:
             shapes = f'{name} (shape {list(ours.shape)}, stored {described["shape"]})'
             return [Row('output', shapes, float('nan'), scale, 0.0)]
         sampled = ours.reshape(-1)[:: described['stride']].astype(np.float64)
+        if name in computed.limits:
+            return [computed.limits[name].row('output', name, sampled, stored.reshape(-1))]
+        noise = computed.noise.get(('output', name), 0.0)
         differences = np.abs(sampled - stored.reshape(-1))
         largest = float(differences.max(initial=0.0))
         # A stored array of zeros must be met exactly.
         tolerance = max(OUTPUT_TOLERANCE * scale, min(2 * noise, NOISE_LIMIT * scale))
-        if not jumps:
+        if name not in computed.discontinuous:
             return [Row('output', name, largest, scale, tolerance)]
         most = float(np.quantile(differences, 0.99))
         return [
@@ -211,13 +234,19 @@ class Fixture:
         ]
 
 
-def _flat(summary: dict, prefix: str = '') -> dict[str, float]:
+def flat(summary: dict, prefix: str = '') -> dict[str, float]:
     """Nested dicts of numbers as one dict with dotted names."""
-    flat = {}
+    out = {}
     for name, value in summary.items():
         nested = isinstance(value, dict)
-        flat |= _flat(value, f'{prefix}{name}.') if nested else {prefix + name: value}
-    return flat
+        out |= flat(value, f'{prefix}{name}.') if nested else {prefix + name: value}
+    return out
+
+
+def _metric_row(name: str, stored: float, ours: float | None, limit: Limit | None) -> Row:
+    if limit is None or ours is None:
+        return _scalar_row('metric', name, stored, ours)
+    return limit.row('metric', name, np.float64(ours), np.float64(stored))
 
 
 def _scalar_row(
