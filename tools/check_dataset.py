@@ -12,27 +12,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-
-from avsbench.config.loading import open_config
-from avsbench.config.paths import CONFIG_ROOT, config_file
 from avsbench.datasets import BaseAVSDataset
+from avsbench.datasets.opening import SUBSETS, dataset_configs
 from avsbench.datasets.validation import find_repeated
 from avsbench.media.faults import describe
 from avsbench.registry import DATASETS
-from avsbench.utils.checks import check_choice
 from avsbench.utils.cli import run_command
-from avsbench.utils.errors import ConfigError, DataError, examples
+from avsbench.utils.errors import DataError, examples
 from avsbench.utils.parallel import show_progress
-
-SUBSETS = ('s4', 'ms3', 'avss', 'own')
-SPLITS = ('train', 'val', 'test')
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('target', metavar='CONFIG|SUBSET', help='a config, or s4, ms3, avss or own')
+    parser.add_argument(
+        'target', metavar='CONFIG|SUBSET', help=f'a config, or {", ".join(SUBSETS)}'
+    )
     parser.add_argument('--data-root', metavar='DIR', help="instead of the config's")
     parser.add_argument(
         '--full',
@@ -47,7 +43,7 @@ def main() -> int:
     args = parse_args()
     level = 'full' if args.full else 'fast'
     healthy, checked = True, {}
-    for split, config in read_datasets(args.target, args.data_root).items():
+    for split, config in dataset_configs(args.target, args.data_root).items():
         try:
             dataset = DATASETS.build(config)
         except DataError as error:
@@ -68,31 +64,6 @@ def main() -> int:
         print(f'warning: {text}')
     print('every clip can be used' if healthy else 'NOT every clip can be used')
     return 0 if healthy else 1
-
-
-def read_datasets(target: str, data_root: str | None) -> dict[str, dict]:
-    """{split: config of its data set, with checks off} of a config or subset."""
-    if Path(target).suffix:
-        path = config_file(target)
-    else:
-        check_choice('config file or subset', target, SUBSETS)
-        path = CONFIG_ROOT / '_base_' / 'datasets' / f'{target}.py'
-    cfg = open_config(path, {} if data_root is None else {'data_root': data_root})
-    found = {}
-    for split in SPLITS:
-        config = cfg.get(f'{split}_dataloader', {}).get('dataset')
-        if config is None:
-            continue
-        kind = DATASETS.get(config.type)
-        if kind is None or not issubclass(kind, BaseAVSDataset):
-            raise ConfigError(
-                f'{target}: {split}_dataloader.dataset is a {config.type}; only data sets in '
-                "AVSBench's layout, and FolderAVSDataset, can be checked"
-            )
-        found[split] = {**config, 'check': 'off'}
-    if not found:
-        raise ConfigError(f'{target}: it has no train_, val_ or test_dataloader with a dataset')
-    return found
 
 
 def summarise(dataset: BaseAVSDataset) -> str:

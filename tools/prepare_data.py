@@ -25,7 +25,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-
 from avsbench.datasets.preparation import Outcome, prepare
 from avsbench.datasets.preparation.avsbench_tree import (
     clip_task,

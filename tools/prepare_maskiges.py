@@ -23,14 +23,11 @@ import argparse
 import functools
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-
-from avsbench.config.loading import open_config
-from avsbench.config.paths import CONFIG_ROOT
+from avsbench.datasets.opening import SPLITS, SUBSETS, dataset_configs
 from avsbench.maskiges import MAX_SEGMENTS, plan, prepare
 from avsbench.maskiges.segments import SUPERPIXELS
 from avsbench.registry import DATASETS
@@ -38,8 +35,7 @@ from avsbench.utils.cli import run_command
 from avsbench.utils.errors import ConfigError
 from avsbench.utils.parallel import show_progress
 
-SUBSETS = ('s4', 'ms3', 'avss', 'own')
-SPLITS = ('train', 'val', 'test')
+NEEDED = ('type', 'data_root', 'split', 'check')
 
 
 def parse_args() -> argparse.Namespace:
@@ -73,7 +69,10 @@ def main() -> None:
         raise ConfigError('--resize is about masks; it means nothing for --source superpixels')
     if args.workers < 0:
         raise ConfigError(f'--workers: got {args.workers}, expected 0 or more')
-    tasks = plan(read_datasets(args.subset, args.data_root, args.split), args.masks)
+    configs = dataset_configs(args.subset, args.data_root)
+    # Only the frames matter here, not what the network makes of masks and classes.
+    bare = [{key: configs[split][key] for key in NEEDED} for split in args.split]
+    tasks = plan([DATASETS.build(config) for config in bare], args.masks)
     source = SUPERPIXELS if args.masks is None else f'masks in {Path(args.masks).resolve().name}'
     report = prepare(
         tasks,
@@ -89,17 +88,6 @@ def main() -> None:
             f'{report.crowded} frames have more than {MAX_SEGMENTS} segments; the smallest, '
             f'{report.left_out} in all, were left out'
         )
-
-
-def read_datasets(subset: str, data_root: str | None, splits: Iterable[str]) -> list:
-    """The data sets of some splits, with checks off: only the frames are looked at here."""
-    cfg = open_config(CONFIG_ROOT / '_base_' / 'datasets' / f'{subset}.py')
-    root = cfg.data_root if data_root is None else data_root
-    kind = cfg.train_dataloader.dataset.type
-    return [
-        DATASETS.build(dict(type=kind, data_root=root, split=split, check='off'))
-        for split in splits
-    ]
 
 
 if __name__ == '__main__':

@@ -110,7 +110,7 @@ class AVSSDataset(AVSBenchDataset):
 
     def summary(self) -> dict:
         """See `BaseAVSDataset.summary`; with `labels`, clips by label, and `label_source`."""
-        infos = list(self.infos())
+        infos = list(self.clip_infos())
         return super().summary() | {
             'labels': dict(Counter(info['clip_id'].split('/')[0] for info in infos)),
             'label_source': dict(Counter(info['mask_coding'] for info in infos)),
@@ -118,7 +118,7 @@ class AVSSDataset(AVSBenchDataset):
 
     def _compare_labels(self) -> Iterator[ClipCheck]:
         """A fault if the first label that exists as indices and as colours has two meanings."""
-        for info in self.infos():
+        for info in self.clip_infos():
             label, uid = info['clip_id'].split('/')
             files = self.layout.clip_files({'label': label, 'uid': uid}, 1)
             indices, colours = (

@@ -108,7 +108,7 @@ class BaseAVSDataset(BaseDataset):
         check = functools.partial(
             self.check_clip, steps=steps or [LoadClip()], full=level == 'full'
         )
-        yield from check_clips(check, self.infos(), level)
+        yield from check_clips(check, self.clip_infos(), level)
 
     def check_clip(self, info: ClipInfo, *, steps: Sequence[ChecksFiles], full: bool) -> ClipCheck:
         """Check one clip.
@@ -131,7 +131,7 @@ class BaseAVSDataset(BaseDataset):
         command = f'python tools/prepare_maskiges.py {self.subset} --data-root {self.data_root}'
         return [f'{command} --source superpixels']
 
-    def infos(self) -> Iterator[ClipInfo]:
+    def clip_infos(self) -> Iterator[ClipInfo]:
         """`data_info` of every clip."""
         return (self.get_data_info(index) for index in range(len(self)))
 
@@ -143,7 +143,7 @@ class BaseAVSDataset(BaseDataset):
             of their log-mel; `padded_audio`, `cut_audio`: clips whose audio file gives fewer or
             more patches than the clip has frames, None if the files were not checked.
         """
-        infos = list(self.infos())
+        infos = list(self.clip_infos())
         patches = {c.clip_id: c.patches for c in self.checks if c.patches is not None}
         missing = [
             len(info['frame_paths']) - patches[info['clip_id']]

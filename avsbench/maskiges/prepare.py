@@ -87,7 +87,7 @@ def plan(datasets: Iterable[BaseAVSDataset], masks_root: str | Path | None) -> l
         cut = 'whole'
         if dataset.maskige_size is not None:
             cut = 'crop' if dataset.split == 'train' else 'squash'
-        for info in dataset.infos():
+        for info in dataset.clip_infos():
             pairs = zip(info['frame_paths'], info['maskige_paths'], strict=True)
             tasks += [Task(frame, target, cut) for frame, target in pairs]
         roots.add(dataset.data_root)

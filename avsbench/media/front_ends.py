@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
@@ -61,15 +61,11 @@ MEL_POWER = FrontEnd(
     revision=1,
     resampler='soxr',
 )
-PUBLISHED_MEL_POWER = FrontEnd(
+PUBLISHED_MEL_POWER = replace(
+    MEL_POWER,
     name='mel_power_published',
     shape=(1, mel_power.PUBLISHED_FRAMES, mel_power.MEL_BANDS),
-    mel_range=mel_power.MEL_RANGE,
-    min_seconds=1.0,
     patches=mel_power.published_mel_power_patches,
-    count=mel_power.count_seconds,
-    revision=1,
-    resampler='soxr',
 )
 FRONT_ENDS = {front.name: front for front in (VGGISH, MEL_POWER, PUBLISHED_MEL_POWER)}
 

@@ -77,7 +77,7 @@ def test_a_clip_of_the_data_set_gives_what_the_test_gives(subset, clip, tmp_path
     if subset == 'avss':
         cfg.model.data_preprocessor = dict(type='AVSDataPreprocessor', num_frames=10)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
-    infos = list(dataset.infos())
+    infos = list(dataset.clip_infos())
     index = next(i for i, info in enumerate(infos) if clip in info['audio_path'])
     torch.manual_seed(0)
     model = MODELS.build(cfg.model).eval()

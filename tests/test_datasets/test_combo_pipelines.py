@@ -78,7 +78,7 @@ def test_geometry_is_one_and_jitter_is_each_pictures_own(build, jitter: bool) ->
     if not jitter:
         steps = dataset.pipeline.transforms
         steps[:] = [s for s in steps if type(s).__name__ != 'ClipPhotoMetricDistortion']
-    (info,) = dataset.infos()
+    (info,) = dataset.clip_infos()
     values = np.random.default_rng(0).integers(1, 150, (4, 4), dtype=np.uint8)
     save_maskige(info['maskige_paths'][0], values.repeat(6, 0).repeat(8, 1), 'x')
     for path in (*info['frame_paths'], *info['maskige_paths'][1:]):

@@ -48,7 +48,7 @@ def root(tmp_path):
 
 def test_clips_of_a_folder(root):
     dataset = FolderAVSDataset(str(root), 'train', pipeline=PIPELINE, **ALL)
-    ids = [info['clip_id'] for info in dataset.infos()]
+    ids = [info['clip_id'] for info in dataset.clip_infos()]
     assert ids == ['cat@0', 'street/dog 1@0', 'street/dog 1@10']
     valid = [dataset[index]['data_samples'].gt_valid.tolist() for index in range(3)]
     assert valid == [
@@ -108,7 +108,7 @@ def test_what_is_prepared_is_kept_until_the_video_changes(root):
 
 def test_length_of_a_clip(root):
     dataset = FolderAVSDataset(str(root), 'train', num_frames=10, pipeline=PIPELINE, **ALL)
-    assert [info['clip_id'] for info in dataset.infos()][-1] == 'street/dog 1@10'
+    assert [info['clip_id'] for info in dataset.clip_infos()][-1] == 'street/dog 1@10'
     assert dataset[1]['inputs']['frames'].shape[0] == 10
     shorter = FolderAVSDataset(str(root), 'train', num_frames=1, pipeline=PIPELINE, **ALL)
     assert len(shorter) == 4 and shorter[3]['data_samples'].gt_valid.tolist() == [True]
@@ -131,7 +131,8 @@ def test_classes(root):
 def test_lists(root):
     (root / 'mine.txt').write_text('\ufeff# all\nstreet/dog 1 # the dog\n\n')
     dataset = FolderAVSDataset(str(root), 'val', split_list='mine.txt')
-    assert {info['clip_id'] for info in dataset.infos()} == {'street/dog 1@0', 'street/dog 1@10'}
+    ids = {info['clip_id'] for info in dataset.clip_infos()}
+    assert ids == {'street/dog 1@0', 'street/dog 1@10'}
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def write_maskiges(root: Path, kind: type, size: tuple[int, int] = SIZE) -> list
     paths = [
         path
         for split in ('train', 'val', 'test')
-        for info in kind(str(root), split, check='off').infos()
+        for info in kind(str(root), split, check='off').clip_infos()
         for path in info['maskige_paths']
     ]
     for path in paths:

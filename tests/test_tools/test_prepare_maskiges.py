@@ -63,7 +63,7 @@ def infos(subset: str, root: Path) -> list[dict]:
     return [
         info
         for split in ('train', 'val', 'test')
-        for info in KINDS[subset](str(root), split, check='off').infos()
+        for info in KINDS[subset](str(root), split, check='off').clip_infos()
     ]
 
 

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     init_default_scope('avsbench')
     with tempfile.TemporaryDirectory() as scratch:
         root = generate('ms3', scratch, size=args.size, seed=args.seed, train=args.num)
-        infos = MS3Dataset(str(root), 'train').infos()
+        infos = MS3Dataset(str(root), 'train').clip_infos()
         videos.mkdir(parents=True)
         for info in show_progress(itertools.islice(infos, args.num), args.num, 'videos'):
             write_video(videos / f'{info["clip_id"]}.mp4', info)
