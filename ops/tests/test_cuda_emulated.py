@@ -102,9 +102,7 @@ class Case:
             ).to(self.kind),
         }
 
-    def run(
-        self, emulator: Path, folder: Path, *, backward: bool, processors: int = 0, seed: int = 0
-    ) -> list[Tensor]:
+    def run(self, emulator: Path, folder: Path, *, backward: bool, seed: int = 0) -> list[Tensor]:
         """The emulated kernels' output, or the gradients of value, positions and scores."""
         value, positions = self.tensors['value'], self.tensors['positions']
         scores = self.tensors['scores']
@@ -112,7 +110,7 @@ class Case:
         numbers = [backward, KINDS.index(self.kind), positions.dtype == accumulate]
         numbers += [scores.dtype == accumulate, len(self.tensors['reference']) == 1, self.offsets]
         numbers += [self.frames, value.shape[1], self.heads, self.dims, self.queries]
-        numbers += [len(self.shapes), self.points, processors, seed, *itertools.chain(*self.shapes)]
+        numbers += [len(self.shapes), self.points, seed, *itertools.chain(*self.shapes)]
         names = ['value', 'positions', 'scores']
         names += ['reference'] * self.offsets + ['grad_output'] * backward
         call, result = folder / 'case', folder / 'result'
@@ -226,14 +224,51 @@ def test_exact_border(emulator, tmp_path):
     check(case, emulator, tmp_path)
 
 
-def test_bands(emulator, tmp_path):
-    """The gradient of value has the same bits however many warps a level is cut into."""
-    case = Case(shapes=((20, 20), (9, 9)), queries=40, heads=1, frames=1)
-    check(case, emulator, tmp_path, processors=0)
-    whole = case.run(emulator, tmp_path, backward=True, processors=0, seed=1)
-    pieces = case.run(emulator, tmp_path, backward=True, processors=10_000, seed=2)
-    for a, b in zip(whole, pieces, strict=True):
-        assert torch.equal(a, b)
+def test_more_cells_than_counters(emulator, tmp_path):
+    """The sort goes over a level's samples once for each part of the cells."""
+    case = Case(shapes=((70, 75), (2, 1)), queries=40, heads=1, frames=1, dims=4, spread=20.0)
+    check(case, emulator, tmp_path)
+
+
+@pytest.mark.slow
+def test_more_samples_than_16_bits_count(emulator, tmp_path):
+    """All in one cell, and in the parts of the cells that wider counters make of a level."""
+    shape = dict(queries=2050, points=32, heads=1, frames=1, dims=1)
+    case = Case(shapes=((40, 45),), kind=torch.float64, **shape)
+    case.tensors['reference'].fill_(0.51)  # clear of the borders between pixels
+    case.tensors['positions'][:, 5:].div_(1e6)
+    check(case, emulator, tmp_path)
+
+
+def test_warps_of_the_sort(emulator, tmp_path):
+    """Samples for one warp, for some, and for several rounds of all."""
+    for queries in (1, 8, 9, 31, 64, 65, 130):
+        case = Case(queries=queries, shapes=((3, 4),), heads=1, frames=1, dims=2, spread=1.0)
+        check(case, emulator, tmp_path)
+
+
+@pytest.mark.parametrize('kind', KINDS, ids=str)
+def test_levels_and_points_that_are_compiled_in(emulator, tmp_path, kind):
+    """Three levels of four points have kernels of their own, which agree with the others."""
+    case = Case(kind=kind, queries=7, points=4, shapes=((5, 6), (3, 3), (1, 2)))
+    check(case, emulator, tmp_path)
+    more = Case(kind=kind, queries=7, points=4, shapes=((5, 6), (3, 3), (1, 2), (1, 1)))
+    for name in ('value', 'positions', 'scores', 'reference'):
+        more.tensors[name] = more.tensors[name].clone()
+    tokens = case.tensors['value'].shape[1]
+    more.tensors['value'][:, :tokens] = case.tensors['value']
+    more.tensors['grad_output'] = case.tensors['grad_output']
+    more.tensors['positions'][:, :, :, :3] = case.tensors['positions']
+    more.tensors['reference'][:, :, :3] = case.tensors['reference']
+    more.tensors['scores'][..., :12] = case.tensors['scores']
+    more.tensors['scores'][..., 12:] = -1e4  # weights of 0: the fourth level adds nothing
+    for backward in (False, True):
+        few = case.run(emulator, tmp_path, backward=backward)
+        many = more.run(emulator, tmp_path, backward=backward)
+        cuts = [(slice(None), slice(tokens)), (..., slice(3), slice(None), slice(None))]
+        cuts = [*cuts, (..., slice(12))] if backward else [...]
+        for a, b, cut in zip(few, many, cuts, strict=True):
+            torch.testing.assert_close(a, b[cut], rtol=1e-5, atol=1e-5)
 
 
 def test_order_of_threads_does_not_matter(emulator, tmp_path):

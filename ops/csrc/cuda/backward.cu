@@ -2,8 +2,8 @@
 
 namespace avsbench::cuda {
 
-void run_backward(const BackwardProblem& problem, int processors, cudaStream_t stream) {
-  backward(problem, processors, GpuLauncher{stream});
+void run_backward(const BackwardProblem& problem, cudaStream_t stream) {
+  backward(problem, GpuLauncher{stream});
 }
 
 }  // namespace avsbench::cuda

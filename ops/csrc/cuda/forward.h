@@ -1,8 +1,8 @@
 // Forward kernel: a group of G lanes owns one query of one head.
 //
-// The group computes its L * P samples once, in shared memory; then lane i mixes channels
-// [i * V, i * V + V), 16 bytes of every corner. A block's queries are neighbours of one frame and
-// head, so that their corners meet in the first-level cache.
+// The group computes the corner weights and places of its L * P samples once, in shared memory;
+// then lane i mixes channels [i * V, i * V + V), 16 bytes of every corner. A block's queries are
+// neighbours of one frame and head, so that their corners meet in the first-level cache.
 
 #pragma once
 
@@ -10,78 +10,73 @@
 
 namespace avsbench::cuda {
 
-// Which query, head and frame a group of lanes works for.
-struct Place {
-  int frame, head, query;
-  bool active;  // false: past the last query; the lanes go along but store nothing
-};
-
-MSDA_DEVICE Place place_of(const Problem& problem, int tiles, int groups, int group) {
-  const int tile = blockIdx.x % tiles;
-  const int pair = blockIdx.x / tiles;
-  const int query = tile * groups + group;
-  const bool active = query < problem.queries;
-  return {pair / problem.heads, pair % problem.heads, active ? query : problem.queries - 1, active};
-}
-
-// V channels, or zeros; the offset in bytes.
-template <class T, int V>
-MSDA_DEVICE Pack<T, V> read_pack(const char* channels, int offset, bool inside) {
-  if (inside) return load_pack<T, V>(channels + offset);
-  return Pack<T, V>{};
-}
-
-// V channels of a sample's four corners, zeros for those outside. `step` and `row`: bytes from a
-// token to the one right of it and below it.
-template <class T, int V, class A>
-MSDA_DEVICE void read_corners(const char* channels, const Sample<A>& sample, int step, int row,
-                              Pack<T, V> (&packs)[4]) {
-  const int offset = (sample.packed >> 4) * step;
-#pragma unroll
-  for (int corner = 0; corner < 4; ++corner) {
-    packs[corner] = read_pack<T, V>(channels, offset + (corner & 1) * step + (corner >> 1) * row,
-                                    corner_inside(sample.packed, corner));
-  }
-}
-
-// `tiles`: blocks of queries a frame and head.
-template <class T, int V, int G>
-MSDA_KERNEL(kMaxThreads) forward_kernel(MSDA_ARGUMENT ForwardProblem problem, int tiles) {
+template <class T, int V, int G, class S>
+MSDA_KERNEL(kMaxThreads, kResident)
+forward_kernel(MSDA_ARGUMENT ForwardProblem problem, MSDA_ARGUMENT Divisor tiles) {
   using A = Accumulator<T>;
   MSDA_SHARED(memory);
+  const int groups = blockDim.x / G, stride = shared_stride<G>(groups);
   const int lane = threadIdx.x % G, group = threadIdx.x / G;
-  const Place place = place_of(problem, tiles, blockDim.x / G, group);
-  Sample<A>* samples =
-      reinterpret_cast<Sample<A>*>(memory) + group * problem.levels * problem.points;
-  A maximum, scale;
-  load_samples<T, G>(problem, place.frame, place.query, place.head, lane, samples, &maximum,
-                     &scale);
-
+  const int count = S::count(problem);
+  const Place place = place_of(problem, tiles, groups, group);
   const int step = problem.heads * problem.dims * static_cast<int>(sizeof(T));
-  const int head = place.head * problem.dims * static_cast<int>(sizeof(T));
-  const char* value = problem.value +
-                      static_cast<int64_t>(place.frame) * problem.tokens * step + head;
+  Quad<A>* weights = reinterpret_cast<Quad<A>*>(memory) + group;
+  Quad<unsigned>* offsets =
+      reinterpret_cast<Quad<unsigned>*>(memory + sizeof(Quad<A>) * count * stride) + group;
+
+  // A sample outside of its level must read something that can't be infinite if the output is
+  // not: a corner of another sample. `known`: the place of one.
+  int known = -1;
+  unsigned outside = 0;
+  visit_samples<T, G, S>(
+      problem, place, lane, [&](int k, int index, const Located<A>& sample, A weight) {
+        const Quad<unsigned> corners = corner_offsets(sample, problem.level[index], step);
+        weights[k * stride] = corner_weights(sample, weight);
+        offsets[k * stride] = corners;
+        if (sample.inside()) {
+          known = larger(known, static_cast<int>(corners.part[0]));
+        } else {
+          outside |= 1u << (k / G);
+        }
+      });
+  known = group_max<G>(known);
+  for (; outside != 0; outside &= outside - 1) {
+    const int k = (__ffs(outside) - 1) * G + lane;
+    const unsigned at = known;
+    offsets[k * stride] = {{at, at, at, at}};
+  }
+  __syncwarp();
+
+  const char* value =
+      problem.value + head_offset<T>(problem, place.frame, place.head, problem.tokens);
   char* output = problem.output +
-                 (static_cast<int64_t>(place.frame) * problem.queries + place.query) * step + head;
+                 head_offset<T>(problem, place.frame, place.head, problem.queries) +
+                 static_cast<int64_t>(place.query) * step;
   for (int channel = lane * V; channel < problem.dims; channel += G * V) {
     const char* channels = value + channel * sizeof(T);
     A sums[V] = {};
-    const Sample<A>* next = samples;
-    for (int level = 0; level < problem.levels; ++level) {
-      const int row = problem.level[level].width * step;
+    if (known >= 0) {
 #pragma unroll 2
-      for (int point = 0; point < problem.points; ++point) {
-        const Sample<A> sample = *next++;
+      for (int k = 0; k < count; ++k) {
+        const Quad<unsigned> offset = offsets[k * stride];
+        const Quad<A> weight = weights[k * stride];
         Pack<T, V> packs[4];
-        read_corners<T, V>(channels, sample, step, row, packs);
 #pragma unroll
         for (int corner = 0; corner < 4; ++corner) {
-          const A weight = sample.weight * corner_weight(sample, corner);
+          packs[corner] = load_pack<T, V>(channels + offset.part[corner]);
+        }
+#pragma unroll
+        for (int corner = 0; corner < 4; ++corner) {
           A values[V];
           unpack<T, V>(packs[corner], values);
 #pragma unroll
-          for (int v = 0; v < V; ++v) sums[v] += weight * values[v];
+          for (int v = 0; v < V; ++v) sums[v] += weight.part[corner] * values[v];
         }
+      }
+    } else {  // nothing to read: the weights are all zero, or NaN
+      for (int k = 0; k < count; ++k) {
+#pragma unroll
+        for (int v = 0; v < V; ++v) sums[v] += weights[k * stride].part[0];
       }
     }
     if (place.active) store_pack<T, V>(output + channel * sizeof(T), pack_of<T, V>(sums));

@@ -5,81 +5,48 @@
 
 #include <cstddef>
 
-#include "backward.h"
+#include "forward.h"
+#include "gather.h"
+#include "query.h"
+#include "sort.h"
 
 namespace avsbench::cuda {
 
 constexpr int64_t kSharedBytes = 48 * 1024;  // what every device grants without being asked
-constexpr int64_t kBandBytes = 32 * 1024;    // sums of value_kernel
-constexpr int kShortestBand = 64;            // tokens
-constexpr int kBlocksPerProcessor = 4;       // value_kernel: enough to hide its waiting
+constexpr int64_t kSortBytes = 40 * 1024;    // counters of sort_kernel
 constexpr int64_t kMaxBlocks = std::numeric_limits<int>::max();
 
-// Blocks of neighbouring queries.
+// Blocks of neighbouring queries, or tokens: `tiles` for each frame and head.
 struct Tiling {
-  int threads, tiles;
+  int threads;
+  Divisor tiles;
   int64_t blocks, shared;
 };
 
-inline Tiling tiling_of(const Problem& problem, int lanes, size_t bytes_per_sample) {
-  const int64_t bytes = static_cast<int64_t>(problem.levels) * problem.points * bytes_per_sample;
-  Tiling tiling{kMaxThreads, 0, 0, 0};
-  while (tiling.threads > kWarp && tiling.threads / lanes * bytes > kSharedBytes) {
-    tiling.threads /= 2;
-  }
-  const int groups = tiling.threads / lanes;
-  tiling.tiles = (problem.queries + groups - 1) / groups;
-  tiling.blocks = static_cast<int64_t>(tiling.tiles) * problem.frames * problem.heads;
-  tiling.shared = groups * bytes;
+// G lanes for each of `rows`, with `bytes` of shared memory for each of their samples.
+template <int G>
+Tiling tiling_of(const Problem& problem, int rows, int64_t bytes) {
+  bytes *= static_cast<int64_t>(problem.levels) * problem.points;
+  Tiling tiling{kMaxThreads, {}, 0, 0};
+  const auto shared = [&] { return bytes * shared_stride<G>(tiling.threads / G); };
+  while (tiling.threads > kWarp && shared() > kSharedBytes) tiling.threads /= 2;
+  const int groups = tiling.threads / G;
+  tiling.tiles = divisor_of((rows + groups - 1) / groups);
+  tiling.blocks = static_cast<int64_t>(tiling.tiles.divisor) * problem.frames * problem.heads;
+  tiling.shared = shared();
   return tiling;
 }
 
-// Bands of tokens.
-struct Banding {
-  int length, bands;
-  int64_t blocks, shared;
-};
-
-template <class T>
-Banding banding_of(const Problem& problem, int length) {
-  Banding banding{length, 0, 0, 0};
-  int longest = 0;
-  for (int i = 0; i < problem.levels; ++i) {
-    const int size = problem.level[i].height * problem.level[i].width;
-    banding.bands += (size + length - 1) / length;
-    longest = longest < size ? size : longest;
-  }
-  const int chunks = (problem.dims + kWarp - 1) / kWarp;
-  banding.blocks = static_cast<int64_t>(banding.bands) * chunks * problem.frames * problem.heads;
-  banding.shared = 2 * kWarp * sizeof(Hit<Accumulator<T>>) +
-                   sizeof(Accumulator<T>) * kWarp * (longest < length ? longest : length);
-  return banding;
-}
-
-// Long bands read the samples fewer times, short ones fill a large GPU; the sums are the same.
-template <class T>
-Banding choose_banding(const Problem& problem, int processors) {
-  int length = static_cast<int>(kBandBytes / (kWarp * sizeof(Accumulator<T>)));
-  Banding banding = banding_of<T>(problem, length);
-  while (banding.blocks < static_cast<int64_t>(kBlocksPerProcessor) * processors &&
-         length > kShortestBand) {
-    length /= 2;
-    banding = banding_of<T>(problem, length);
-  }
-  return banding;
-}
-
-// Lanes for a query's head: what its channels need, 4, 8 or 16.
+// Lanes for a query's head: what its channels need, 4, 8 or 16. float64 takes 8 at least, since
+// four lanes' samples would not fit into the shared memory.
 template <class T, int V, class Call>
 void with_lanes(const Problem& problem, Call call) {
   const int packs = (problem.dims + V - 1) / V;
-  if (packs <= 4) {
-    call.template operator()<T, V, 4>();
-  } else if (packs <= 8) {
-    call.template operator()<T, V, 8>();
-  } else {
-    call.template operator()<T, V, 16>();
+  if constexpr (sizeof(T) < sizeof(double)) {
+    if (packs <= 4) return call.template operator()<T, V, 4>();
   }
+  if (packs <= 8) return call.template operator()<T, V, 8>();
+  call.template operator()<T, V, 16>();
 }
 
 template <class T, class Call>
@@ -92,6 +59,22 @@ void with_pack(const Problem& problem, Call call) {
   }
 }
 
+template <class Call>
+void with_type(const Problem& problem, Call call) {
+  switch (problem.kind) {
+    case Kind::kFloat: return with_pack<float>(problem, call);
+    case Kind::kHalf: return with_pack<c10::Half>(problem, call);
+    case Kind::kBFloat16: return with_pack<c10::BFloat16>(problem, call);
+    case Kind::kDouble: return with_pack<double>(problem, call);
+  }
+}
+
+// The levels and points of the published networks are compiled in.
+template <int V>
+using Common = std::conditional_t<(V > 1), Grid<3, 4>, Grid<0, 0>>;
+
+inline bool is_common(const Problem& problem) { return problem.levels == 3 && problem.points == 4; }
+
 template <class Launch>
 struct ForwardCall {
   const ForwardProblem& problem;
@@ -99,9 +82,11 @@ struct ForwardCall {
 
   template <class T, int V, int G>
   void operator()() const {
-    const Tiling tiling = tiling_of(problem, G, sizeof(Sample<Accumulator<T>>));
-    launch(forward_kernel<T, V, G>, tiling.blocks, tiling.threads, tiling.shared, problem,
-           tiling.tiles);
+    const Tiling tiling =
+        tiling_of<G>(problem, problem.queries, sizeof(Quad<Accumulator<T>>) + sizeof(Quad<unsigned>));
+    const auto kernel = is_common(problem) ? forward_kernel<T, V, G, Common<V>>
+                                           : forward_kernel<T, V, G, Grid<0, 0>>;
+    launch(kernel, tiling.blocks, tiling.threads, tiling.shared, problem, tiling.tiles);
   }
 };
 
@@ -113,40 +98,58 @@ struct QueryCall {
   template <class T, int V, int G>
   void operator()() const {
     using A = Accumulator<T>;
-    const Tiling tiling = tiling_of(problem, G, sizeof(Sample<A>) + sizeof(Slope<A>));
-    launch(query_kernel<T, V, G>, tiling.blocks, tiling.threads, tiling.shared, problem,
+    const Tiling tiling = tiling_of<G>(problem, problem.queries,
+                                       sizeof(Kept<A>) + sizeof(Quad<unsigned>) + sizeof(Slope<A>));
+    const auto kernel = is_common(problem) ? query_kernel<T, V, G, Common<V>>
+                                           : query_kernel<T, V, G, Grid<0, 0>>;
+    launch(kernel, tiling.blocks, tiling.threads, tiling.shared, problem, tiling.tiles);
+  }
+};
+
+template <class Launch>
+struct GatherCall {
+  const BackwardProblem& problem;
+  Launch& launch;
+
+  template <class T, int V, int G>
+  void operator()() const {
+    const Tiling tiling = tiling_of<G>(problem, problem.tokens, 0);
+    launch(gather_kernel<T, V, G>, tiling.blocks, tiling.threads, tiling.shared, problem,
            tiling.tiles);
   }
 };
 
-template <class T, class Launch>
-void backward_as(const BackwardProblem& problem, int processors, Launch& launch) {
-  with_pack<T>(problem, QueryCall<Launch>{problem, launch});
-  const Banding banding = choose_banding<T>(problem, processors);
-  launch(value_kernel<T>, banding.blocks, kWarp, banding.shared, problem, banding.length,
-         banding.bands);
+template <class Count, class Launch>
+void sort_as(const BackwardProblem& problem, Launch& launch) {
+  int64_t cells = 0;
+  for (int i = 0; i < problem.levels; ++i) {
+    if (cells < problem.level[i].cells) cells = problem.level[i].cells;
+  }
+  const int64_t most = kSortBytes / (kSortWarps * sizeof(Count));
+  const int bins = static_cast<int>(cells < most ? cells + cells % 2 : most);  // ints follow
+  const int64_t blocks = static_cast<int64_t>(problem.frames) * problem.heads * problem.levels;
+  const bool wide = problem.kind == Kind::kDouble;
+  const int bytes = wide ? 8 : problem.kind == Kind::kFloat ? 4 : 2;
+  launch(sort_kernel<Count>, blocks, kSortThreads,
+         kSortWarps * (bins * sizeof(Count) + sizeof(int)), problem, bins,
+         problem.heads * problem.dims * bytes, wide ? 32 : 16);
 }
 
 template <class Launch>
 void forward(const ForwardProblem& problem, Launch launch) {
-  const ForwardCall<Launch> call{problem, launch};
-  switch (problem.kind) {
-    case Kind::kFloat: return with_pack<float>(problem, call);
-    case Kind::kHalf: return with_pack<c10::Half>(problem, call);
-    case Kind::kBFloat16: return with_pack<c10::BFloat16>(problem, call);
-    case Kind::kDouble: return with_pack<double>(problem, call);
-  }
+  with_type(problem, ForwardCall<Launch>{problem, launch});
 }
 
-// `processors`: the device's multiprocessors.
 template <class Launch>
-void backward(const BackwardProblem& problem, int processors, Launch launch) {
-  switch (problem.kind) {
-    case Kind::kFloat: return backward_as<float>(problem, processors, launch);
-    case Kind::kHalf: return backward_as<c10::Half>(problem, processors, launch);
-    case Kind::kBFloat16: return backward_as<c10::BFloat16>(problem, processors, launch);
-    case Kind::kDouble: return backward_as<double>(problem, processors, launch);
+void backward(const BackwardProblem& problem, Launch launch) {
+  with_type(problem, QueryCall<Launch>{problem, launch});
+  const int64_t samples = static_cast<int64_t>(problem.queries) * problem.points;
+  if (samples <= std::numeric_limits<uint16_t>::max()) {
+    sort_as<uint16_t>(problem, launch);
+  } else {
+    sort_as<uint32_t>(problem, launch);
   }
+  with_type(problem, GatherCall<Launch>{problem, launch});
 }
 
 }  // namespace avsbench::cuda

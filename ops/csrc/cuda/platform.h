@@ -18,7 +18,7 @@
 #include <cuda_runtime.h>
 
 #define MSDA_DEVICE __device__ __forceinline__
-#define MSDA_KERNEL(threads) __global__ void __launch_bounds__(threads)
+#define MSDA_KERNEL(threads, blocks) __global__ void __launch_bounds__(threads, blocks)
 #define MSDA_ARGUMENT const __grid_constant__
 // Each kernel lays out the dynamic shared memory by itself, from byte 0.
 #define MSDA_SHARED(name) extern __shared__ __align__(16) unsigned char name[]
@@ -30,7 +30,8 @@ namespace avsbench::cuda {
 
 constexpr int kWarp = 32;
 constexpr unsigned kWholeWarp = 0xffffffffu;
-constexpr int kMaxThreads = 256;  // of a block
+constexpr int kMaxThreads = 128;  // of a block
+constexpr int kResident = 8;      // blocks of so many threads that a multiprocessor is to hold
 
 // Type of coordinates, weights and sums for a value type.
 template <class T>
@@ -105,6 +106,16 @@ MSDA_DEVICE float round_down(float x) { return ::floorf(x); }
 MSDA_DEVICE double round_down(double x) { return ::floor(x); }
 MSDA_DEVICE float larger(float a, float b) { return ::fmaxf(a, b); }
 MSDA_DEVICE double larger(double a, double b) { return ::fmax(a, b); }
+MSDA_DEVICE int larger(int a, int b) { return a < b ? b : a; }
+MSDA_DEVICE float smaller(float a, float b) { return ::fminf(a, b); }
+MSDA_DEVICE double smaller(double a, double b) { return ::fmin(a, b); }
+MSDA_DEVICE int smaller(int a, int b) { return b < a ? b : a; }
+
+// Four neighbours, such as a sample's corners; moved by 16 bytes.
+template <class X>
+struct alignas(16) Quad {
+  X part[4];
+};
 
 // Sum and maximum over a group of G neighbouring lanes (G a power of two); every lane of the warp
 // calls them, every lane of the group receives the result, in an order that is always the same.

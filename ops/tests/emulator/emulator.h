@@ -1,9 +1,9 @@
 // Runs CUDA kernels on the host, thread by thread, in place of a GPU.
 //
-// Every thread of a block is a coroutine. Between two points where a warp meets, the threads of
-// a block run one after the other in an order drawn at random, so that a kernel that forgets to
-// meet gets wrong numbers. A meeting fails if its lanes come to different ones, or if one of them
-// has returned. Shared memory is filled with NaN before each block. Build with
+// Every thread of a block is a coroutine. Between two points where a warp or the block meets, the
+// threads of a block run one after the other in an order drawn at random, so that a kernel that
+// forgets to meet gets wrong numbers. A meeting fails if its lanes (threads) come to different
+// ones, or if one of them has returned. Shared memory is filled with NaN before each block. Build with
 // -fsanitize=address,undefined to catch every access out of bounds.
 
 #pragma once
@@ -27,7 +27,7 @@
 #endif
 
 #define MSDA_DEVICE inline
-#define MSDA_KERNEL(threads) void
+#define MSDA_KERNEL(threads, blocks) void
 #define MSDA_ARGUMENT const
 #define MSDA_SHARED(name) unsigned char* const name = emulator::shared_memory()
 
@@ -42,7 +42,7 @@ struct Index {
   std::exit(3);
 }
 
-enum class Meeting { kNone, kSync, kExchange, kBallot };
+enum class Meeting { kNone, kSync, kExchange, kMatch, kBlock };
 
 // One thread of the block that runs.
 struct Thread {
@@ -51,7 +51,7 @@ struct Thread {
   Index index{0};
   bool finished = false;
   Meeting meeting = Meeting::kNone;  // kNone: may run
-  int step = 0;                      // of an exchange
+  int source = 0;                    // of an exchange: the lane whose value is received
   uint64_t given = 0, received = 0;
   void* fake_stack = nullptr;
 };
@@ -83,14 +83,15 @@ class Block {
         left -= thread.finished;
       }
       for (int first = 0; first < count; first += 32) meet(first, count);
+      if (left > 0) meet_block(count);
     }
   }
 
-  uint64_t wait(Meeting meeting, uint64_t given, int step) {
+  uint64_t wait(Meeting meeting, uint64_t given = 0, int source = 0) {
     Thread& thread = *running_;
     thread.meeting = meeting;
     thread.given = given;
-    thread.step = step;
+    thread.source = source;
     leave(thread, false);
     return thread.received;
   }
@@ -149,24 +150,42 @@ class Block {
   void meet(int first, int count) {
     if (first + 32 > count) fail("a block of part of a warp");
     const Meeting meeting = threads_[first].meeting;
-    uint64_t ballot = 0;
     for (int lane = 0; lane < 32; ++lane) {
       const Thread& thread = threads_[first + lane];
-      if (thread.meeting != meeting || thread.finished != threads_[first].finished ||
-          thread.step != threads_[first].step) {
+      if (thread.meeting != meeting || thread.finished != threads_[first].finished) {
         fail("the lanes of a warp came to different meetings");
       }
-      ballot |= static_cast<uint64_t>(thread.given != 0) << lane;
     }
-    if (threads_[first].finished) return;
+    if (threads_[first].finished || meeting == Meeting::kBlock) return;
     for (int lane = 0; lane < 32; ++lane) {
       Thread& thread = threads_[first + lane];
-      if (meeting == Meeting::kBallot) thread.received = ballot;
-      if (meeting == Meeting::kExchange) {
-        thread.received = threads_[first + (lane ^ thread.step)].given;
+      if (meeting == Meeting::kExchange) thread.received = threads_[first + thread.source].given;
+      if (meeting == Meeting::kMatch) {
+        thread.received = 0;
+        for (int other = 0; other < 32; ++other) {
+          const bool same = threads_[first + other].given == thread.given;
+          thread.received |= static_cast<uint64_t>(same) << other;
+        }
       }
     }
     for (int lane = 0; lane < 32; ++lane) threads_[first + lane].meeting = Meeting::kNone;
+  }
+
+  // Lets a block go on whose threads have all come to its meeting.
+  void meet_block(int count) {
+    bool some = false, all = true;
+    for (int i = 0; i < count; ++i) {
+      const bool here = threads_[i].meeting == Meeting::kBlock;
+      some |= here;
+      all &= here;
+    }
+    if (some && !all) {
+      for (int i = 0; i < count; ++i) {
+        if (threads_[i].finished) fail("a thread returned before a meeting of its block");
+      }
+    }
+    if (!all) return;
+    for (int i = 0; i < count; ++i) threads_[i].meeting = Meeting::kNone;
   }
 
   std::vector<Thread> threads_;
@@ -217,22 +236,43 @@ struct Launcher {
 #define blockIdx (emulator::Block::current().block)
 #define blockDim (emulator::Block::current().threads)
 
-inline void __syncwarp() { emulator::Block::current().wait(emulator::Meeting::kSync, 0, 0); }
+inline void __syncwarp() { emulator::Block::current().wait(emulator::Meeting::kSync); }
+inline void __syncthreads() { emulator::Block::current().wait(emulator::Meeting::kBlock); }
 
+namespace emulator {
+
+// `value` of another lane.
 template <class T>
-T __shfl_xor_sync(unsigned mask, T value, int step) {
-  if (mask != 0xffffffffu) emulator::fail("an exchange of part of a warp");
+T exchange(unsigned mask, T value, int source) {
+  if (mask != 0xffffffffu) fail("an exchange of part of a warp");
   uint64_t bits = 0;
   std::memcpy(&bits, &value, sizeof(T));
-  bits = emulator::Block::current().wait(emulator::Meeting::kExchange, bits, step);
+  bits = Block::current().wait(Meeting::kExchange, bits, source);
   std::memcpy(&value, &bits, sizeof(T));
   return value;
 }
 
-inline unsigned __ballot_sync(unsigned mask, bool vote) {
-  if (mask != 0xffffffffu) emulator::fail("a ballot of part of a warp");
+inline int lane() { return static_cast<int>(threadIdx.x % 32); }
+
+}  // namespace emulator
+
+template <class T>
+T __shfl_xor_sync(unsigned mask, T value, int step) {
+  return emulator::exchange(mask, value, emulator::lane() ^ step);
+}
+
+template <class T>
+T __shfl_up_sync(unsigned mask, T value, int step) {
+  const int lane = emulator::lane();
+  return emulator::exchange(mask, value, lane < step ? lane : lane - step);
+}
+
+inline unsigned __match_any_sync(unsigned mask, int value) {
+  if (mask != 0xffffffffu) emulator::fail("a match within part of a warp");
+  const uint64_t bits = static_cast<uint32_t>(value);
   return static_cast<unsigned>(
-      emulator::Block::current().wait(emulator::Meeting::kBallot, vote, 0));
+      emulator::Block::current().wait(emulator::Meeting::kMatch, bits));
 }
 
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
+inline int __ffs(unsigned x) { return __builtin_ffs(static_cast<int>(x)); }

@@ -10,9 +10,9 @@ void run_forward(const ForwardProblem& problem, cudaStream_t) {
   forward(problem, emulator::Launcher{random});
 }
 
-void run_backward(const BackwardProblem& problem, int processors, cudaStream_t) {
+void run_backward(const BackwardProblem& problem, cudaStream_t) {
   std::mt19937 random(1);
-  backward(problem, processors, emulator::Launcher{random});
+  backward(problem, emulator::Launcher{random});
 }
 
 }  // namespace avsbench::cuda

@@ -3,7 +3,7 @@
 //   main CASE RESULT
 //
 // CASE: int64 numbers (backward, kind, wide positions, wide scores, shared reference, offsets, N,
-// S, M, D, Q, L, P, processors, seed, then height and width of each level), then the bytes of value, positions,
+// S, M, D, Q, L, P, seed, then height and width of each level), then the bytes of value, positions,
 // scores, the reference points (offsets only) and the output's gradient (backward only).
 // RESULT: output, or the gradients of value, positions and scores. Every tensor is a block of its
 // own, filled with NaN before the kernels write it.
@@ -52,15 +52,10 @@ int main(int argc, char** argv) {
                     &problem.queries, &problem.levels, &problem.points}) {
     *size = static_cast<int>(read_number(file));
   }
-  const int processors = static_cast<int>(read_number(file));
   std::mt19937 random(static_cast<unsigned>(read_number(file)));
-  for (int i = 0, start = 0; i < problem.levels; ++i) {
-    Level& level = problem.level[i];
-    level.height = static_cast<int>(read_number(file));
-    level.width = static_cast<int>(read_number(file));
-    level.start = start;
-    start += level.height * level.width;
-  }
+  std::vector<int64_t> shapes(2 * problem.levels);
+  for (int64_t& side : shapes) side = read_number(file);
+  set_levels(shapes, &problem);
 
   const size_t narrow = problem.kind == Kind::kFloat ? 4 : problem.kind == Kind::kDouble ? 8 : 2;
   const size_t accumulator = problem.kind == Kind::kDouble ? 8 : 4;
@@ -92,13 +87,18 @@ int main(int argc, char** argv) {
   }
   Tensor grad_output(outputs * narrow, file), grad_value(value.bytes),
       grad_positions(positions.bytes), grad_scores(scores.bytes);
-  Tensor softmax(offsets ? rows * 2 * accumulator : 0);
+  const size_t pairs = size_t(problem.frames) * problem.heads;
+  Tensor corner_weights(samples * 4 * accumulator), cells(samples * sizeof(int)),
+      entries(samples * sizeof(Entry)), starts(pairs * problem.cells_of_head * sizeof(int));
   problem.grad_output = grad_output.data.get();
   problem.grad_value = grad_value.data.get();
   problem.grad_positions = grad_positions.data.get();
   problem.grad_scores = grad_scores.data.get();
-  problem.softmax = offsets ? softmax.data.get() : nullptr;
-  backward(problem, processors, emulator::Launcher{random});
+  problem.corner_weights = corner_weights.data.get();
+  problem.cells = reinterpret_cast<int*>(cells.data.get());
+  problem.entries = reinterpret_cast<Entry*>(entries.data.get());
+  problem.starts = reinterpret_cast<int*>(starts.data.get());
+  backward(problem, emulator::Launcher{random});
   for (const Tensor* tensor : {&grad_value, &grad_positions, &grad_scores}) {
     result.write(tensor->data.get(), tensor->bytes);
   }
