@@ -3,7 +3,14 @@
 from avsbench.models.audio_encoders import TimmAudioEncoder, VGGish
 from avsbench.models.backbone import TimmBackbone
 from avsbench.models.data_preprocessor import AVSDataPreprocessor
-from avsbench.models.heads import AVSDecodeHead, AVSHeadOutput, DenseAVSHead
+from avsbench.models.heads import (
+    AVSDecodeHead,
+    AVSHeadOutput,
+    DenseAVSHead,
+    FrameTargets,
+    HeadSizes,
+    QueryAVSHead,
+)
 from avsbench.models.layers import TransformerDecoder
 from avsbench.models.losses import (
     AudioVisualMatchingLoss,
@@ -23,6 +30,9 @@ __all__ = [
     'CrossEntropyLoss',
     'DenseAVSHead',
     'DiceLoss',
+    'FrameTargets',
+    'HeadSizes',
+    'QueryAVSHead',
     'TimmAudioEncoder',
     'TimmBackbone',
     'TransformerDecoder',

@@ -9,6 +9,7 @@ from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError, DataError
+from avsbench.utils.maps import resize
 
 CLIP_POLICIES = ('pad', 'pack')
 
@@ -44,7 +45,8 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
     ) -> None:
         super().__init__(non_blocking=non_blocking)
         check_choice('AVSDataPreprocessor: clip_policy', clip_policy, CLIP_POLICIES)
-        if (clip_policy == 'pad') != (num_frames is not None):
+        self.pads = clip_policy == 'pad'
+        if self.pads != (num_frames is not None):
             raise ConfigError(
                 "AVSDataPreprocessor: num_frames belongs to clip_policy='pad' and is needed there"
             )
@@ -59,68 +61,80 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
 
         Args:
             data: `inputs` with lists `frames` ((T, 3, H, W) uint8 each, or (T, 6, H, W) with
-                Maskiges) and `audio`
-                ((T, 1, 96, 64) each), and optionally `data_samples`, as collated.
+                Maskiges) and `audio` ((T, 1, 96, 64) each), and optionally `data_samples`, as
+                collated.
             training: Not looked at: both modes are treated alike.
 
         Returns:
             `inputs` with `frames` (N, 3, H, W) float, `audio` (N, 1, 96, 64), `clip_lengths`
-            (ints), where frames were padded `frame_valid` (N,) bool, and where they were resized
-            `img_shape`, (H, W) as they came; `data_samples` with
-            targets padded likewise and as int64, or None.
+            (ints), where frames were padded `frame_valid` (N,) bool, where they were resized
+            `img_shape`, (H, W) as they came, and where the samples have targets `gt_masks`
+            (N, H, W) int64 and `gt_valid` (N,) bool. `data_samples`, or None, whose targets are
+            their parts of these.
         """
         data = self.cast_data(data)
         frames, audio = data['inputs']['frames'], data['inputs']['audio']
         samples: list[AVSDataSample] | None = data.get('data_samples')
+        lengths = [len(clip) for clip in frames]
+        padded = self._padded_lengths(frames)
+        inputs = {
+            'frames': _join([self._normalise(clip) for clip in frames], padded),
+            'audio': _join(audio, padded),
+            'clip_lengths': tuple(padded),
+        }
+        if self.frame_size is not None:
+            inputs['img_shape'] = tuple(inputs['frames'].shape[-2:])
+            inputs['frames'] = resize(inputs['frames'], self.frame_size)
+        if self.mute_audio:
+            inputs['audio'] = torch.zeros_like(inputs['audio'])
+        if padded != lengths:
+            exists = [torch.ones(length, dtype=torch.bool) for length in lengths]
+            inputs['frame_valid'] = _join(exists, padded).to(inputs['frames'].device)
+        if samples is not None:
+            inputs |= _targets(samples, padded)
+        return {'inputs': inputs, 'data_samples': samples}
+
+    def _padded_lengths(self, frames: list[Tensor]) -> list[int]:
+        """Frames of each clip in the batch, for clips that fit together."""
         sizes = {tuple(clip.shape[-2:]) for clip in frames}
         if len(sizes) > 1:
             raise DataError(
                 f'the clips of one batch have different sizes (H, W) {sorted(sizes)}; add '
                 'ClipResize or a crop to the pipeline, or set batch_size=1'
             )
-        lengths = [len(clip) for clip in frames]
-        padded = [self.num_frames or length for length in lengths]
-        for length, wanted in zip(lengths, padded, strict=True):
-            if length > wanted:
-                raise DataError(
-                    f'a clip has {length} frames, model.data_preprocessor.num_frames is {wanted}'
-                )
-        inputs = {
-            'frames': torch.cat(
-                [
-                    _pad(self._normalise(clip), length)
-                    for clip, length in zip(frames, padded, strict=True)
-                ]
-            ),
-            'audio': torch.cat(
-                [_pad(clip, length) for clip, length in zip(audio, padded, strict=True)]
-            ),
-            'clip_lengths': tuple(padded),
-        }
-        if self.frame_size is not None:
-            inputs['img_shape'] = tuple(inputs['frames'].shape[-2:])
-            inputs['frames'] = F.interpolate(
-                inputs['frames'], self.frame_size, mode='bilinear', align_corners=False
+        longest = max(len(clip) for clip in frames)
+        if self.num_frames is not None and longest > self.num_frames:
+            raise DataError(
+                f'a clip has {longest} frames, model.data_preprocessor.num_frames is '
+                f'{self.num_frames}'
             )
-        if self.mute_audio:
-            inputs['audio'] = torch.zeros_like(inputs['audio'])
-        if padded != lengths:
-            exists = [torch.arange(new) < old for old, new in zip(lengths, padded, strict=True)]
-            inputs['frame_valid'] = torch.cat(exists).to(inputs['frames'].device)
-        if samples is not None:
-            for sample, length in zip(samples, padded, strict=True):
-                if 'gt_masks' in sample:
-                    sample.gt_masks = _pad(sample.gt_masks, length).long()
-                    sample.gt_valid = _pad(sample.gt_valid, length)
-                sample.frame_valid = _pad(sample.frame_valid, length)
-        return {'inputs': inputs, 'data_samples': samples}
+        return [self.num_frames or len(clip) for clip in frames]
 
     def _normalise(self, clip: Tensor) -> Tensor:
-        pictures = clip.float().unflatten(1, (-1, 3))  # (T, 1 or 2, 3, H, W): Maskiges follow
-        return ((pictures - self.mean) / self.std).flatten(1, 2)
+        images = clip.float().unflatten(1, (-1, 3))  # (T, 1 or 2, 3, H, W): Maskiges follow
+        return ((images - self.mean) / self.std).flatten(1, 2)
 
 
-def _pad(clip: Tensor, length: int) -> Tensor:
-    """Append zeros (False) along the first axis up to `length`."""
-    missing = length - len(clip)
-    return clip if missing == 0 else F.pad(clip, [0, 0] * (clip.dim() - 1) + [0, missing])
+def _targets(samples: list[AVSDataSample], lengths: list[int]) -> dict[str, Tensor]:
+    """`gt_masks` and `gt_valid` of the batch, of which each sample gets its part."""
+    for sample, length in zip(samples, lengths, strict=True):
+        sample.frame_valid = _join([sample.frame_valid], [length])
+    if not all('gt_masks' in sample for sample in samples):
+        return {}
+    targets = {
+        'gt_masks': _join([sample.gt_masks for sample in samples], lengths).long(),
+        'gt_valid': _join([sample.gt_valid for sample in samples], lengths),
+    }
+    for name, values in targets.items():
+        for sample, part in zip(samples, values.split(lengths), strict=True):
+            sample.set_field(part, name)
+    return targets
+
+
+def _join(clips: list[Tensor], lengths: list[int]) -> Tensor:
+    """Clips one after the other, each with zeros (False) behind it up to its length."""
+    parts = []
+    for clip, length in zip(clips, lengths, strict=True):
+        missing = [0, 0] * (clip.dim() - 1) + [0, length - len(clip)]
+        parts.append(F.pad(clip, missing) if length > len(clip) else clip)
+    return torch.cat(parts)

@@ -1,61 +1,94 @@
-"""What every decode head offers, and the typed output they share."""
+"""What every decode head offers, and the typed values that go in and out of it."""
 
-from abc import ABCMeta, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
+from avsbench.models.layers import xavier_init
 from avsbench.registry import MODELS
-from avsbench.structures import AVSDataSample
+from avsbench.utils.maps import resize
+from avsbench.utils.signatures import GatheringMeta
 
 IGNORE = 255  # target of padded pixels: no class has them
 
 
-@dataclass
-class AVSHeadOutput:
-    """What the network computes for N frames.
+@dataclass(frozen=True)
+class HeadSizes:
+    """Sizes of what a head reads and predicts; a config names `num_classes` alone.
 
     Attributes:
-        logits: (N, K, h, w) before sigmoid (K = 1) or softmax; None of heads that classify masks.
-        mask_feature: (N, C, h', w'), the finest decoded map, which queries are compared with.
-        matched: Pairs of a map (N, C, h_l, w_l) and an audio vector (N, C) that a loss compares.
-        cls_logits: (L, N, Q, C + 1), classes of the queries in L predictions, the last one final.
-        mask_logits: (L, N, Q, h, w), their masks.
-        clip_lengths: Frames of each clip, where a loss compares frames.
-        aux: Further loss terms a part has computed, by name (`loss_*`).
-    """
-
-    logits: Tensor | None
-    mask_feature: Tensor
-    matched: list[tuple[Tensor, Tensor]] = field(default_factory=list)
-    cls_logits: Tensor | None = None
-    mask_logits: Tensor | None = None
-    clip_lengths: tuple[int, ...] = ()
-    aux: dict[str, Tensor] = field(default_factory=dict)
-
-
-class AVSDecodeHead(BaseModule, metaclass=ABCMeta):
-    """Base of all decode heads.
-
-    Attributes:
-        predicts_logits: Whether `predict` returns logits; otherwise probabilities, whose sums over
-            the queries may exceed 1.
-
-    Args:
-        in_channels: Channels of the backbone levels; the segmentor fills it in.
+        in_channels: Channels C_l of the backbone levels, finest first; the segmentor fills it in.
         audio_channels: Width D of the audio embedding; the segmentor fills it in.
         num_classes: K, 1 for S4 and MS3, 71 for AVSS.
     """
 
-    def __init__(self, in_channels: list[int], audio_channels: int, num_classes: int) -> None:
+    in_channels: list[int]
+    audio_channels: int
+    num_classes: int
+
+
+class FrameTargets(NamedTuple):
+    """Targets of the N frames of a batch.
+
+    Attributes:
+        masks: (N, H, W) int64, 0 and 1 or the class index; `IGNORE` in padded pixels.
+        annotated: (N,) bool, False where a frame has no target.
+    """
+
+    masks: Tensor
+    annotated: Tensor
+
+
+@dataclass(kw_only=True)
+class AVSHeadOutput:
+    """What a head computes for N frames: `logits`, or `cls_logits` and `mask_logits`.
+
+    Attributes:
+        logits: (N, K, h, w) before sigmoid (K = 1) or softmax.
+        cls_logits: (predictions, N, Q, K + 1), classes of the queries, "none" last, in several
+            predictions, the last one final.
+        mask_logits: (predictions, N, Q, h, w), their masks.
+        clip_lengths: Frames of each clip, where a loss compares frames.
+        mask_feature: (N, C, h', w'), where a loss compares it with the targets.
+        matched_pairs: Pairs of a map (N, C, h_l, w_l) and an audio vector (N, C) that a loss
+            compares.
+        aux: Further loss terms a part has computed, by name (`loss_*`).
+    """
+
+    logits: Tensor | None = None
+    cls_logits: Tensor | None = None
+    mask_logits: Tensor | None = None
+    clip_lengths: tuple[int, ...] = ()
+    mask_feature: Tensor | None = None
+    matched_pairs: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    aux: dict[str, Tensor] = field(default_factory=dict)
+
+
+class AVSDecodeHead(BaseModule, metaclass=GatheringMeta):
+    """Base of all decode heads.
+
+        features, audio --forward--> AVSHeadOutput --(loss, with FrameTargets)--> terms by name
+                                                   --(predict)--> (N, K, H, W) --> masks
+
+    Attributes:
+        accepts_padding: Whether clips may be padded: what the frames hold where `frame_valid` is
+            False changes nothing for the others, and their logits are zero. Otherwise the segmentor
+            refuses a data preprocessor that pads.
+
+    Args:
+        sizes: Sizes of what the head reads and predicts; a config names `num_classes`, and the
+            segmentor adds the others.
+    """
+
+    accepts_padding: ClassVar[bool] = False
+
+    def __init__(self, sizes: HeadSizes) -> None:
         super().__init__()
-        self.in_channels = in_channels
-        self.audio_channels = audio_channels
-        self.num_classes = num_classes
-        self.predicts_logits = True
+        self.num_classes = sizes.num_classes
 
     @abstractmethod
     def forward(
@@ -71,32 +104,35 @@ class AVSDecodeHead(BaseModule, metaclass=ABCMeta):
             features: (N, C_l, H_l, W_l) each, finest first.
             audio: (N, 1, D).
             clip_lengths: Frames of each clip; their sum is N and frames are clip-major.
-            frame_valid: (N,) bool, False for padding; None when there is no padding.
+            frame_valid: (N,) bool, False for padding; None where there is none, as always for a
+                head that does not accept padding.
         """
 
     @abstractmethod
-    def loss(self, output: AVSHeadOutput, data_samples: list[AVSDataSample]) -> dict[str, Tensor]:
+    def loss(self, output: AVSHeadOutput, targets: FrameTargets) -> dict[str, Tensor]:
         """Scalar loss terms by name; the runner adds those named `loss_*`."""
 
     @abstractmethod
     def predict(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
-        """What the largest of decides each pixel, (N, K, H, W) at `img_shape` (H, W).
+        """Maps (N, K, H, W) at `img_shape` (H, W), of which the largest decides a pixel.
 
-        Logits before sigmoid (K = 1) or softmax (K > 1). A head that classifies masks has none for
-        K > 1: it returns `class_score_maps` and says so by `predicts_logits`.
+        Logits, or where `predicts_logits` is False probabilities, whose sums may exceed 1.
         """
+
+    @property
+    def predicts_logits(self) -> bool:
+        """Whether `predict` returns logits, before sigmoid (K = 1) or softmax (K > 1)."""
+        return True
 
 
 class DenseAVSHead(AVSDecodeHead):
-    """Base of the heads that predict one map of logits a frame.
+    """Base of the heads that predict one map of logits per frame.
 
     The loss is taken on annotated frames only: the prediction against the target, and the mean
-    channel of the mask feature against "anything sounds here".
+    channel of the mask feature against "any class but the background".
 
     Args:
-        in_channels: Channels of the backbone levels; the segmentor fills it in.
-        audio_channels: Width D of the audio embedding; the segmentor fills it in.
-        num_classes: K.
+        sizes: See `AVSDecodeHead`.
         loss_mask: Config of the loss on the logits.
         loss_mix: Config of the loss on the mask feature, weight included; None leaves it out.
         loss_match: Config of the loss on the pairs of map and audio, over the frames that it
@@ -105,42 +141,105 @@ class DenseAVSHead(AVSDecodeHead):
 
     def __init__(
         self,
-        in_channels: list[int],
-        audio_channels: int,
-        num_classes: int,
+        sizes: HeadSizes,
+        *,
         loss_mask: dict,
-        loss_mix: dict | None,
+        loss_mix: dict | None = None,
         loss_match: dict | None = None,
     ) -> None:
-        super().__init__(in_channels, audio_channels, num_classes)
+        super().__init__(sizes)
         self.loss_mask = MODELS.build(loss_mask)
         self.loss_mix = None if loss_mix is None else MODELS.build(loss_mix)
         self.loss_match = None if loss_match is None else MODELS.build(loss_match)
 
-    def loss(self, output: AVSHeadOutput, data_samples: list[AVSDataSample]) -> dict[str, Tensor]:
+    def loss(self, output: AVSHeadOutput, targets: FrameTargets) -> dict[str, Tensor]:
         """`loss_mask` and `loss_mix` over the annotated frames, `loss_match`, auxiliary terms."""
-        targets = torch.cat([sample.gt_masks for sample in data_samples])  # (N, H, W)
-        gt_valid = torch.cat([sample.gt_valid for sample in data_samples])
-        annotated = gt_valid.nonzero().flatten()
+        annotated = targets.annotated.nonzero().flatten()
         further = dict(output.aux)
         if self.loss_match is not None:
-            further['loss_match'] = self.loss_match(output.matched, output.logits, gt_valid)
+            further['loss_match'] = self.loss_match(
+                output.matched_pairs, output.logits, targets.annotated
+            )
         if len(annotated) == 0:
             # Nothing to learn from, but every parameter still takes part in the graph.
-            zero = 0.0 * (output.logits.sum() + output.mask_feature.sum())
-            return {'loss_mask': zero, **further}
-        targets = targets[annotated]
-        logits = _resize(output.logits[annotated], targets.shape[-2:])
-        losses = {'loss_mask': self.loss_mask(logits, targets)}
+            parts = [part for part in (output.logits, output.mask_feature) if part is not None]
+            return {'loss_mask': 0.0 * sum(part.sum() for part in parts), **further}
+        masks = targets.masks[annotated]  # (n, H, W)
+        logits = resize(output.logits[annotated], masks.shape[-2:])
+        losses = {'loss_mask': self.loss_mask(logits, masks)}
         if self.loss_mix is not None:
             mixed = output.mask_feature[annotated].mean(1, keepdim=True)  # (n, 1, H/4, W/4)
-            mixed = _resize(mixed, targets.shape[-2:])
-            losses['loss_mix'] = self.loss_mix(mixed, (targets != 0).long())
+            losses['loss_mix'] = self.loss_mix(resize(mixed, masks.shape[-2:]), (masks != 0).long())
         return losses | further
 
     def predict(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
         """Logits (N, K, H, W) at `img_shape` (H, W)."""
-        return _resize(output.logits, img_shape)
+        return resize(output.logits, img_shape)
+
+
+class QueryAVSHead(AVSDecodeHead):
+    """Base of the heads whose queries have a class and a mask each, in several predictions.
+
+    Deep supervision: every prediction is compared with the targets, by the same criterion. For
+    K = 1 the head makes logits of the last prediction; for K > 1 each class is the sum over the
+    queries of class probability times mask.
+
+    Frames are matched and compared one by one or by clip, padded ones like others; so clips must
+    be packed.
+    """
+
+    transformer_decoder: nn.Module
+
+    @abstractmethod
+    def prepare(self, targets: FrameTargets, clip_lengths: tuple[int, ...]) -> Any:
+        """What `prediction_losses` compares with, the same for all predictions."""
+
+    @abstractmethod
+    def prediction_losses(
+        self, output: AVSHeadOutput, index: int, targets: Any
+    ) -> dict[str, Tensor]:
+        """Loss terms by name of the prediction at `index`; `targets` as prepared."""
+
+    @abstractmethod
+    def binary_logits(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
+        """Logits (N, 1, H, W) of the last prediction, for K = 1."""
+
+    def loss(self, output: AVSHeadOutput, targets: FrameTargets) -> dict[str, Tensor]:
+        """The terms of every prediction; those of the last one have no number in their names."""
+        prepared = self.prepare(targets, output.clip_lengths)
+        losses = {}
+        last = len(output.cls_logits) - 1
+        for index in range(last + 1):
+            suffix = '' if index == last else f'_{index}'
+            terms = self.prediction_losses(output, index, prepared)
+            losses |= {f'{name}{suffix}': value for name, value in terms.items()}
+        return losses
+
+    def predict(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
+        """Logits for K = 1, score maps for K > 1, (N, K, H, W) at `img_shape` (H, W)."""
+        if self.predicts_logits:
+            return self.binary_logits(output, img_shape)
+        return self.score_maps(output, img_shape)
+
+    def score_maps(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
+        """Sum over the queries of class probability times mask: 1 for one certain of both.
+
+        Returns:
+            (N, K, H, W) for all classes of a query but "none", at `img_shape` (H, W).
+        """
+        masks = resize(output.mask_logits[-1], img_shape)  # (N, Q, H, W)
+        classes = output.cls_logits[-1].softmax(-1)[..., :-1]  # (N, Q, K)
+        return torch.einsum('nqk,nqhw->nkhw', classes, masks.sigmoid())
+
+    @property
+    def predicts_logits(self) -> bool:
+        """Whether there is one class."""
+        return self.num_classes == 1
+
+    def init_weights(self) -> None:
+        """Published start: Xavier in the decoder's layers; the parts have their own."""
+        super().init_weights()
+        xavier_init(self.transformer_decoder)
 
 
 def class_targets(labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,25 +250,3 @@ def class_targets(labels: Tensor) -> tuple[Tensor, Tensor]:
     classes = labels.unique()
     classes = classes[classes != IGNORE]
     return classes, (labels == classes.view(-1, *[1] * labels.dim())).float()
-
-
-def class_score_maps(cls_logits: Tensor, mask_logits: Tensor, img_shape: tuple[int, int]) -> Tensor:
-    """Sum over the queries of class probability times mask: 1 for one query certain of both.
-
-    Args:
-        cls_logits: (N, Q, C + 1), "no object" last.
-        mask_logits: (N, Q, h, w).
-        img_shape: (H, W) of the result.
-
-    Returns:
-        (N, C, H, W).
-    """
-    masks = _resize(mask_logits, img_shape)
-    classes = cls_logits.softmax(-1)[..., :-1]  # (N, Q, C)
-    return torch.einsum('nqc,nqhw->nchw', classes, masks.sigmoid())
-
-
-def _resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    if tuple(maps.shape[-2:]) == tuple(size):
-        return maps
-    return F.interpolate(maps, size, mode='bilinear', align_corners=False)

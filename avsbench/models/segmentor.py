@@ -3,9 +3,10 @@
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from avsbench.models.heads import AVSHeadOutput
+from avsbench.models.heads import AVSDecodeHead, AVSHeadOutput, FrameTargets
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
+from avsbench.utils.errors import ConfigError
 from avsbench.utils.maps import decide
 
 
@@ -18,6 +19,9 @@ class AVSegmentor(BaseModel):
         audio_encoder: Config; publishes `out_channels`.
         decode_head: Config; `in_channels` and `audio_channels` are filled in.
         data_preprocessor: Config.
+
+    Raises:
+        ConfigError: Clips are padded, and the head does not accept that.
     """
 
     def __init__(
@@ -34,7 +38,13 @@ class AVSegmentor(BaseModel):
             'in_channels': self.backbone.out_channels,
             'audio_channels': self.audio_encoder.out_channels,
         }
-        self.decode_head = MODELS.build({**channels, **decode_head})
+        self.decode_head: AVSDecodeHead = MODELS.build({**channels, **decode_head})
+        if getattr(self.data_preprocessor, 'pads', False) and not self.decode_head.accepts_padding:
+            raise ConfigError(
+                f'{type(self.decode_head).__name__} does not accept padded clips; set '
+                "model.data_preprocessor.clip_policy='pack' and "
+                'model.data_preprocessor.num_frames=None'
+            )
 
     def forward(
         self,
@@ -46,9 +56,10 @@ class AVSegmentor(BaseModel):
 
         Args:
             inputs: `frames` (N, 3, H, W), `audio` (N, 1, 96, 64), `clip_lengths`, where frames
-                were padded `frame_valid` (N,), and where the data preprocessor resized them
-                `img_shape`, (H, W) of the prediction.
-            data_samples: One a clip; needed by the modes 'loss' and 'predict'.
+                were padded `frame_valid` (N,), where the data preprocessor resized them
+                `img_shape`, (H, W) of the prediction, and for the mode 'loss' `gt_masks` and
+                `gt_valid`, see `FrameTargets`.
+            data_samples: One per clip; the mode 'predict' writes into them.
             mode: 'loss' for loss terms, 'predict' for data samples with `seg_logits` (or
                 `seg_probs`, see `AVSDataSample`) and `pred_masks`, 'tensor' for the head's output,
                 'maps' for what `AVSDecodeHead.predict` makes of it.
@@ -64,7 +75,7 @@ class AVSegmentor(BaseModel):
         if mode == 'tensor':
             return output
         if mode == 'loss':
-            return self.decode_head.loss(output, data_samples)
+            return self.decode_head.loss(output, self.targets(inputs))
         if mode not in ('maps', 'predict'):
             raise ValueError(f"mode={mode!r}, expected 'tensor', 'loss', 'maps' or 'predict'")
         shape = inputs.get('img_shape', tuple(inputs['frames'].shape[-2:]))
@@ -72,6 +83,11 @@ class AVSegmentor(BaseModel):
         if mode == 'maps':
             return maps
         return self.postprocess(maps, inputs['clip_lengths'], data_samples)
+
+    @staticmethod
+    def targets(inputs: dict) -> FrameTargets:
+        """The targets in a batch."""
+        return FrameTargets(inputs['gt_masks'], inputs['gt_valid'])
 
     def postprocess(
         self, maps: Tensor, clip_lengths: tuple[int, ...], data_samples: list[AVSDataSample]

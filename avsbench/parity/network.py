@@ -9,10 +9,9 @@ from torch import Tensor, nn
 
 from avsbench.checkpoint import find_adapter
 from avsbench.checkpoint.vggish import VGGISH
-from avsbench.models import AVSegmentor, AVSHeadOutput
+from avsbench.models import AVSegmentor, AVSHeadOutput, FrameTargets
 from avsbench.parity.fixture import Computed, Fixture, rounding_noise
 from avsbench.registry import MODELS
-from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import CheckpointError, DataError, examples
 
 # What to take from a module's positional arguments and its result.
@@ -104,8 +103,8 @@ class NetworkRun:
 
     def losses(self, output: AVSHeadOutput, lengths: tuple[int, ...]) -> dict[str, Tensor]:
         """Every stored loss by its published name, and the `total` that is differentiated."""
-        sample = targets(self.fixture, lengths, self.target_name)
-        terms = self.model.decode_head.loss(output, [sample])
+        wanted = targets(self.fixture, lengths, self.target_name)
+        terms = self.model.decode_head.loss(output, wanted)
         named = {published: terms[ours] for published, ours in self.loss_names.items()}
         return {**named, 'total': sum(terms.values())}
 
@@ -198,8 +197,8 @@ def recording(model: nn.Module, taps: Taps, record: dict[str, list[Tensor]]) -> 
             handle.remove()
 
 
-def targets(fixture: Fixture, lengths: tuple[int, ...], name: str) -> AVSDataSample:
-    """All frames as one sample.
+def targets(fixture: Fixture, lengths: tuple[int, ...], name: str) -> FrameTargets:
+    """Targets of all frames.
 
     Args:
         fixture: Its input `name` holds class indices (..., H, W), of every frame or of the first of
@@ -208,7 +207,7 @@ def targets(fixture: Fixture, lengths: tuple[int, ...], name: str) -> AVSDataSam
         name: Of the input.
 
     Returns:
-        `gt_masks` (N, H, W) and `gt_valid` (N,).
+        Masks (N, H, W), and which of the N frames are annotated.
 
     Raises:
         DataError: There are targets neither for every frame nor for every clip.
@@ -216,17 +215,13 @@ def targets(fixture: Fixture, lengths: tuple[int, ...], name: str) -> AVSDataSam
     annotated = torch.from_numpy(fixture.input(name)).long()
     annotated = annotated.reshape(-1, *annotated.shape[-2:])  # (annotated, H, W)
     first = torch.cat([torch.arange(length) == 0 for length in lengths])  # (N,)
-    sample = AVSDataSample()
     if len(annotated) == len(first):
-        sample.gt_masks = annotated
-        sample.gt_valid = first if fixture.subset == 's4' else torch.ones_like(first)
-    elif len(annotated) == len(lengths):
-        sample.gt_masks = annotated.new_zeros(len(first), *annotated.shape[1:])
-        sample.gt_masks[first] = annotated
-        sample.gt_valid = first
-    else:
-        raise DataError(
-            f'{fixture.path}: {len(annotated)} targets {name!r} for {len(first)} frames of '
-            f'{len(lengths)} clips'
-        )
-    return sample
+        return FrameTargets(annotated, first if fixture.subset == 's4' else torch.ones_like(first))
+    if len(annotated) == len(lengths):
+        masks = annotated.new_zeros(len(first), *annotated.shape[1:])
+        masks[first] = annotated
+        return FrameTargets(masks, first)
+    raise DataError(
+        f'{fixture.path}: {len(annotated)} targets {name!r} for {len(first)} frames of '
+        f'{len(lengths)} clips'
+    )

@@ -1,14 +1,36 @@
 """Which arguments a class or function takes, for checks and error messages."""
 
 import inspect
+from abc import ABCMeta
 from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from typing import Any
+
+
+class GatheringMeta(ABCMeta):
+    """Metaclass of classes that are built from the flat keys of a config.
+
+    An argument of the constructor that is annotated with a dataclass need not be given: the
+    keywords with the names of its fields are gathered into it. An unknown keyword stays an error.
+    """
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Gather, then construct."""
+        signature = inspect.signature(cls.__init__)
+        given = {*list(signature.parameters)[1 : len(args) + 1], *kwargs}
+        for parameter in signature.parameters.values():
+            if is_dataclass(parameter.annotation) and parameter.name not in given:
+                names = [field.name for field in fields(parameter.annotation)]
+                values = {name: kwargs.pop(name) for name in names if name in kwargs}
+                kwargs[parameter.name] = parameter.annotation(**values)
+        return super().__call__(*args, **kwargs)
 
 
 def arguments(constructor: Callable[..., Any]) -> tuple[set[str], bool]:
     """Names of the arguments of a class or function, and whether it takes any other name too.
 
-    Where a class passes `**kwargs` on, the arguments of its base classes count as well.
+    Where a class passes `**kwargs` on, the arguments of its base classes count as well; in place of
+    a dataclass its fields do.
     """
     names = {parameter.name for parameter in _parameters(constructor)}
     return names, all(_takes_any(signature) for signature in _signatures(constructor))
@@ -37,7 +59,9 @@ def _parameters(constructor: Callable[..., Any]) -> Iterator[inspect.Parameter]:
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     for signature in _signatures(constructor):
         for parameter in signature.parameters.values():
-            if parameter.kind in kinds and parameter.name != 'self':
+            if is_dataclass(parameter.annotation):
+                yield from inspect.signature(parameter.annotation).parameters.values()
+            elif parameter.kind in kinds and parameter.name != 'self':
                 yield parameter
 
 

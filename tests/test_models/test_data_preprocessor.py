@@ -42,9 +42,23 @@ def test_pad_appends_zeros_after_normalisation_and_flags_them() -> None:
     assert inputs['audio'][5:10].abs().max() == 0
     assert inputs['frame_valid'].tolist() == [True] * 5 + [False] * 5 + [True] * 10
     short = result['data_samples'][0]
-    assert short.gt_masks.dtype == torch.int64
-    assert short.gt_masks[5:].max() == 0
-    assert short.gt_valid.tolist() == short.frame_valid.tolist() == [True] * 5 + [False] * 5
+    assert short.frame_valid.tolist() == [True] * 5 + [False] * 5
+
+
+def test_targets_travel_in_the_batch_and_in_the_samples() -> None:
+    result = AVSDataPreprocessor(num_frames=10)(batch(clip(5), clip(10)))
+    masks, valid = result['inputs']['gt_masks'], result['inputs']['gt_valid']
+    assert masks.shape == (20, 4, 4) and masks.dtype == torch.int64
+    assert (masks[:5] == 7).all() and (masks[5:10] == 0).all() and (masks[10:] == 7).all()
+    assert valid.tolist() == [True] * 5 + [False] * 5 + [True] * 10
+    for sample, start in zip(result['data_samples'], (0, 10), strict=True):
+        assert torch.equal(sample.gt_masks, masks[start : start + 10])
+        assert torch.equal(sample.gt_valid, valid[start : start + 10])
+        assert sample.gt_masks.data_ptr() == masks[start:].data_ptr()  # a part, not a copy
+    data = batch(clip(5))
+    for name in ('gt_masks', 'gt_valid'):
+        delattr(data['data_samples'][0], name)
+    assert 'gt_masks' not in AVSDataPreprocessor(num_frames=5)(data)['inputs']
 
 
 def test_no_flags_where_nothing_is_padded() -> None:
@@ -61,9 +75,9 @@ def test_pack_keeps_the_frames_that_exist() -> None:
 def test_muting_replaces_the_audio_only() -> None:
     data = batch(clip(5))
     muted = AVSDataPreprocessor(num_frames=5, mute_audio=True)(data)['inputs']
-    heard = AVSDataPreprocessor(num_frames=5)(data)['inputs']
-    assert muted['audio'].abs().max() == 0 and heard['audio'].abs().max() > 0
-    assert torch.equal(muted['frames'], heard['frames'])
+    plain = AVSDataPreprocessor(num_frames=5)(data)['inputs']
+    assert muted['audio'].abs().max() == 0 and plain['audio'].abs().max() > 0
+    assert torch.equal(muted['frames'], plain['frames'])
 
 
 def test_works_without_data_samples() -> None:

@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 
-from avsbench.models import AVSegmentor, AVSHeadOutput
+from avsbench.models import AVSegmentor, AVSHeadOutput, FrameTargets
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
 from avsbench.systems.avsegformer.head import AVSegFormerHead
@@ -120,10 +120,11 @@ def test_the_audio_matters() -> None:
 def test_only_annotated_frames_are_supervised() -> None:
     model = build()
     output = AVSHeadOutput(
-        torch.randn(3, 1, 32, 40, requires_grad=True),
-        torch.randn(3, 16, 8, 10, requires_grad=True),
+        logits=torch.randn(3, 1, 32, 40, requires_grad=True),
+        mask_feature=torch.randn(3, 16, 8, 10, requires_grad=True),
     )
-    losses = model.decode_head.loss(output, clips(3)['data_samples'])
+    targets = FrameTargets(torch.randint(0, 2, (3, 32, 40)), torch.tensor([True, False, False]))
+    losses = model.decode_head.loss(output, targets)
     assert set(losses) == {'loss_mask', 'loss_mix'}
     sum(losses.values()).backward()
     for tensor in (output.logits, output.mask_feature):

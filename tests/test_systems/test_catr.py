@@ -7,8 +7,8 @@ from torch import Tensor
 
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
+from avsbench.models import FrameTargets
 from avsbench.registry import MODELS
-from avsbench.structures import AVSDataSample
 from avsbench.systems.catr.criterion import ClipSetCriterion, ClipTargets
 from avsbench.systems.catr.encoder import DecoupledTransformer, audio_tokens
 from avsbench.systems.catr.head import CATRHead, clip_targets
@@ -123,7 +123,7 @@ def test_second_gate_is_the_first_one_again_unless_it_is_to_be_its_own() -> None
             close(gate(*maps), wanted)
             results[kind] = encoder(features, audio, (2,)).feature
     assert differs(results['first'], results['own'])
-    with pytest.raises(ConfigError, match=r"second_gate='both', expected one of .*'first', 'own'"):
+    with pytest.raises(ConfigError, match="second_gate='both', expected one of 'first'"):
         DecoupledTransformer(16, second_gate='both')
 
 
@@ -220,17 +220,15 @@ def test_targets_of_a_clip() -> None:
 def test_loss_reads_annotated_frames_of_every_layer(head) -> None:
     features, audio = make_inputs(3)
     output = head(features, audio, (3,))
-    sample = AVSDataSample()
-    sample.gt_masks = torch.randint(0, 2, (3, 32, 32))
-    sample.gt_valid = torch.tensor([True, False, False])
-    losses = head.loss(output, [sample])
+    targets = FrameTargets(torch.randint(0, 2, (3, 32, 32)), torch.tensor([True, False, False]))
+    losses = head.loss(output, targets)
     names = {
         f'loss_{term}{layer}' for term in ('cls', 'dice', 'focal', 'bce') for layer in ('', '_0')
     }
     assert set(losses) == names
-    other = copy.deepcopy(sample)
-    other.gt_masks[1:] = 1 - other.gt_masks[1:]
-    for name, value in head.loss(output, [other]).items():
+    other = copy.deepcopy(targets)
+    other.masks[1:] = 1 - other.masks[1:]
+    for name, value in head.loss(output, other).items():
         assert torch.equal(value, losses[name])
 
 
@@ -266,6 +264,3 @@ def test_queries_may_be_made_from_audio(head) -> None:
 def test_bad_settings() -> None:
     with pytest.raises(ConfigError, match=r'skip_levels=\(4, 0\): \[4\] not among \[0, 1, 2, 3\]'):
         make_head(skip_levels=(4, 0))
-    features, audio = make_inputs(1)
-    with pytest.raises(ConfigError, match="clip_policy='pack'"):
-        make_head()(features, audio, (1,), torch.tensor([True]))

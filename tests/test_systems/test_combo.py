@@ -6,10 +6,9 @@ import torch.nn.functional as F
 
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
-from avsbench.models.heads import class_targets
+from avsbench.models.heads import FrameTargets, class_targets
 from avsbench.models.losses.matching import assign
 from avsbench.registry import MODELS
-from avsbench.structures import AVSDataSample
 from avsbench.systems.combo.backbone import SiameseBackbone
 from avsbench.systems.combo.consistency import InterFrameConsistencyLoss
 from avsbench.systems.combo.criterion import MaskSetCriterion, sample_points, uncertain_points
@@ -34,12 +33,6 @@ def make_inputs(frames: int) -> tuple[list[torch.Tensor], torch.Tensor]:
         for channels, side in zip(CHANNELS, sides, strict=True)
     ]
     return features, torch.randn(frames, 1, 10)
-
-
-def make_sample(maps: torch.Tensor, annotated: list[bool]) -> AVSDataSample:
-    sample = AVSDataSample()
-    sample.gt_masks, sample.gt_valid = maps, torch.tensor(annotated)
-    return sample
 
 
 def test_assignment_is_the_cheapest() -> None:
@@ -77,8 +70,9 @@ def test_criterion_by_hand_on_the_grid() -> None:
     wanted = torch.tensor([[[0, 0], [1, 1]]])
     masks = torch.stack([5.0 - 10 * wanted[0], 10.0 * wanted[0] - 5, torch.zeros(2, 2)])[None]
     classes, targets = class_targets(wanted[0])
-    losses, matches = criterion(cls_logits, masks, [(classes, targets)])
-    assert matches[0][0].tolist() == [0, 1] and matches[0][1].tolist() == [0, 1]
+    losses = criterion(cls_logits, masks, [(classes, targets)])
+    queries, indices = criterion.match(cls_logits[0], masks[0], classes, targets)
+    assert queries.tolist() == [0, 1] and indices.tolist() == [0, 1]
     weight = torch.tensor([1.0, 1.0, 0.1])
     expected = 2 * F.cross_entropy(cls_logits[0], torch.tensor([0, 1, 2]), weight=weight)
     torch.testing.assert_close(losses['loss_ce'], expected)
@@ -101,7 +95,7 @@ def test_frames_without_targets_have_finite_losses(points: int) -> None:
         (empty, [False, False]),  # nothing annotated
     ):
         output = head(features, audio, (2,))
-        losses = head.loss(output, [make_sample(maps, annotated)])
+        losses = head.loss(output, FrameTargets(maps, torch.tensor(annotated)))
         assert all(torch.isfinite(value) for value in losses.values()), losses
         sum(losses.values()).backward()
 
@@ -112,7 +106,7 @@ def test_loss_terms_and_gradients() -> None:
     maps = torch.zeros(3, 64, 64, dtype=torch.long)
     maps[:, 10:30, 20:50] = 1
     output = head(features, audio, (3,))
-    losses = head.loss(output, [make_sample(maps, [True, False, True])])
+    losses = head.loss(output, FrameTargets(maps, torch.tensor([True, False, True])))
     layers = len(head.transformer_decoder.layers)
     numbers = ['', *(f'_{index}' for index in range(layers))]
     expected = {f'loss_{kind}{n}' for kind in ('ce', 'mask', 'dice') for n in numbers}
@@ -123,10 +117,10 @@ def test_loss_terms_and_gradients() -> None:
     assert missing == []
 
 
-def test_masks_decide_where_queries_look() -> None:
+def test_masks_decide_where_queries_attend_to() -> None:
     logits = torch.tensor([[[[1.0, -1.0], [-1.0, -1.0]], [[-1.0, -1.0], [-1.0, -1.0]]]])
-    visible = ComboHead.visible(logits, (2, 2))
-    assert visible[0, 0].tolist() == [[True, False, False, False], [True, True, True, True]]
+    inside = ComboHead.inside(logits, (2, 2))
+    assert inside[0, 0].tolist() == [[True, False, False, False], [True, True, True, True]]
 
 
 def test_audio_of_the_batch_or_of_the_frame() -> None:
@@ -144,7 +138,7 @@ def test_audio_of_the_batch_or_of_the_frame() -> None:
             batch = head(features, audio, (2, 2)).mask_logits[-1][:2]
             alone = head([f[:2] for f in features], audio[:2], (2,)).mask_logits[-1]
             assert torch.allclose(batch, alone, atol=1e-4) is independent
-    with pytest.raises(ConfigError, match="audio_mix='clip'"):
+    with pytest.raises(ConfigError, match="audio_mix='clip', expected one of 'batch'"):
         make_head(audio_mix='clip')
 
 
@@ -157,12 +151,6 @@ def test_prediction_of_two_classes_is_their_softmax() -> None:
         scores = head.score_maps(output, (64, 64))
     assert logits.shape == (2, 1, 64, 64)
     torch.testing.assert_close(logits[:, 0].sigmoid(), scores.softmax(1)[:, 1])
-
-
-def test_padded_clips_are_refused() -> None:
-    features, audio = make_inputs(2)
-    with pytest.raises(ConfigError, match="clip_policy='pack'"):
-        make_head()(features, audio, (2,), torch.tensor([True, False]))
 
 
 def test_consistency_of_neighbours() -> None:

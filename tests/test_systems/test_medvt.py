@@ -4,9 +4,9 @@ import torch
 
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
+from avsbench.models import FrameTargets
 from avsbench.models.layers import sine_position_encoding, sine_position_encoding_3d
 from avsbench.registry import MODELS
-from avsbench.structures import AVSDataSample
 from avsbench.systems.medvt.interaction import BidirectionalInteraction
 from avsbench.systems.medvt.label_propagation import LabelPropagation
 
@@ -73,12 +73,15 @@ def test_frames_of_a_clip_meet(name: str, request: pytest.FixtureRequest) -> Non
     assert (alone - result).abs().max() > 1e-3 * result.abs().max()
 
 
-def test_nobody_attends_to_padding(head) -> None:
+@pytest.mark.parametrize('name', ['head', 'full'])
+def test_padded_frames_are_masked_out(name: str, request: pytest.FixtureRequest) -> None:
+    model = request.getfixturevalue(name)
     features, audio = make_inputs(3)
     valid = torch.tensor([True, True, False])
-    result = run(head, features, audio, (3,), valid=valid)
-    features[3][2] += 5  # the coarsest level of the padded frame
-    changed = run(head, features, audio, (3,), valid=valid)
+    result = run(model, features, audio, (3,), valid=valid)
+    for level in features:
+        level[2] += 5
+    changed = run(model, features, audio, (3,), valid=valid)
     torch.testing.assert_close(changed[:2], result[:2])
     assert result[:2].abs().max() > 0
     assert (result[2] == 0).all()
@@ -119,16 +122,14 @@ def test_losses(head) -> None:
     head = make_head(loss_match=match)
     features, audio = make_inputs(3)
     output = head(features, audio, (3,))
-    sample = AVSDataSample()
-    sample.gt_masks = torch.zeros(3, 64, 64, dtype=torch.long)
-    sample.gt_valid = torch.tensor([True, False, False])
-    losses = head.loss(output, [sample])
+    masks = torch.zeros(3, 64, 64, dtype=torch.long)
+    losses = head.loss(output, FrameTargets(masks, torch.tensor([True, False, False])))
     assert set(losses) == {'loss_mask', 'loss_match'}
     expected = 0.0
-    for maps, vector in output.matched:
+    for maps, vector in output.matched_pairs:
         mask = torch.nn.functional.adaptive_avg_pool2d(output.logits, maps.shape[2:]).sigmoid()
-        seen, heard = (maps * mask).mean((2, 3)).softmax(1), vector.softmax(1)
-        expected += (heard * (heard.log() - seen.log())).sum() / len(output.matched)
+        visual, audible = (maps * mask).mean((2, 3)).softmax(1), vector.softmax(1)
+        expected += (audible * (audible.log() - visual.log())).sum() / len(output.matched_pairs)
     torch.testing.assert_close(losses['loss_match'], 0.1 * expected)
     sum(losses.values()).backward()
     missing = [name for name, p in head.named_parameters() if p.grad is None]

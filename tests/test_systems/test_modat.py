@@ -4,9 +4,9 @@ import torch
 from avsbench.checkpoint import find_adapter
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
+from avsbench.models import FrameTargets
 from avsbench.parity import Fixture
 from avsbench.registry import MODELS
-from avsbench.structures import AVSDataSample
 from avsbench.systems.avsegformer.keys import AVSEGFORMER
 from avsbench.systems.modat.fusion import DualMixtureFusion
 from avsbench.systems.modat.keys import MODAT
@@ -128,10 +128,8 @@ def test_head_adds_the_balance_to_its_losses() -> None:
     head = MODELS.build({**cfg, 'in_channels': [8, 8, 8, 8], 'audio_channels': 6})
     features = [torch.randn(1, 8, side, side) for side in (16, 8, 4, 2)]
     output = head(features, torch.randn(1, 1, 6), (1,))
-    sample = AVSDataSample()
-    sample.gt_masks = torch.ones(1, 64, 64, dtype=torch.long)
-    sample.gt_valid = torch.tensor([True])
-    assert set(head.loss(output, [sample])) == {'loss_mask', 'loss_mix', 'loss_balance'}
+    targets = FrameTargets(torch.ones(1, 64, 64, dtype=torch.long), torch.tensor([True]))
+    assert set(head.loss(output, targets)) == {'loss_mask', 'loss_mix', 'loss_balance'}
 
 
 def test_checkpoints_of_the_two_heads_are_told_apart() -> None:

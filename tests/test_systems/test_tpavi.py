@@ -4,10 +4,9 @@ from torch import Tensor, nn
 
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
-from avsbench.models import AVSHeadOutput
+from avsbench.models import AVSHeadOutput, FrameTargets
 from avsbench.models.layers import DilatedProjection
 from avsbench.registry import MODELS
-from avsbench.structures import AVSDataSample
 from avsbench.systems.tpavi.fusion import TPAVI
 from avsbench.systems.tpavi.head import TPAVIHead
 from avsbench.systems.tpavi.pixel_decoder import FeatureFusion, RefineFPN, ResidualConvUnit
@@ -145,8 +144,9 @@ def test_padded_frames_are_zero_and_change_nothing_across_groups() -> None:
     close(result[:2], run(head, [level[:2] for level in features], audio[:2], (2,)))
     with torch.no_grad():
         output = head(features, audio, (4,), valid)
-    assert all((maps[2:] == 0).all() and (heard[2:] == 0).all() for maps, heard in output.matched)
-    assert all((maps >= 0).all() and maps[:2].max() > 0 for maps, _ in output.matched)
+    for maps, vector in output.matched_pairs:
+        assert (maps[2:] == 0).all() and (vector[2:] == 0).all()
+        assert (maps >= 0).all() and maps[:2].max() > 0
 
 
 def test_sizes_need_not_divide_by_the_stride(head) -> None:
@@ -155,7 +155,6 @@ def test_sizes_need_not_divide_by_the_stride(head) -> None:
     features = [torch.randn(2, c, *size) for c, size in zip(CHANNELS, sizes, strict=True)]
     output = head(features, torch.randn(2, 1, AUDIO), (2,))
     assert output.logits.shape == (2, 1, 36, 44)
-    assert output.mask_feature.shape == (2, 64, 18, 22)
     assert head.predict(output, (33, 41)).shape == (2, 1, 33, 41)
 
 
@@ -164,8 +163,8 @@ def test_chosen_levels() -> None:
     head = make_head(fusion_levels=(1, 3), match_levels=(3,), loss_match=match)
     assert set(head.fusions) == {'1', '3'}
     features, audio = make_inputs(2)
-    matched = head(features, audio, (2,)).matched
-    assert [maps.shape[2] for maps, _ in matched] == [2]
+    pairs = head(features, audio, (2,)).matched_pairs
+    assert [maps.shape[2] for maps, _ in pairs] == [2]
     with pytest.raises(ConfigError, match=r'fusion_levels=\(4,\): \[4\] not among \[0, 1, 2, 3\]'):
         make_head(fusion_levels=(4,))
     with pytest.raises(ConfigError, match=r'match_levels=\(0, 1\): \[0\] not among \[1\]'):
@@ -174,23 +173,21 @@ def test_chosen_levels() -> None:
         make_head(fusion={'keys': 'audo'})
 
 
-def sample(*annotated: bool, side: int = 64) -> AVSDataSample:
-    made = AVSDataSample()
-    made.gt_masks = torch.ones(len(annotated), side, side, dtype=torch.long)
-    made.gt_valid = torch.tensor(annotated)
-    return made
+def targets(*annotated: bool, side: int = 64) -> FrameTargets:
+    masks = torch.ones(len(annotated), side, side, dtype=torch.long)
+    return FrameTargets(masks, torch.tensor(annotated))
 
 
 def test_losses_and_their_gradients() -> None:
     match = {'type': 'AudioVisualMatchingLoss', 'annotated_only': True, 'loss_weight': 0.5}
     head = make_head(loss_match=match)
     features, audio = make_inputs(3)
-    losses = head.loss(head(features, audio, (3,)), [sample(True, False, True)])
+    losses = head.loss(head(features, audio, (3,)), targets(True, False, True))
     assert set(losses) == {'loss_mask', 'loss_match'}
     sum(losses.values()).backward()
     assert [name for name, p in head.named_parameters() if p.grad is None] == []
     head.zero_grad()
-    losses = head.loss(head(features, audio, (3,)), [sample(False, False, False)])
+    losses = head.loss(head(features, audio, (3,)), targets(False, False, False))
     total = sum(losses.values())
     total.backward()
     assert float(total.detach()) == 0
@@ -202,11 +199,11 @@ def test_matching_loss_sees_rectified_maps_and_annotated_frames() -> None:
     head = make_head(loss_match=match)
     features, audio = make_inputs(2)
     output = head(features, audio, (2,))
-    first = [(maps[:1], heard[:1]) for maps, heard in output.matched]
-    alone = AVSHeadOutput(output.logits[:1], output.mask_feature[:1], matched=first)
+    first = [(maps[:1], vector[:1]) for maps, vector in output.matched_pairs]
+    alone = AVSHeadOutput(logits=output.logits[:1], matched_pairs=first)
     torch.testing.assert_close(
-        head.loss(output, [sample(True, False)])['loss_match'],
-        head.loss(alone, [sample(True)])['loss_match'],
+        head.loss(output, targets(True, False))['loss_match'],
+        head.loss(alone, targets(True))['loss_match'],
     )
 
 
@@ -234,8 +231,7 @@ def test_fusion_block_adds_the_finer_map_and_enlarges() -> None:
 def test_pyramid_doubles_the_finest_level() -> None:
     pyramid = RefineFPN(4, num_levels=3)
     levels = [torch.randn(2, 4, side, side) for side in (8, 4, 2)]
-    flag = torch.tensor([1.0, 0.0])[:, None, None, None]
-    plain, flagged = pyramid(levels), pyramid(levels, flag)
+    plain, flagged = pyramid(levels), pyramid(levels, torch.tensor([True, False]))
     assert plain.shape == (2, 4, 16, 16)
     torch.testing.assert_close(flagged[0], plain[0])
     assert (flagged[1] == 0).all()

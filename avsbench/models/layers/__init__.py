@@ -2,7 +2,7 @@
 
 from avsbench.models.layers.attention import MultiheadAttention
 from avsbench.models.layers.bidirectional_attention import BidirectionalAttention
-from avsbench.models.layers.clips import grouped_lengths
+from avsbench.models.layers.clips import grouped_lengths, mask_padding, restore_padding
 from avsbench.models.layers.convolutions import (
     DilatedProjection,
     upsampling_predictor,
@@ -16,6 +16,7 @@ from avsbench.models.layers.deform_encoder import (
     DeformableEncoding,
     reference_points_of,
 )
+from avsbench.models.layers.initialization import xavier_init
 from avsbench.models.layers.position_encoding import (
     sine_position_encoding,
     sine_position_encoding_3d,
@@ -43,7 +44,10 @@ __all__ = [
     'grouped_lengths',
     'multi_scale_deformable_attention',
     'reference_points_of',
+    'restore_padding',
     'sine_position_encoding',
     'sine_position_encoding_3d',
     'upsampling_predictor',
+    'xavier_init',
+    'mask_padding',
 ]

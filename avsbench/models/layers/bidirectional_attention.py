@@ -6,6 +6,10 @@ MED-VT++ (arXiv 2304.05930) and COMBO (arXiv 2312.06462) use it with other setti
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avsbench.utils.checks import check_choice
+
+AXES = {'positions': 2, 'audio': 3}  # of (N, heads, positions, audio)
+
 
 class BidirectionalAttention(nn.Module):
     """Each side attends to the other; both directions share one similarity matrix.
@@ -33,7 +37,8 @@ class BidirectionalAttention(nn.Module):
     ) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.visual_axis = {'positions': 2, 'audio': 3}[normalize_over]
+        check_choice('BidirectionalAttention: normalize_over', normalize_over, AXES)
+        self.visual_axis = AXES[normalize_over]
         self.scale = (visual_dims // num_heads) ** -0.5
         self.visual_qk = nn.Linear(visual_dims, visual_dims, bias=bias)
         self.audio_qk = nn.Linear(audio_dims, visual_dims, bias=bias)

@@ -1,4 +1,6 @@
-"""Which frames of a batch belong together."""
+"""Which frames of a batch belong together, and which of them exist."""
+
+from torch import Tensor
 
 
 def grouped_lengths(clip_lengths: tuple[int, ...], group_frames: int | None) -> tuple[int, ...]:
@@ -18,3 +20,17 @@ def grouped_lengths(clip_lengths: tuple[int, ...], group_frames: int | None) -> 
         whole, rest = divmod(length, group_frames)
         groups += [group_frames] * whole + [rest] * (rest > 0)
     return tuple(groups)
+
+
+def mask_padding(values: Tensor, frame_valid: Tensor | None) -> Tensor:
+    """Values (N, ...) with zeros for padded frames; unchanged where `frame_valid` is None."""
+    if frame_valid is None:
+        return values
+    return values * frame_valid.to(values.dtype).view(-1, *[1] * (values.dim() - 1))
+
+
+def restore_padding(values: Tensor, frame_valid: Tensor) -> Tensor:
+    """Values of the frames that exist, with zeros for the padded ones between: (N, ...)."""
+    restored = values.new_zeros(len(frame_valid), *values.shape[1:])
+    restored[frame_valid] = values
+    return restored

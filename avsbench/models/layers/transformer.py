@@ -4,8 +4,6 @@ Post-norm layers as in DETR (arXiv 2005.12872); positions are optional and join 
 never values. All systems use the same layers with other settings.
 """
 
-from collections.abc import Callable
-
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -134,6 +132,7 @@ class TransformerDecoderLayer(nn.Module):
         act: Activation of the feed-forward network.
         context_attn: Whether the layer attends to a context, too.
         cross_first: Whether the queries attend to the memory before they attend to each other.
+        with_cp: Compute the layer again in the backward pass instead of keeping its activations.
     """
 
     def __init__(
@@ -147,6 +146,7 @@ class TransformerDecoderLayer(nn.Module):
         act: str = 'gelu',
         context_attn: bool = False,
         cross_first: bool = False,
+        with_cp: bool = False,
     ) -> None:
         super().__init__()
         self.self_attn = MultiheadAttention(embed_dims, num_heads, bias=attn_bias, dropout=dropout)
@@ -165,6 +165,7 @@ class TransformerDecoderLayer(nn.Module):
         else:
             self.context_attn = None
         self.cross_first = cross_first
+        self.with_cp = with_cp
 
     def forward(
         self,
@@ -184,11 +185,25 @@ class TransformerDecoderLayer(nn.Module):
             query_pos: Positions of the queries, broadcastable to them.
             memory_pos: Positions of the memory, broadcastable to it.
             context: (N, A, C), read only by a layer with `context_attn`.
-            memory_mask: What of the memory each query sees, as in `MultiheadAttention`.
+            memory_mask: What of the memory each query attends to, as in `MultiheadAttention`.
 
         Returns:
             (N, Q, C).
         """
+        arguments = queries, memory, query_pos, memory_pos, context, memory_mask
+        if self.with_cp and torch.is_grad_enabled():
+            return checkpoint(self._refine, *arguments, use_reentrant=False)
+        return self._refine(*arguments)
+
+    def _refine(
+        self,
+        queries: Tensor,
+        memory: Tensor,
+        query_pos: Tensor | None,
+        memory_pos: Tensor | None,
+        context: Tensor | None,
+        memory_mask: Tensor | None,
+    ) -> Tensor:
         if self.cross_first:
             queries = self._cross(queries, memory, query_pos, memory_pos, memory_mask)
         placed = _add(queries, query_pos)
@@ -220,7 +235,11 @@ def _add(tokens: Tensor, pos: Tensor | None) -> Tensor:
 
 @MODELS.register_module()
 class TransformerDecoder(BaseModule):
-    """A stack of decoder layers whose last output counts.
+    """A stack of decoder layers; a head that does something between them runs them by itself.
+
+    Attributes:
+        layers: The layers, `TransformerDecoderLayer`s.
+        norm: What each output passes, but not the input of the next layer.
 
     Args:
         num_layers: Number of layers.
@@ -250,7 +269,6 @@ class TransformerDecoder(BaseModule):
         with_cp: bool = False,
     ) -> None:
         super().__init__()
-        self.with_cp = with_cp
         self.layers = nn.ModuleList(
             TransformerDecoderLayer(
                 embed_dims,
@@ -260,6 +278,7 @@ class TransformerDecoder(BaseModule):
                 act=act,
                 context_attn=index < num_context_layers,
                 cross_first=cross_first,
+                with_cp=with_cp,
             )
             for index in range(num_layers)
         )
@@ -272,8 +291,8 @@ class TransformerDecoder(BaseModule):
         *,
         query_pos: Tensor | None = None,
         memory_pos: Tensor | list[Tensor | None] | None = None,
+        memory_mask: Tensor | None = None,
         context: Tensor | None = None,
-        mask_of: Callable[[Tensor, int], Tensor] | None = None,
     ) -> list[Tensor]:
         """Refine the queries layer by layer.
 
@@ -283,29 +302,24 @@ class TransformerDecoder(BaseModule):
                 layers take in turn.
             query_pos: Positions of the queries, broadcastable to them.
             memory_pos: Positions of the memory, a list where the memory is one.
+            memory_mask: Which tokens of the memory exist, as in `MultiheadAttention`; None for all.
             context: (N, A, C), for the layers that attend to one.
-            mask_of: Called before each layer with the queries so far, normalised, and the index of
-                the level the layer takes; returns what of it each query sees (masked attention).
 
         Returns:
             The output of each layer, (N, Q, C) each.
         """
         memories = memory if isinstance(memory, list) else [memory]
         positions = memory_pos if isinstance(memory_pos, list) else [memory_pos]
-        hidden = []
+        outputs = []
         for index, layer in enumerate(self.layers):
             level = index % len(memories)
-            arguments = {
-                'query_pos': query_pos,
-                'memory_pos': positions[level],
-                'context': context,
-                'memory_mask': None if mask_of is None else mask_of(self.norm(queries), level),
-            }
-            if self.with_cp and torch.is_grad_enabled():
-                queries = checkpoint(
-                    layer, queries, memories[level], use_reentrant=False, **arguments
-                )
-            else:
-                queries = layer(queries, memories[level], **arguments)
-            hidden.append(self.norm(queries))
-        return hidden
+            queries = layer(
+                queries,
+                memories[level],
+                query_pos=query_pos,
+                memory_pos=positions[level],
+                memory_mask=memory_mask,
+                context=context,
+            )
+            outputs.append(self.norm(queries))
+        return outputs

@@ -1,4 +1,4 @@
-"""Audio-visual matching losses of AVSBench: the masked picture should look like its sound.
+"""Audio-visual matching losses of AVSBench: the masked feature should be close to the audio.
 
 Paper: Audio-Visual Segmentation, arXiv 2207.05042; repository github.com/OpenNLPLab/AVSBench
 (Apache-2.0). MED-VT++ (arXiv 2304.05930) uses the same losses.
@@ -17,16 +17,16 @@ EPS = 1e-6
 SAME_FRAME = 10.0  # added to a frame's distance from itself, so that another one is nearest
 
 
-def _kl(seen: Tensor, heard: Tensor) -> Tensor:
-    """Divergence of the softmax over channels of `seen` from that of `heard`, (N,)."""
+def _kl(visual: Tensor, audio: Tensor) -> Tensor:
+    """Divergence of the softmax over channels of `visual` from that of `audio`, (N,)."""
     return F.kl_div(
-        seen.log_softmax(1), heard.log_softmax(1), reduction='none', log_target=True
+        visual.log_softmax(1), audio.log_softmax(1), reduction='none', log_target=True
     ).sum(1)
 
 
-def _cosine(seen: Tensor, heard: Tensor) -> Tensor:
+def _cosine(visual: Tensor, audio: Tensor) -> Tensor:
     """-ln(max(0, cosine) + 1e-6), (N,)."""
-    return -(F.cosine_similarity(seen, heard, eps=1e-12).relu() + EPS).log()
+    return -(F.cosine_similarity(visual, audio, eps=1e-12).relu() + EPS).log()
 
 
 DISTANCES = {'kl': _kl, 'euclidean': F.pairwise_distance, 'cosine': _cosine}
@@ -80,7 +80,9 @@ class AudioVisualMatchingLoss(BaseModule):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        _check(distance=distance, pool=pool, pooled=pooled, reduction=reduction)
+        given = {'distance': distance, 'pool': pool, 'pooled': pooled, 'reduction': reduction}
+        for name, value in given.items():
+            check_choice(f'AudioVisualMatchingLoss: {name}', value, OPTIONS[name])
         self.distance = DISTANCES[distance]
         self.pool = POOLS[pool]
         self.pooled = pooled
@@ -93,14 +95,14 @@ class AudioVisualMatchingLoss(BaseModule):
 
     def forward(
         self,
-        matched: list[tuple[Tensor, Tensor]],
+        matched_pairs: list[tuple[Tensor, Tensor]],
         logits: Tensor,
         annotated: Tensor | None = None,
     ) -> Tensor:
         """Compare maps and audio.
 
         Args:
-            matched: Pairs of a map (N, C, h_l, w_l) and an audio vector (N, C).
+            matched_pairs: Pairs of a map (N, C, h_l, w_l) and an audio vector (N, C).
             logits: (N, K, H, W), predicted.
             annotated: (N,) bool; read, and needed, with `annotated_only`.
 
@@ -109,23 +111,23 @@ class AudioVisualMatchingLoss(BaseModule):
         """
         counts = annotated.to(logits.dtype) if self.annotated_only else logits.new_ones(len(logits))
         total = sum(
-            (self._distances(maps, audio, logits) * counts).sum() for maps, audio in matched
+            (self._distances(maps, audio, logits) * counts).sum() for maps, audio in matched_pairs
         )
         if self.reduction == 'mean':
             total = total / counts.sum().clamp_min(1)
-        return self.loss_weight * total / len(matched)
+        return self.loss_weight * total / len(matched_pairs)
 
     def _distances(self, maps: Tensor, audio: Tensor, logits: Tensor) -> Tensor:
         mask = self._mask(logits, maps.shape[2:])
         if self.threshold:
             mask = (mask > 0.5).to(maps.dtype)
-            seen = (maps * mask).sum((2, 3)) / (mask.sum((2, 3)) + EPS)  # (N, C)
+            visual = (maps * mask).sum((2, 3)) / (mask.sum((2, 3)) + EPS)  # (N, C)
         else:
-            seen = (maps * mask).mean((2, 3))
+            visual = (maps * mask).mean((2, 3))
         if self.normalize:
-            seen, audio = F.normalize(seen), F.normalize(audio)
-        target = seen[_nearest(audio)] if self.nearest_audio else audio
-        return self.distance(seen, target)  # (N,)
+            visual, audio = F.normalize(visual), F.normalize(audio)
+        target = visual[_nearest_other(audio)] if self.nearest_audio else audio
+        return self.distance(visual, target)  # (N,)
 
     def _mask(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
         """Probability of foreground (N, 1, h, w)."""
@@ -136,12 +138,7 @@ class AudioVisualMatchingLoss(BaseModule):
         return self.pool(logits.sigmoid(), size)
 
 
-def _nearest(vectors: Tensor) -> Tensor:
+def _nearest_other(vectors: Tensor) -> Tensor:
     """Index of the nearest other vector of each (N, C)."""
     distances = torch.cdist(vectors, vectors)
     return (distances + SAME_FRAME * torch.eye(len(vectors)).to(distances)).argmin(1)
-
-
-def _check(**values: str) -> None:
-    for name, value in values.items():
-        check_choice(f'AudioVisualMatchingLoss: {name}', value, OPTIONS[name])

@@ -15,10 +15,10 @@ def full_precision(values: Tensor) -> Tensor:
 
 @MODELS.register_module()
 class DiceLoss(BaseModule):
-    """Dice loss with squared denominators on logits, a picture at a time.
+    """Dice loss with squared denominators on logits, frame by frame.
 
     1 - 2 sum(p g) / (sum(p^2) + eps + sum(g^2) + eps), p the sigmoid of the logit, averaged over
-    the pictures. A picture with an empty target costs exactly 1, without gradient.
+    the frames. A frame with an empty target costs exactly 1, without gradient.
 
     Args:
         loss_weight: Factor of the result.

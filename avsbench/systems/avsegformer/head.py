@@ -8,8 +8,13 @@ the parts of the published file that never run are left out.
 import torch
 from torch import Tensor, einsum, nn
 
-from avsbench.models.heads import AVSHeadOutput, DenseAVSHead
-from avsbench.models.layers import MultiScaleDeformableAttention, upsampling_predictor
+from avsbench.models.heads import AVSHeadOutput, DenseAVSHead, HeadSizes
+from avsbench.models.layers import (
+    MultiScaleDeformableAttention,
+    mask_padding,
+    upsampling_predictor,
+    xavier_init,
+)
 from avsbench.registry import MODELS
 
 
@@ -43,7 +48,7 @@ class QueryMLP(nn.Module):
 
 @MODELS.register_module()
 class AVSegFormerHead(DenseAVSHead):
-    """Queries made from the audio attend to the picture; their maps refine a gated mask feature.
+    """Queries made from the audio attend to the image; their maps refine a gated mask feature.
 
         audio (N,1,D) --linear--> (N,1,C) --> query generator --(+ learnable)--> queries (N,Q,C)
                                      |                                             |
@@ -53,12 +58,10 @@ class AVSegFormerHead(DenseAVSHead):
                                                                           |        v
                               logits <-- predictor <-- ( F + MLP( hidden . F ) ) --+
 
-    No temporal part: the frames of a clip never see each other.
+    No temporal part: the frames of a clip never attend to each other.
 
     Args:
-        in_channels: Channels of the backbone levels; the segmentor fills it in.
-        audio_channels: Width D of the audio embedding; the segmentor fills it in.
-        num_classes: K.
+        sizes: See `AVSDecodeHead`.
         embed_dims: Width C.
         pixel_decoder: Config; `in_channels` and `embed_dims` are filled in.
         query_generator: Config; tells `num_queries`.
@@ -70,11 +73,11 @@ class AVSegFormerHead(DenseAVSHead):
         predictor_channels: Channels after the first and second convolution of the predictor.
     """
 
+    accepts_padding = True
+
     def __init__(
         self,
-        in_channels: list[int],
-        audio_channels: int,
-        num_classes: int,
+        sizes: HeadSizes,
         *,
         embed_dims: int,
         pixel_decoder: dict,
@@ -82,22 +85,22 @@ class AVSegFormerHead(DenseAVSHead):
         transformer_decoder: dict,
         fusion: dict,
         loss_mask: dict,
-        loss_mix: dict | None,
+        loss_mix: dict | None = None,
         mlp_channels: int = 2048,
         predictor_channels: tuple[int, int] = (128, 32),
     ) -> None:
-        super().__init__(in_channels, audio_channels, num_classes, loss_mask, loss_mix)
-        width = {'embed_dims': embed_dims}
-        self.pixel_decoder = MODELS.build({'in_channels': in_channels, **width, **pixel_decoder})
+        super().__init__(sizes, loss_mask=loss_mask, loss_mix=loss_mix)
+        width, channels = {'embed_dims': embed_dims}, {'in_channels': sizes.in_channels}
+        self.pixel_decoder = MODELS.build({**channels, **width, **pixel_decoder})
         self.query_generator = MODELS.build({**width, **query_generator})
         self.transformer_decoder = MODELS.build({**width, **transformer_decoder})
         self.fusion = MODELS.build({**width, **fusion})
         num_queries = self.query_generator.num_queries
-        self.audio_proj = nn.Linear(audio_channels, embed_dims)
+        self.audio_proj = nn.Linear(sizes.audio_channels, embed_dims)
         self.learnable_query = nn.Embedding(num_queries, embed_dims)
         self.query_mlp = QueryMLP(num_queries, mlp_channels, embed_dims)
         self.predictor = upsampling_predictor(
-            embed_dims, predictor_channels, num_classes, scale_factor=4, bias=False
+            embed_dims, predictor_channels, sizes.num_classes, scale_factor=4, bias=False
         )
 
     def forward(
@@ -115,9 +118,7 @@ class AVSegFormerHead(DenseAVSHead):
             Logits (N, K, 4h, 4w) and the fused mask feature (N, C, h, w), h x w at stride 4; the
             fusion's own loss terms.
         """
-        flag = None if frame_valid is None else frame_valid.to(audio.dtype)[:, None, None, None]
-        if flag is not None:
-            features = [feature * flag for feature in features]
+        features = [mask_padding(feature, frame_valid) for feature in features]
         audio = self.audio_proj(audio)  # (N, 1, C)
         decoded = self.pixel_decoder(features)
         queries, audio = self.query_generator(audio, decoded.levels)
@@ -128,15 +129,15 @@ class AVSegFormerHead(DenseAVSHead):
         refined = mask_feature + self.query_mlp(query_maps)
         # Few channels on many pixels: channels last is the quicker order for these convolutions.
         logits = self.predictor(refined.contiguous(memory_format=torch.channels_last))
-        if flag is not None:
-            logits, mask_feature = logits * flag, mask_feature * flag
-        return AVSHeadOutput(logits, mask_feature, aux=losses)
+        return AVSHeadOutput(
+            logits=mask_padding(logits, frame_valid),
+            mask_feature=mask_padding(mask_feature, frame_valid),
+            aux=losses,
+        )
 
     def init_weights(self) -> None:
         """Published start: Xavier for all matrices, then the deformable attention's own scheme."""
-        for name, parameter in self.named_parameters():
-            if parameter.dim() > 1 and not name.startswith('audio_proj.'):
-                nn.init.xavier_uniform_(parameter)
+        xavier_init(self, skip='audio_proj.')
         for module in self.modules():
             if isinstance(module, MultiScaleDeformableAttention):
                 module.init_weights()

@@ -8,10 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from avsbench.models import AVSHeadOutput, BinaryCrossEntropyLoss
+from avsbench.models import AVSHeadOutput, BinaryCrossEntropyLoss, FrameTargets
 from avsbench.parity.fixture import Computed
 from avsbench.parity.network import NetworkRun, Taps, recording, targets
-from avsbench.structures import AVSDataSample
 
 HEAD = 'decode_head'
 DECODER = f'{HEAD}.pixel_decoder'
@@ -110,33 +109,32 @@ class AVSegFormerRun(NetworkRun):
         self, output: AVSHeadOutput, short: AVSHeadOutput | None, lengths: tuple[int, ...]
     ) -> dict[str, float]:
         """Losses of 5-second clips (`v1s.*`, `v1m.*`) and as cross entropy (`bce_variant.*`)."""
-        sample = targets(self.fixture, lengths, self.target_name)
+        wanted = targets(self.fixture, lengths, self.target_name)
         place = torch.cat([torch.arange(length) / length for length in lengths])
         found = {}
         for prefix in {name.rpartition('.')[0] for name in self.fixture.content['losses']} - {''}:
-            flagged = sample.clone()
             if prefix in ('v1s', 'v1m'):
-                flagged.gt_valid = place == 0 if prefix == 'v1s' else place < 0.5
-                terms = self._terms(short, flagged)
+                annotated = place == 0 if prefix == 'v1s' else place < 0.5
+                terms = self._terms(short, wanted._replace(annotated=annotated))
             else:
-                terms = self._cross_entropy_terms(output, flagged)
+                terms = self._cross_entropy_terms(output, wanted)
             found |= {f'{prefix}.{name}': float(value) for name, value in terms.items()}
         return found
 
-    def _terms(self, output: AVSHeadOutput, sample: AVSDataSample) -> dict[str, Tensor]:
-        terms = self.model.decode_head.loss(output, [sample])
+    def _terms(self, output: AVSHeadOutput, wanted: FrameTargets) -> dict[str, Tensor]:
+        terms = self.model.decode_head.loss(output, wanted)
         named = {published: terms[ours] for published, ours in self.loss_names.items()}
         return {**named, 'total': sum(terms.values())}
 
     def _cross_entropy_terms(
-        self, output: AVSHeadOutput, sample: AVSDataSample
+        self, output: AVSHeadOutput, wanted: FrameTargets
     ) -> dict[str, Tensor]:
         head = self.model.decode_head
         published = head.loss_mask, head.loss_mix
         head.loss_mask, head.loss_mix = (
             BinaryCrossEntropyLoss(loss.loss_weight) for loss in published
         )
-        terms = self._terms(output, sample)
+        terms = self._terms(output, wanted)
         head.loss_mask, head.loss_mix = published
         return terms
 

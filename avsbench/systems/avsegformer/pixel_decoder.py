@@ -5,12 +5,12 @@ Paper: AVSegFormer, arXiv 2307.01146; repository github.com/vvvb-github/AVSegFor
 
 from typing import NamedTuple
 
-import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 
 from avsbench.models.layers import DeformableEncoding
 from avsbench.registry import MODELS
+from avsbench.utils.maps import resize
 
 
 class PixelDecoderOutput(NamedTuple):
@@ -107,8 +107,6 @@ class DeformablePixelDecoder(DeformableEncoding):
         memory = self.encode(levels)
         height, width = levels[0].shape[2:]
         encoded = memory[:, : height * width].transpose(1, 2).unflatten(2, (height, width))
-        encoded = F.interpolate(
-            encoded, finest.shape[2:], mode='bilinear', align_corners=False
-        )  # (N, C, H/4, W/4)
+        encoded = resize(encoded, finest.shape[2:])  # (N, C, H/4, W/4)
         mask_feature = self.output_conv(self.lateral_conv(finest) + encoded)
         return PixelDecoderOutput(mask_feature, memory, levels)

@@ -1,4 +1,4 @@
-"""Set criterion of CATR: one query a clip and target, the same in all its frames.
+"""Set criterion of CATR: one query per clip and target, the same in all its frames.
 
 Papers: MTTR, arXiv 2111.14821; CATR, arXiv 2309.09709. Repositories: github.com/mttr2021/MTTR,
 github.com/aspirinone/CATR.github.io. Focal loss: arXiv 1708.02002.
@@ -16,6 +16,7 @@ from torchvision.ops import sigmoid_focal_loss
 from avsbench.models.losses.matching import assign
 from avsbench.models.losses.pixel import full_precision
 from avsbench.registry import MODELS
+from avsbench.utils.maps import resize
 
 TERMS = ('cls', 'dice', 'focal', 'bce')
 
@@ -37,7 +38,7 @@ class ClipSetCriterion(BaseModule):
     """Match queries with the targets of a clip over all its frames, classify, compare masks.
 
     Args:
-        num_classes: Classes C; index C means "none".
+        num_classes: K; index K means "none".
         cost_class, cost_dice: Factors of the matching cost.
         class_weight, dice_weight, focal_weight, bce_weight: Factors of the loss terms.
         no_object_weight: Weight of unmatched queries in the classification.
@@ -75,7 +76,7 @@ class ClipSetCriterion(BaseModule):
         """Compare one prediction with its targets, clip by clip.
 
         Args:
-            cls_logits: (T, Q, C + 1) each, annotated frames only; T may be 0.
+            cls_logits: (T, Q, K + 1) each, annotated frames only; T may be 0.
             mask_logits: (T, Q, h, w) each.
             targets: Those of each clip.
 
@@ -85,7 +86,7 @@ class ClipSetCriterion(BaseModule):
         classes, rows, wanted = [], [], []
         for logits, masks, target in zip(cls_logits, mask_logits, targets, strict=True):
             logits, masks = full_precision(logits), full_precision(masks)
-            resized = _resize(masks, target.masks.shape[-2:])  # (T, Q, H, W)
+            resized = resize(masks, target.masks.shape[-2:])  # (T, Q, H, W)
             queries, indices = self.match(logits, resized, target)
             classes.append(self._classify(logits, queries, target.classes[indices]))
             rows.append(resized[:, queries].transpose(0, 1).flatten(0, 1))  # (G * T, H, W)
@@ -102,7 +103,7 @@ class ClipSetCriterion(BaseModule):
         """Queries and targets of a clip at the smallest cost, the mean over its frames.
 
         Args:
-            cls_logits: (T, Q, C + 1).
+            cls_logits: (T, Q, K + 1).
             mask_logits: (T, Q, H, W), at the size of the targets.
             target: The targets.
 
@@ -141,12 +142,6 @@ class ClipSetCriterion(BaseModule):
             'focal': focal.sum() / count,
             'bce': F.binary_cross_entropy_with_logits(scores, wanted),
         }
-
-
-def _resize(masks: Tensor, size: tuple[int, int]) -> Tensor:
-    if len(masks) == 0:
-        return masks.new_zeros(*masks.shape[:2], *size) + 0.0 * masks.sum()
-    return F.interpolate(masks, tuple(size), mode='bilinear', align_corners=False)
 
 
 def _count(number: int, like: Tensor) -> float:

@@ -16,6 +16,7 @@ from avsbench.models.layers import (
     MultiheadAttention,
     TransformerEncoderLayer,
     sine_position_encoding,
+    xavier_init,
 )
 from avsbench.registry import MODELS
 from avsbench.utils.checks import check_choice
@@ -146,9 +147,7 @@ class DecoupledTransformer(BaseModule):
 
     def init_weights(self) -> None:
         """Published start: Xavier for everything of more than one dimension."""
-        for parameter in self.parameters():
-            if parameter.dim() > 1:
-                nn.init.xavier_uniform_(parameter)
+        xavier_init(self)
 
 
 def audio_tokens(audio: Tensor, clip_lengths: tuple[int, ...]) -> tuple[Tensor, Tensor]:

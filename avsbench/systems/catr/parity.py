@@ -1,16 +1,15 @@
 """Running our CATR on a fixture of the published one, with taps along the way."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from avsbench.models import AVSHeadOutput
+from avsbench.models import AVSHeadOutput, FrameTargets
 from avsbench.models.layers import MultiheadAttention
 from avsbench.parity.fixture import Computed, Fixture
 from avsbench.parity.network import NetworkRun, Taps, recording, use_explicit_attention
-from avsbench.structures import AVSDataSample
 from avsbench.systems.catr.encoder import attend_to_clip
 from avsbench.systems.catr.head import clip_targets
+from avsbench.utils.maps import resize
 
 HEAD = 'decode_head'
 ENCODER = f'{HEAD}.encoder'
@@ -52,12 +51,13 @@ class CATRRun(NetworkRun):
 
     def compute(self) -> Computed:
         """Run all clips without gradients, then one clip at a time with them, to save memory."""
-        inputs, samples = self.inputs(), self._samples()
+        inputs, clips = self.inputs(), self._targets()
         record: dict[str, list[Tensor]] = {}
         with torch.no_grad():
             with recording(self.model, self.taps(), record):
                 output = self.model(inputs)
-            losses = self.model.decode_head.loss(output, samples)
+            wanted = FrameTargets(*(torch.cat(part) for part in zip(*clips, strict=True)))
+            losses = self.model.decode_head.loss(output, wanted)
             found = {name: values[0] for name, values in record.items()}
             computed = Computed(outputs=self.outputs(found, output))
         computed.losses = self._published(losses)
@@ -65,12 +65,12 @@ class CATRRun(NetworkRun):
             self.model.zero_grad()
             # All clips have equally many frames, so that the loss is the mean of theirs.
             length = inputs['clip_lengths'][0]
-            for index, sample in enumerate(samples):
+            for index, wanted in enumerate(clips):
                 part = slice(index * length, (index + 1) * length)
                 clip = {name: inputs[name][part] for name in ('frames', 'audio')}
                 output = self.model(clip | {'clip_lengths': (length,)})
-                terms = self.model.decode_head.loss(output, [sample])
-                sum(terms.values()).div(len(samples)).backward()
+                terms = self.model.decode_head.loss(output, wanted)
+                sum(terms.values()).div(len(clips)).backward()
             computed.grad_norms = self.gradient_norms()
         return computed
 
@@ -168,16 +168,11 @@ class CATRRun(NetworkRun):
             published[LOSSES[f'loss_{term}'] + suffix] = float(value) / weights[term]
         return published
 
-    def _samples(self) -> list[AVSDataSample]:
-        """One per clip; S4 is trained on the first frame of each."""
-        samples = []
-        for masks in torch.from_numpy(self.fixture.input(self.target_name)).long():
-            sample = AVSDataSample()
-            sample.gt_masks = masks  # (T, H, W)
-            annotated = 1 if self.fixture.subset == 's4' else len(masks)
-            sample.gt_valid = torch.arange(len(masks)) < annotated
-            samples.append(sample)
-        return samples
+    def _targets(self) -> list[FrameTargets]:
+        """Those of each clip; S4 is trained on the first frame of each."""
+        clips = torch.from_numpy(self.fixture.input(self.target_name)).long()  # (B, T, H, W)
+        annotated = 1 if self.fixture.subset == 's4' else clips.shape[1]
+        return [FrameTargets(masks, torch.arange(len(masks)) < annotated) for masks in clips]
 
     def _unused_audio(
         self, found: dict[str, Tensor], last: int, lengths: tuple[int, ...]
@@ -210,9 +205,7 @@ class CATRRun(NetworkRun):
         near = probability.gather(1, stored[:, None])[:, 0] >= best[:, 0] - undecided
         chosen = torch.where(near, stored, picked)
         masks = outputs['pred_masks'].flatten(0, 1)[torch.arange(len(chosen)), chosen]
-        resized = F.interpolate(
-            masks[:, None], self._mask_size(), mode='bilinear', align_corners=False
-        )[:, 0]
+        resized = resize(masks[:, None], self._mask_size())[:, 0]
         same = (chosen == picked)[:, None, None]
         return {
             'test_margin': best[:, 0] - best[:, 1],
@@ -228,14 +221,12 @@ class CATRRun(NetworkRun):
             clips = zip(
                 classes.split(output.clip_lengths),
                 masks.split(output.clip_lengths),
-                self._samples(),
+                self._targets(),
                 strict=True,
             )
-            for logits, clip, sample in clips:
-                keep = sample.gt_valid
-                target = clip_targets(sample.gt_masks[keep], head.num_classes)
-                resized = F.interpolate(
-                    clip[keep], target.masks.shape[-2:], mode='bilinear', align_corners=False
-                )
+            for logits, clip, wanted in clips:
+                keep = wanted.annotated
+                target = clip_targets(wanted.masks[keep], head.num_classes)
+                resized = resize(clip[keep], target.masks.shape[-2:])
                 matched.append(head.criterion.match(logits[keep], resized, target)[0])
         return torch.cat(matched).view(len(output.cls_logits), -1)

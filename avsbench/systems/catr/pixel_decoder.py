@@ -4,12 +4,12 @@ Papers: MTTR, arXiv 2111.14821; CATR, arXiv 2309.09709. Repositories: github.com
 github.com/aspirinone/CATR.github.io. It is that of DETR's segmentation head (arXiv 2005.12872).
 """
 
-import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from avsbench.registry import MODELS
+from avsbench.utils.maps import resize
 
 
 @MODELS.register_module()
@@ -47,8 +47,7 @@ class SkipDecoder(BaseModule):
         """
         decoded = self.convs[1](self.convs[0](feature))
         for conv, skip_conv, skip in zip(self.convs[2:], self.skip_convs, skips, strict=True):
-            resized = F.interpolate(decoded, skip.shape[2:], mode='nearest')
-            decoded = conv(skip_conv(skip) + resized)
+            decoded = conv(skip_conv(skip) + resize(decoded, skip.shape[2:], 'nearest'))
         return self.out_conv(decoded)
 
     def init_weights(self) -> None:

@@ -6,7 +6,6 @@ github.com/facebookresearch/Mask2Former, github.com/yannqi/COMBO-AVS.
 """
 
 import math
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -19,13 +18,6 @@ from avsbench.models.losses.pixel import full_precision
 from avsbench.registry import MODELS
 
 Match = tuple[Tensor, Tensor]
-# Draws in [0, 1) for points: (what for, shape, device) -> tensor of the shape.
-Draw = Callable[[str, tuple[int, ...], torch.device], Tensor]
-
-
-def uniform_draw(purpose: str, shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """Uniform numbers of the global generator, whatever the purpose."""
-    return torch.rand(shape, device=device)
 
 
 @MODELS.register_module()
@@ -33,12 +25,12 @@ class MaskSetCriterion(BaseModule):
     """Losses of one prediction (class logits and masks of all queries) against a frame's masks.
 
     Args:
-        num_classes: Classes C, background included; index C means "no object".
+        num_classes: K, background included; index K means "no object".
         class_weight, mask_weight, dice_weight: Factors of the three terms, of the matching cost
             and of the losses alike.
         no_object_weight: Weight of unmatched queries in the classification.
         num_points: Points P at which masks are compared; 0 compares on the whole target grid.
-        oversample_ratio: Candidates a point, from which the most uncertain are kept.
+        oversample_ratio: Candidates per point, from which the most uncertain are kept.
         importance_ratio: Share of the points that are such.
     """
 
@@ -65,36 +57,43 @@ class MaskSetCriterion(BaseModule):
         self.register_buffer('query_weight', weight, persistent=False)
 
     def forward(
-        self,
-        cls_logits: Tensor,
-        mask_logits: Tensor,
-        targets: list[tuple[Tensor, Tensor]],
-        draw: Draw = uniform_draw,
-    ) -> tuple[dict[str, Tensor], list[Match]]:
+        self, cls_logits: Tensor, mask_logits: Tensor, targets: list[tuple[Tensor, Tensor]]
+    ) -> dict[str, Tensor]:
         """Compare one prediction with its targets.
 
         Args:
-            cls_logits: (N, Q, C + 1).
+            cls_logits: (N, Q, K + 1).
             mask_logits: (N, Q, h, w).
             targets: Classes (G,) and masks (G, H, W) of 0 and 1 of each frame, as float; G may be
                 0.
-            draw: Makes the points.
 
         Returns:
-            `loss_ce`, `loss_mask`, `loss_dice`, weighted; and the match of each frame.
+            `loss_ce`, `loss_mask` and `loss_dice`, weighted.
         """
         cls_logits, mask_logits = full_precision(cls_logits), full_precision(mask_logits)
         if not targets:  # the other processes may have some: the count is asked for all the same
             self._count(mask_logits)
             zero = 0.0 * (cls_logits.sum() + mask_logits.sum())
-            return dict.fromkeys(('loss_ce', 'loss_mask', 'loss_dice'), zero), []
+            return dict.fromkeys(('loss_ce', 'loss_mask', 'loss_dice'), zero)
         matches = [
-            self.match(cls_logits[n], mask_logits[n], *target, n, draw)
+            self.match(cls_logits[n], mask_logits[n], *target, n)
             for n, target in enumerate(targets)
         ]
         losses = {'loss_ce': self._classify(cls_logits, targets, matches)}
-        losses |= self._compare(mask_logits, targets, matches, draw)
-        return losses, matches
+        return losses | self._compare(mask_logits, targets, matches)
+
+    def points(self, purpose: str, shape: tuple[int, ...], device: torch.device) -> Tensor:
+        """Where masks are compared: uniform draws of the global generator.
+
+        Args:
+            purpose: 'match/<frame>', 'oversample' or 'random': what the points are for.
+            shape: (sets, points, 2).
+            device: Where to put them.
+
+        Returns:
+            Points in [0, 1), of the shape.
+        """
+        return torch.rand(shape, device=device)
 
     @torch.no_grad()
     def match(
@@ -103,16 +102,26 @@ class MaskSetCriterion(BaseModule):
         mask_logits: Tensor,
         classes: Tensor,
         masks: Tensor,
-        frame: int,
-        draw: Draw = uniform_draw,
+        frame: int = 0,
     ) -> Match:
-        """Queries and targets of one frame at the smallest cost; (Q, C + 1), (Q, h, w)."""
+        """Queries and targets of one frame at the smallest cost.
+
+        Args:
+            cls_logits: (Q, K + 1).
+            mask_logits: (Q, h, w).
+            classes: (G,).
+            masks: (G, H, W) of 0 and 1, float.
+            frame: Number of the frame, which its points are drawn for.
+
+        Returns:
+            Indices of queries and of their targets, (G,) each.
+        """
         if len(classes) == 0:
             empty = classes.new_zeros(0)
             return empty, empty
         points = self._grid(masks)
         if points is None:
-            points = draw(f'match/{frame}', (1, self.num_points, 2), masks.device)
+            points = self.points(f'match/{frame}', (1, self.num_points, 2), masks.device)
         predicted = sample_points(mask_logits, points)  # (Q, P)
         wanted = sample_points(masks.to(predicted.dtype), points)  # (G, P)
         # softplus(-x) t + softplus(x) (1 - t), a mean over the points, for all pairs
@@ -143,7 +152,6 @@ class MaskSetCriterion(BaseModule):
         mask_logits: Tensor,
         targets: list[tuple[Tensor, Tensor]],
         matches: list[Match],
-        draw: Draw,
     ) -> dict[str, Tensor]:
         pairs = [
             (mask_logits[n, queries], masks[indices].to(mask_logits.dtype))
@@ -157,7 +165,7 @@ class MaskSetCriterion(BaseModule):
             return {'loss_mask': zero, 'loss_dice': zero}
         points = self._grid(wanted)
         if points is None:
-            points = self._loss_points(predicted, draw)
+            points = self._loss_points(predicted)
         predicted = sample_points(predicted, points)  # (M, P)
         with torch.no_grad():
             wanted = sample_points(wanted, points)
@@ -176,15 +184,15 @@ class MaskSetCriterion(BaseModule):
         all_reduce(count)
         return max(1.0, float(count) / get_world_size())
 
-    def _loss_points(self, logits: Tensor, draw: Draw) -> Tensor:
+    def _loss_points(self, logits: Tensor) -> Tensor:
         candidates = math.floor(self.num_points * self.oversample_ratio)
         important = math.floor(self.num_points * self.importance_ratio)
         masks, device = len(logits), logits.device
-        points = draw('oversample', (masks, candidates, 2), device)
+        points = self.points('oversample', (masks, candidates, 2), device)
         points = uncertain_points(logits, points, important)
         if important < self.num_points:
             rest = (masks, self.num_points - important, 2)
-            points = torch.cat((points, draw('random', rest, device)), 1)
+            points = torch.cat((points, self.points('random', rest, device)), 1)
         return points
 
     def _grid(self, masks: Tensor) -> Tensor | None:
@@ -208,14 +216,14 @@ def sample_points(maps: Tensor, points: Tensor) -> Tensor:
     Returns:
         (M, P).
     """
-    if len(points) == 1 and len(maps) > 1:  # one set for all: the maps are channels of one picture
+    if len(points) == 1 and len(maps) > 1:  # one set for all: the maps are channels of one image
         return _sample(maps[None], points)[0]
     return _sample(maps[:, None], points)[:, 0]
 
 
-def _sample(pictures: Tensor, points: Tensor) -> Tensor:
+def _sample(images: Tensor, points: Tensor) -> Tensor:
     grid = (2 * points - 1)[:, :, None]  # (M, P, 1, 2)
-    sampled = F.grid_sample(pictures, grid.to(pictures.dtype), mode='bilinear', align_corners=False)
+    sampled = F.grid_sample(images, grid.to(images.dtype), mode='bilinear', align_corners=False)
     return sampled[..., 0]
 
 

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from avsbench.models.layers import BidirectionalAttention, sine_position_encoding
 from avsbench.registry import MODELS
+from avsbench.utils.checks import check_choice
+
+RESIDUALS = ('normalized', 'input')
 
 
 @MODELS.register_module()
@@ -38,7 +41,8 @@ class BilateralFusion(BaseModule):
         residual: str = 'normalized',
     ) -> None:
         super().__init__()
-        self.normalized_residual = {'normalized': True, 'input': False}[residual]
+        check_choice('BilateralFusion: residual', residual, RESIDUALS)
+        self.normalized_residual = residual == 'normalized'
         self.level_embed = nn.Embedding(1, embed_dims)
         self.audio_pos = nn.Embedding(1, audio_channels)
         self.visual_norm = nn.LayerNorm(embed_dims)

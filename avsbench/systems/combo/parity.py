@@ -1,15 +1,16 @@
 """Running our COMBO on a fixture of the published one, with taps along the way."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from avsbench.models import AVSHeadOutput
+from avsbench.models import AVSHeadOutput, FrameTargets
 from avsbench.parity.fixture import Computed
 from avsbench.parity.network import NetworkRun, Taps, recording
-from avsbench.structures import AVSDataSample
 
 HEAD = 'decode_head'
 FIRST_STAGE = 2  # detectron2 counts the levels of a backbone from `res2`
@@ -69,7 +70,7 @@ class COMBORun(NetworkRun):
             'fused_visual': (f'{HEAD}.fusion', lambda args, out: out[0]),
             'fused_audio': (f'{HEAD}.fusion', lambda args, out: out[1]),
             'audio_query': (f'{HEAD}.audio_mlp', lambda args, out: out),
-            'query_init': (decoder, lambda args, out: args[0].transpose(0, 1)),
+            'query_init': (f'{decoder}.layers.0', lambda args, out: args[0].transpose(0, 1)),
             'query_last': (f'{decoder}.layers.{last}', lambda args, out: out.transpose(0, 1)),
         }
 
@@ -122,37 +123,52 @@ class COMBORun(NetworkRun):
             share = 'q99' if name in computed.discontinuous else 'max'
             computed.noise['output', name] = stated[share]
 
-    def _samples(self) -> list[AVSDataSample]:
-        return [self._targets(entry) for entry in self.fixture.content['batch']]
+    def _targets(self) -> FrameTargets:
+        clips = [self._clip_targets(entry) for entry in self.fixture.content['batch']]
+        return FrameTargets(*(torch.cat(part) for part in zip(*clips, strict=True)))
 
-    def _targets(self, entry: dict) -> AVSDataSample:
+    def _clip_targets(self, entry: dict) -> FrameTargets:
         """The annotated frames of a clip come first."""
         names = [f'clip{entry["clip"]}.{name}' for name in ('masks', 'labels')]
         name = next(name for name in names if name in self.fixture.content['inputs'])
         maps = torch.from_numpy(self.fixture.input(name)).long()
-        sample = AVSDataSample()
-        sample.gt_masks = maps.new_zeros(entry['frames'], *maps.shape[1:])
-        sample.gt_masks[: len(maps)] = maps
-        sample.gt_valid = torch.arange(entry['frames']) < len(maps)
-        return sample
+        masks = maps.new_zeros(entry['frames'], *maps.shape[1:])
+        masks[: len(maps)] = maps
+        return FrameTargets(masks, torch.arange(entry['frames']) < len(maps))
 
-    def _draw(self, purpose: str, shape: tuple[int, ...], device: torch.device) -> Tensor:
-        """The fixture's points in place of random ones."""
+    @contextmanager
+    def _stored_points(self, predictions: int) -> Iterator[None]:
+        """Let the criterion compare at the fixture's points, prediction by prediction."""
         prefix = self.fixture.content['points']['names'].split('/<layer>')[0]
-        normal = self.fixture.seeded.feature(f'{prefix}/{purpose}', list(shape))
-        return torch.special.ndtr(torch.from_numpy(normal).double()).float().to(device)
+        criterion = self.model.decode_head.criterion
+        layers = iter([*(f'aux{index}' for index in range(predictions - 1)), 'last'])
+        reached = []
+
+        def points(purpose: str, shape: tuple[int, ...], device: torch.device) -> Tensor:
+            name = f'{prefix}/{reached[-1]}/{purpose}'
+            normal = torch.from_numpy(self.fixture.seeded.feature(name, list(shape)))
+            return torch.special.ndtr(normal.double()).float().to(device)
+
+        handle = criterion.register_forward_pre_hook(lambda *_: reached.append(next(layers)))
+        criterion.points = points
+        try:
+            yield
+        finally:
+            handle.remove()
+            del criterion.points
 
     def _add_losses(self, output: AVSHeadOutput, computed: Computed) -> None:
         """All terms before weighting: at the fixture's points, with gradients, and on the grid."""
-        samples, weights = self._samples(), self.fixture.content['loss_weights']
+        wanted, weights = self._targets(), self.fixture.content['loss_weights']
         head = self.model.decode_head
-        terms = head.loss(output, samples, self._draw)
+        with self._stored_points(len(output.cls_logits)):
+            terms = head.loss(output, wanted)
         computed.losses = {
             name: float(value.detach()) / weights[name] for name, value in terms.items()
         }
         points, head.criterion.num_points = head.criterion.num_points, 0
         with torch.no_grad():
-            on_grid = head.loss(output, samples)
+            on_grid = head.loss(output, wanted)
         head.criterion.num_points = points
         computed.grid_losses = {
             name: float(value) / weights[name] for name, value in on_grid.items()

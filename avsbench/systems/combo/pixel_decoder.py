@@ -7,12 +7,12 @@ github.com/facebookresearch/Mask2Former, github.com/yannqi/COMBO-AVS.
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 
-from avsbench.models.layers.deform_encoder import DeformableEncoding
+from avsbench.models.layers import DeformableEncoding, xavier_init
 from avsbench.registry import MODELS
+from avsbench.utils.maps import resize
 
 
 class PyramidOutput(NamedTuple):
@@ -20,7 +20,7 @@ class PyramidOutput(NamedTuple):
 
     Attributes:
         mask_feature: (N, C, H/4, W/4).
-        levels: Encoded levels (N, C, h_l, w_l), coarsest first.
+        levels: Encoded levels (N, C, h_l, w_l), finest first.
         positions: Their sine codes, (h_l * w_l, C) each.
     """
 
@@ -31,16 +31,17 @@ class PyramidOutput(NamedTuple):
 
 @MODELS.register_module()
 class DeformableFPN(DeformableEncoding):
-    """Encode all levels but the finest, coarsest first; add the largest to the finest.
+    """Encode all levels but the finest, and add the largest of them to the finest.
 
-    Runs in float32 under automatic mixed precision, as published.
+    The encoder's tokens, input convolutions and level embeddings are in the published order, from
+    the coarsest level to the finest. Runs in float32 under automatic mixed precision, as published.
 
     Args:
         in_channels: Channels of the backbone levels, finest first; all but the first are encoded.
         embed_dims: Width C.
         num_layers: Layers of the encoder.
         num_heads: Heads of the deformable attention.
-        num_points: Sampling points a level and head.
+        num_points: Sampling points per level and head.
         feedforward_channels: Inner width of the encoder's feed-forward networks.
         dropout: Dropout probability of the encoder.
         num_groups: Groups of the group normalisations.
@@ -101,18 +102,14 @@ class DeformableFPN(DeformableEncoding):
             encoded = [
                 part.unflatten(2, tuple(shape)) for part, shape in zip(parts, shapes, strict=True)
             ]
-            enlarged = F.interpolate(
-                encoded[-1], finest.shape[2:], mode='bilinear', align_corners=False
-            )
+            enlarged = resize(encoded[-1], finest.shape[2:])
             pyramid = self.output_conv(self.lateral_conv(finest) + enlarged)
             positions = [self.level_position(tuple(shape)) for shape in shapes]
-            return PyramidOutput(self.mask_conv(pyramid), encoded, positions)
+            return PyramidOutput(self.mask_conv(pyramid), encoded[::-1], positions[::-1])
 
     def init_weights(self) -> None:
         """Published start: Xavier for projections and encoder, Kaiming for the pyramid."""
-        for parameter in self.encoder.parameters():
-            if parameter.dim() > 1:
-                nn.init.xavier_uniform_(parameter)
+        xavier_init(self.encoder)
         for layer in self.encoder.layers:
             layer.self_attn.init_weights()
         for conv in self.input_convs:

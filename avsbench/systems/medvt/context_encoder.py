@@ -4,12 +4,12 @@ Paper: MED-VT (CVPR 2023) and MED-VT++, arXiv 2304.05930; repository github.com/
 """
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from avsbench.models.layers import MultiheadAttention, TransformerEncoderLayer
 from avsbench.registry import MODELS
+from avsbench.utils.maps import resize
 
 
 @MODELS.register_module()
@@ -43,11 +43,7 @@ class SpatioTemporalEncoder(BaseModule):
         )
 
     def forward(
-        self,
-        levels: list[Tensor],
-        positions: list[Tensor],
-        clip_lengths: tuple[int, ...],
-        frame_valid: Tensor | None = None,
+        self, levels: list[Tensor], positions: list[Tensor], clip_lengths: tuple[int, ...]
     ) -> list[Tensor]:
         """Encode the coarsest levels; the finer ones pass.
 
@@ -55,27 +51,22 @@ class SpatioTemporalEncoder(BaseModule):
             levels: (N, C, h_l, w_l) each, finest first.
             positions: (N, h_l * w_l, C) each: spatial and temporal code of every token.
             clip_lengths: Frames of each clip; frames of different clips never meet.
-            frame_valid: (N,) bool, False for padding, which is masked out of attention.
 
         Returns:
             Levels of the same shapes.
         """
         if len(set(clip_lengths)) > 1:
-            parts = []
-            for start, length in zip(_starts(clip_lengths), clip_lengths, strict=True):
-                part = slice(start, start + length)
-                parts.append(
-                    self(
-                        [level[part] for level in levels],
-                        [pos[part] for pos in positions],
-                        (length,),
-                        None if frame_valid is None else frame_valid[part],
-                    )
-                )
+            clips = zip(
+                zip(*(level.split(clip_lengths) for level in levels), strict=True),
+                zip(*(pos.split(clip_lengths) for pos in positions), strict=True),
+                clip_lengths,
+                strict=True,
+            )
+            parts = [self(list(clip), list(pos), (length,)) for clip, pos, length in clips]
             return [torch.cat(level) for level in zip(*parts, strict=True)]
 
         encoded = list(levels)
-        clips, length = len(clip_lengths), clip_lengths[0]
+        clips = len(clip_lengths)
         deeper = None
         for index, layers in enumerate(self.stages):
             level = len(levels) - 1 - index
@@ -83,15 +74,11 @@ class SpatioTemporalEncoder(BaseModule):
             tokens = _join(levels[level].flatten(2).transpose(1, 2), clips)  # (B, T*h*w, C)
             pos = _join(positions[level], clips)
             if deeper is not None and self.between is not None:
-                enlarged = F.interpolate(deeper, shape[2:], mode='bilinear', align_corners=False)
+                enlarged = resize(deeper, shape[2:])
                 enlarged = _join(enlarged.flatten(2).transpose(1, 2), clips)
                 tokens = self.between[index - 1](enlarged, tokens, pos)
-            mask = None
-            if frame_valid is not None:
-                valid = frame_valid.view(clips, length, 1).expand(-1, -1, shape[2] * shape[3])
-                mask = valid.flatten(1)[:, None, None]  # (B, 1, 1, T*h*w)
             for layer in layers:
-                tokens = layer(tokens, pos, mask)
+                tokens = layer(tokens, pos)
             deeper = tokens.reshape(shape[0], -1, shape[1]).transpose(1, 2).reshape(shape)
             encoded[level] = deeper
         return encoded
@@ -135,10 +122,6 @@ class BetweenScaleLayer(nn.Module):
         query = shallow + pos + self.shallow_embed
         shallow = shallow + self.attn(query, key, shallow)
         return shallow + self.linear2(self.linear1(shallow).relu())
-
-
-def _starts(clip_lengths: tuple[int, ...]) -> list[int]:
-    return [sum(clip_lengths[:index]) for index in range(len(clip_lengths))]
 
 
 def _join(tokens: Tensor, clips: int) -> Tensor:

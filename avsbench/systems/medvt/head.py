@@ -8,8 +8,8 @@ of the published file that never run are left out.
 import torch
 from torch import Tensor, einsum, nn
 
-from avsbench.models.heads import AVSHeadOutput, DenseAVSHead
-from avsbench.models.layers import sine_position_encoding_3d
+from avsbench.models.heads import AVSHeadOutput, DenseAVSHead, HeadSizes
+from avsbench.models.layers import restore_padding, sine_position_encoding_3d, xavier_init
 from avsbench.registry import MODELS
 
 NUM_LEVELS = 4
@@ -17,19 +17,17 @@ NUM_LEVELS = 4
 
 @MODELS.register_module()
 class MEDVTHead(DenseAVSHead):
-    """Audio meets every level, frames meet in the encoder, queries made from audio read the maps.
+    """Fuses audio into every level, attends across frames in the encoder, decodes audio queries.
 
-        features --1x1--> levels --(interaction with audio, each)--> levels, heard levels' audio
+        features --1x1--> levels --(interaction with audio, each)--> levels, audio of each level
         levels --> context encoder (space and time) --> pixel decoder --> maps D0 (finest) to D3
         audio --> query generator --> queries --> decoder over D2, D1, D0 in turn --> hidden
         logits <-- predictor <-- [ D0, LayerNorm over queries ( hidden . D0 ) ]
 
     Args:
-        in_channels: Channels of the four backbone levels; the segmentor fills it in.
-        audio_channels: Width D of the audio embedding; the segmentor fills it in.
-        num_classes: K.
+        sizes: See `AVSDecodeHead`; there are four backbone levels.
         embed_dims: Width C, a multiple of 6.
-        interaction: Config of the fusion, built once a level; widths are filled in.
+        interaction: Config of the fusion, built once per level; widths are filled in.
         context_encoder: Config; `embed_dims` is filled in.
         pixel_decoder: Config; `embed_dims` is filled in.
         query_generator: Config; widths are filled in, tells `num_queries`.
@@ -41,11 +39,11 @@ class MEDVTHead(DenseAVSHead):
             out.
     """
 
+    accepts_padding = True
+
     def __init__(
         self,
-        in_channels: list[int],
-        audio_channels: int,
-        num_classes: int,
+        sizes: HeadSizes,
         *,
         embed_dims: int,
         interaction: dict,
@@ -57,14 +55,15 @@ class MEDVTHead(DenseAVSHead):
         loss_mask: dict,
         loss_match: dict | None = None,
     ) -> None:
-        super().__init__(in_channels, audio_channels, num_classes, loss_mask, None, loss_match)
+        super().__init__(sizes, loss_mask=loss_mask, loss_match=loss_match)
+        in_channels = sizes.in_channels
         if len(in_channels) != NUM_LEVELS:
             raise ValueError(f'MEDVTHead needs {NUM_LEVELS} backbone levels, got {in_channels}')
         if embed_dims % 6:
             raise ValueError(f'embed_dims={embed_dims}: three axes of sine and cosine, so 6 n')
         self.embed_dims = embed_dims
         width = {'embed_dims': embed_dims}
-        audio = {'audio_channels': audio_channels}
+        audio = {'audio_channels': sizes.audio_channels}
         self.projections = nn.ModuleList(
             nn.Conv2d(channels, embed_dims, 1) for channels in in_channels
         )
@@ -79,7 +78,7 @@ class MEDVTHead(DenseAVSHead):
         self.query_pos = nn.Embedding(num_queries, embed_dims)
         self.affinity_norm = nn.LayerNorm(num_queries)
         self.predictor = MODELS.build(
-            {'in_channels': embed_dims + num_queries, 'num_classes': num_classes, **predictor}
+            {'in_channels': embed_dims + num_queries, 'num_classes': sizes.num_classes, **predictor}
         )
 
     def forward(
@@ -91,22 +90,31 @@ class MEDVTHead(DenseAVSHead):
     ) -> AVSHeadOutput:
         """Run the head; see the base class for the arguments.
 
-        Nobody attends to padded frames, and their logits are zero.
+        Padded frames are left out, as if the clips were packed.
 
         Returns:
-            Logits (N, K, 4h, 4w), h x w at stride 4, the finest map (N, C, h, w), and the pairs
-            of map and audio of each level, finest first.
+            Logits (N, K, 4h, 4w), h x w at stride 4, and the pairs of map and audio of each level,
+            finest first.
         """
+        if frame_valid is not None:
+            lengths = [int(valid.sum()) for valid in frame_valid.split(clip_lengths)]
+            existing = [feature[frame_valid] for feature in features]
+            output = self.forward(existing, audio[frame_valid], tuple(lengths))
+            return _with_padding(output, frame_valid)
         levels = [conv(level) for conv, level in zip(self.projections, features, strict=True)]
         positions = [self.positions(level.shape[2:], clip_lengths) for level in levels]
-        heard = [
-            interaction(level, audio, pos, clip_lengths)
-            for interaction, level, pos in zip(self.interactions, levels, positions, strict=True)
-        ]
-        levels = [level for level, _ in heard]
-        encoded = self.context_encoder(levels, positions, clip_lengths, frame_valid)
+        levels, tokens = zip(
+            *(
+                interaction(level, audio, pos, clip_lengths)
+                for interaction, level, pos in zip(
+                    self.interactions, levels, positions, strict=True
+                )
+            ),
+            strict=True,
+        )
+        encoded = self.context_encoder(list(levels), positions, clip_lengths)
         maps = self.pixel_decoder(encoded)
-        queries, context = self.query_generator(audio, levels)
+        queries, context = self.query_generator(audio, list(levels))
         hidden = self.transformer_decoder(
             queries,
             [level.flatten(2).transpose(1, 2) for level in maps[2::-1]],  # D2, D1, D0
@@ -118,10 +126,8 @@ class MEDVTHead(DenseAVSHead):
         affinity = einsum('nqc,nchw->nhwq', hidden, finest)
         affinity = self.affinity_norm(affinity).permute(0, 3, 1, 2)  # (N, Q, h, w)
         logits = self.predictor(torch.cat((finest, affinity), 1), clip_lengths)
-        if frame_valid is not None:
-            logits = logits * frame_valid.to(logits.dtype)[:, None, None, None]
-        matched = [(level, token[:, 0]) for level, (_, token) in zip(maps, heard, strict=True)]
-        return AVSHeadOutput(logits, finest, matched=matched)
+        pairs = [(level, token[:, 0]) for level, token in zip(maps, tokens, strict=True)]
+        return AVSHeadOutput(logits=logits, matched_pairs=pairs)
 
     def positions(self, shape: tuple[int, int], clip_lengths: tuple[int, ...]) -> Tensor:
         """Sine code of time, row and column: (N, h * w, C)."""
@@ -135,6 +141,12 @@ class MEDVTHead(DenseAVSHead):
 
     def init_weights(self) -> None:
         """Published start: Xavier for everything of more than one dimension."""
-        for parameter in self.parameters():
-            if parameter.dim() > 1:
-                nn.init.xavier_uniform_(parameter)
+        xavier_init(self)
+
+
+def _with_padding(output: AVSHeadOutput, frame_valid: Tensor) -> AVSHeadOutput:
+    """What was computed for the frames that exist, for all N frames."""
+    pairs = [
+        tuple(restore_padding(part, frame_valid) for part in pair) for pair in output.matched_pairs
+    ]
+    return AVSHeadOutput(logits=restore_padding(output.logits, frame_valid), matched_pairs=pairs)

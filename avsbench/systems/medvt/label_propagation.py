@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avsbench.utils.maps import resize
+
 TEMPERATURE = 30.0
 
 
@@ -64,15 +66,15 @@ class LabelPropagation(nn.Module):
         if len(logits) == 1:
             return logits
         size = [int(side * self.label_scale) for side in logits.shape[2:]]
-        labels = self.encoder(F.interpolate(logits, size, mode='nearest'))  # (T, E, h', w')
+        labels = self.encoder(resize(logits, size, 'nearest'))  # (T, E, h', w')
         mixed = self.propagate(labels, feature)
         propagated = self.decode(mixed)
         larger = max(logits.shape[2:], propagated.shape[2:], key=lambda shape: shape.numel())
-        return (_nearest(logits, larger) + _nearest(propagated, larger)) / 2
+        return (resize(logits, larger, 'nearest') + resize(propagated, larger, 'nearest')) / 2
 
     def propagate(self, labels: Tensor, feature: Tensor) -> Tensor:
         """Mix labels (T, E, h, w) by the similarity of features (T, D, H, W): (T, E, h, w)."""
-        feature = _nearest(feature, labels.shape[2:])
+        feature = resize(feature, labels.shape[2:], 'nearest')
         tokens = _tokens(feature)  # (T * h * w, D)
         frames = torch.arange(len(feature), device=feature.device)
         frames = frames.repeat_interleave(len(tokens) // len(feature))
@@ -151,10 +153,6 @@ class ResidualBlock(nn.Module):
         """Map (T, C, H, W) to (T, C', H / 2, W / 2)."""
         inner = self.norm2(self.conv2(self.norm1(self.conv1(maps)).relu()))
         return (inner + self.shortcut(maps)).relu()
-
-
-def _nearest(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(maps, tuple(size), mode='nearest')
 
 
 def _tokens(maps: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ class MEDVTRun(NetworkRun):
 
     def outputs(self, found: dict[str, Tensor], output: AVSHeadOutput) -> dict[str, Tensor]:
         """What was tapped, and the code of the coarsest level, (B, T, C, h, w)."""
-        coarsest = len(output.matched) - 1
+        coarsest = len(output.matched_pairs) - 1
         shape = found[f'proj_{coarsest}'].shape
         lengths = self.clip_lengths(shape[0])
         code = self.model.decode_head.positions(shape[2:], lengths)  # (N, h*w, C)
@@ -70,12 +70,12 @@ class MEDVTRun(NetworkRun):
     def losses(self, output: AVSHeadOutput, lengths: tuple[int, ...]) -> dict[str, Tensor]:
         """Every stored loss."""
         head, stored = self.model.decode_head, self.fixture.content['losses']
-        terms = head.loss(output, [targets(self.fixture, lengths, self.target_name)])
+        terms = head.loss(output, targets(self.fixture, lengths, self.target_name))
         losses = {'iou_loss': terms['loss_mask'], 'total': sum(terms.values())}
         for name in stored:
             if name.endswith(UNUSED_MATCHING):
                 cosine = AudioVisualMatchingLoss('cosine', pooled='probability', threshold=True)
-                losses[name] = cosine(output.matched, output.logits)
+                losses[name] = cosine(output.matched_pairs, output.logits)
         if 'lambda_1' in stored:
             losses['lambda_1'] = torch.tensor(head.loss_match.loss_weight)
             losses['sa_loss'] = terms['loss_match'] / head.loss_match.loss_weight

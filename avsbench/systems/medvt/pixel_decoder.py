@@ -4,13 +4,13 @@ Paper: MED-VT (CVPR 2023) and MED-VT++, arXiv 2304.05930; repository github.com/
 Deformable convolution: arXiv 1703.06211, torchvision's.
 """
 
-import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torchvision.ops import DeformConv2d
 
 from avsbench.registry import MODELS
+from avsbench.utils.maps import resize
 
 
 @MODELS.register_module()
@@ -40,13 +40,9 @@ class DeformConvFPN(BaseModule):
         decoded = self.convs[1](self.convs[0](coarsest))
         maps = [decoded]
         for conv, skip in zip(self.convs[2:], reversed(skips), strict=True):
-            decoded = conv(skip + _enlarge(decoded, skip))
+            decoded = conv(skip + resize(decoded, skip.shape[2:], 'nearest'))
             maps.append(decoded)
-        mixed = finest + _enlarge(decoded, finest)
+        mixed = finest + resize(decoded, finest.shape[2:], 'nearest')
         mixed = self.deform_conv(mixed, self.offset_conv(mixed))
         maps.append(self.norm(mixed).relu())
         return maps[::-1]
-
-
-def _enlarge(feature: Tensor, like: Tensor) -> Tensor:
-    return F.interpolate(feature, like.shape[2:], mode='nearest')

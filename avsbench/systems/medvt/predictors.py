@@ -6,12 +6,12 @@ propagation, which the unimodal network of the same repository has.
 """
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from avsbench.registry import MODELS
 from avsbench.systems.medvt.label_propagation import LabelPropagation
+from avsbench.utils.maps import resize
 
 
 @MODELS.register_module()
@@ -49,8 +49,8 @@ class UpsamplingPredictor(BaseModule):
     def forward(self, maps: Tensor, clip_lengths: tuple[int, ...]) -> Tensor:
         """Map (N, D, h, w) to logits (N, K, 4h, 4w), frame by frame."""
         height, width = maps.shape[2:]
-        enlarged = F.interpolate(maps, (2 * height, 2 * width), mode='nearest')
-        return F.interpolate(self.layers(enlarged), (4 * height, 4 * width), mode='nearest')
+        enlarged = resize(maps, (2 * height, 2 * width), 'nearest')
+        return resize(self.layers(enlarged), (4 * height, 4 * width), 'nearest')
 
 
 @MODELS.register_module()

@@ -75,8 +75,8 @@ class MoDATRun(AVSegFormerRun):
 
     def losses(self, output: AVSHeadOutput, lengths: tuple[int, ...]) -> dict[str, Tensor]:
         """Every stored loss; published AVSS training adds the loss to itself, without balance."""
-        sample = targets(self.fixture, lengths, self.target_name)
-        terms = self.model.decode_head.loss(output, [sample])
+        wanted = targets(self.fixture, lengths, self.target_name)
+        terms = self.model.decode_head.loss(output, wanted)
         main = terms['loss_mask'] + terms['loss_mix']
         balance = terms['loss_balance']
         return {

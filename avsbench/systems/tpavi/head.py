@@ -8,8 +8,8 @@ non-local block at every level, before the decoder.
 
 from torch import Tensor, nn
 
-from avsbench.models.heads import AVSHeadOutput, DenseAVSHead
-from avsbench.models.layers import DilatedProjection, upsampling_predictor
+from avsbench.models.heads import AVSHeadOutput, DenseAVSHead, HeadSizes
+from avsbench.models.layers import DilatedProjection, mask_padding, upsampling_predictor
 from avsbench.registry import MODELS
 from avsbench.utils.errors import ConfigError
 
@@ -22,13 +22,11 @@ class TPAVIHead(DenseAVSHead):
         logits <-- predictor <-- pixel decoder (coarse to fine) <-- G0..G3
 
     Args:
-        in_channels: Channels of the backbone levels; the segmentor fills it in.
-        audio_channels: Width D of the audio embedding; the segmentor fills it in.
-        num_classes: K.
+        sizes: See `AVSDecodeHead`.
         embed_dims: Width C.
         dilations: Dilation of each branch of the projections.
         fusion: Config, built once for each of `fusion_levels`; widths are filled in.
-        fusion_levels: Levels where audio and picture interact, 0 the finest.
+        fusion_levels: Levels where audio and image interact, 0 the finest.
         pixel_decoder: Config; `embed_dims` and `num_levels` are filled in.
         predictor_channels: Channels after the first and second convolution of the predictor.
         loss_mask: Config of the loss on the logits.
@@ -39,11 +37,11 @@ class TPAVIHead(DenseAVSHead):
         ConfigError: A level does not exist, or is to be compared without a fusion.
     """
 
+    accepts_padding = True
+
     def __init__(
         self,
-        in_channels: list[int],
-        audio_channels: int,
-        num_classes: int,
+        sizes: HeadSizes,
         *,
         embed_dims: int,
         fusion: dict,
@@ -55,12 +53,13 @@ class TPAVIHead(DenseAVSHead):
         match_levels: tuple[int, ...] = (0, 1, 2, 3),
         predictor_channels: tuple[int, int] = (128, 32),
     ) -> None:
-        super().__init__(in_channels, audio_channels, num_classes, loss_mask, None, loss_match)
+        super().__init__(sizes, loss_mask=loss_mask, loss_match=loss_match)
+        in_channels = sizes.in_channels
         _check_levels('fusion_levels', fusion_levels, range(len(in_channels)))
         if loss_match is not None:
             _check_levels('match_levels', match_levels, fusion_levels)
         self.match_levels = match_levels
-        widths = {'embed_dims': embed_dims, 'audio_channels': audio_channels}
+        widths = {'embed_dims': embed_dims, 'audio_channels': sizes.audio_channels}
         self.projections = nn.ModuleList(
             DilatedProjection(channels, embed_dims, dilations) for channels in in_channels
         )
@@ -72,7 +71,7 @@ class TPAVIHead(DenseAVSHead):
         )
         self.act = nn.ReLU()
         self.predictor = upsampling_predictor(
-            embed_dims, predictor_channels, num_classes, scale_factor=2
+            embed_dims, predictor_channels, sizes.num_classes, scale_factor=2
         )
 
     def forward(
@@ -87,30 +86,24 @@ class TPAVIHead(DenseAVSHead):
         Audio, maps and logits of padded frames are zeroed wherever the published network does so.
 
         Returns:
-            Logits (N, K, 4h, 4w), the decoded map (N, C, 2h, 2w), h x w at stride 4, and the pairs
-            of rectified map and audio of `match_levels`.
+            Logits (N, K, 4h, 4w), h x w at stride 4, and the pairs of rectified map and audio of
+            `match_levels`.
         """
-        flag = None if frame_valid is None else frame_valid.to(audio.dtype)[:, None, None, None]
-        if flag is not None:
-            audio = audio * flag[..., 0]
-        levels, heard = [], {}
+        audio = mask_padding(audio, frame_valid)
+        levels, aligned = [], {}
         for index, (project, feature) in enumerate(zip(self.projections, features, strict=True)):
-            level = _masked(project(feature), flag)
+            level = mask_padding(project(feature), frame_valid)
             if str(index) in self.fusions:
-                level, heard[index] = self.fusions[str(index)](level, audio, clip_lengths)
-                level = _masked(level, flag)
+                level, aligned[index] = self.fusions[str(index)](level, audio, clip_lengths)
+                level = mask_padding(level, frame_valid)
             # The published decoder rectifies its inputs in place, so that the loss sees it too.
             levels.append(self.act(level))
-        decoded = self.pixel_decoder(levels, flag)
-        logits = _masked(self.predictor(decoded), flag)
-        matched = [
-            (levels[index], heard[index][:, 0]) for index in self.match_levels if index in heard
+        decoded = self.pixel_decoder(levels, frame_valid)
+        pairs = [
+            (levels[index], aligned[index][:, 0]) for index in self.match_levels if index in aligned
         ]
-        return AVSHeadOutput(logits, decoded, matched=matched)
-
-
-def _masked(maps: Tensor, flag: Tensor | None) -> Tensor:
-    return maps if flag is None else maps * flag
+        logits = mask_padding(self.predictor(decoded), frame_valid)
+        return AVSHeadOutput(logits=logits, matched_pairs=pairs)
 
 
 def _check_levels(name: str, levels: tuple[int, ...], known: range | tuple[int, ...]) -> None:

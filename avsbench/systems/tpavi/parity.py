@@ -1,12 +1,13 @@
 """Running our TPAVI on a fixture of the published one, with taps along the way."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from avsbench.models import AudioVisualMatchingLoss, AVSHeadOutput
+from avsbench.models import AudioVisualMatchingLoss, AVSHeadOutput, FrameTargets
 from avsbench.parity.fixture import Fixture
 from avsbench.parity.network import NetworkRun, Taps, targets, use_explicit_attention
-from avsbench.structures import AVSDataSample
 
 HEAD = 'decode_head'
 VALID, ANNOTATED = 'vid_temporal_mask_flag', 'gt_temporal_mask_flag'
@@ -74,14 +75,15 @@ class TPAVIRun(NetworkRun):
             grouped = found[name].unflatten(0, (groups, -1))  # (groups, frames, C, ...)
             is_audio = name.startswith('tpavi_audio')
             found[name] = grouped if is_audio else grouped.transpose(1, 2)
-        returned = {f'returned_map_{level}': maps for level, (maps, _) in enumerate(output.matched)}
-        return found | returned
+        for level, (maps, _) in enumerate(output.matched_pairs):
+            found[f'returned_map_{level}'] = maps
+        return found
 
     def losses(self, output: AVSHeadOutput, lengths: tuple[int, ...]) -> dict[str, Tensor]:
         """Every stored loss: as published, with other settings, and of a given prediction."""
         head, content = self.model.decode_head, self.fixture.content
-        sample = self._sample(lengths)
-        terms = head.loss(output, [sample])
+        wanted = self._targets(lengths)
+        terms = head.loss(output, wanted)
         losses = {'iou_loss': terms['loss_mask'], 'total': sum(terms.values())}
         if 'loss_match' in terms:
             losses['sa_loss'] = terms['loss_match'] / head.loss_match.loss_weight
@@ -91,13 +93,11 @@ class TPAVIRun(NetworkRun):
         for group, logits in groups.items():
             for name in content.get(group, {}):
                 if name == 'iou_loss':
-                    given = AVSHeadOutput(
-                        logits=logits, mask_feature=output.mask_feature, matched=output.matched
-                    )
-                    value = head.loss(given, [sample])['loss_mask']
+                    given = replace(output, logits=logits)
+                    value = head.loss(given, wanted)['loss_mask']
                 else:
                     loss = AudioVisualMatchingLoss(**self._settings(name))
-                    value = loss(output.matched, logits, sample.gt_valid)
+                    value = loss(output.matched_pairs, logits, wanted.annotated)
                 losses[f'{group}.{name}'] = value
         return losses
 
@@ -106,15 +106,13 @@ class TPAVIRun(NetworkRun):
             return None
         return torch.from_numpy(self.fixture.input(name)).bool()
 
-    def _sample(self, lengths: tuple[int, ...]) -> AVSDataSample:
+    def _targets(self, lengths: tuple[int, ...]) -> FrameTargets:
         name = 'mask' if 'mask' in self.fixture.content['inputs'] else 'labels'
-        sample = targets(self.fixture, lengths, name)
+        wanted = targets(self.fixture, lengths, name)
         valid, annotated = self._flags(VALID), self._flags(ANNOTATED)
         if valid is not None:
-            sample.gt_masks[~valid] = 0
-        if annotated is not None:
-            sample.gt_valid = annotated
-        return sample
+            wanted.masks[~valid] = 0
+        return wanted if annotated is None else wanted._replace(annotated=annotated)
 
     def _given_prediction(self) -> Tensor:
         logits = torch.from_numpy(self.fixture.input('given_pred')).clone()

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from avsbench.models.layers import mask_padding
 from avsbench.registry import MODELS
 
 
@@ -29,13 +30,13 @@ class RefineFPN(BaseModule):
             for level in range(num_levels)
         )
 
-    def forward(self, levels: list[Tensor], flag: Tensor | None = None) -> Tensor:
+    def forward(self, levels: list[Tensor], frame_valid: Tensor | None = None) -> Tensor:
         """Decode.
 
         Args:
             levels: (N, C, h_l, w_l) each, finest first.
-            flag: (N, 1, 1, 1), 0 for padded frames, which are zeroed after every block; None where
-                there are none.
+            frame_valid: (N,) bool, False for padded frames, which are zeroed after every block;
+                None where there are none.
 
         Returns:
             (N, C, 2 h_0, 2 w_0).
@@ -46,8 +47,7 @@ class RefineFPN(BaseModule):
         for level in reversed(range(len(levels))):
             block = self.blocks[level]
             skip = None if block.skip_unit is None else levels[level]
-            path = block(path, skip, sizes[level])
-            path = path if flag is None else path * flag
+            path = mask_padding(block(path, skip, sizes[level]), frame_valid)
         return path
 
 
