@@ -82,7 +82,7 @@ class AVSSDataset(AVSBenchDataset):
     def count_frames(self, row: dict) -> int:
         """As many as the clip's folder has; that of its kind if it has none."""
         expected = super().count_frames(row)
-        folder = os.path.dirname(self.layout.clip_files(row, 1).frames[0])
+        folder = os.path.dirname(self.layout.frame.format(k=0, **row))
         return _count_frames(os.path.join(self.data_root, folder)) or expected
 
     def mask_coding(self, files: ClipFiles) -> str:

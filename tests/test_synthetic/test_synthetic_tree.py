@@ -1,6 +1,8 @@
 import hashlib
 import json
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -240,3 +242,12 @@ def test_tier_t4_has_empty_test_masks_in_four_versions(subset, make):
             wav = soundfile.read(root / where.wav)[0]
             assert (np.sqrt((wav**2).mean()) < 0.01) == (clip['nuisance'] == 'silence')
     assert any(clip['sets'][0] for clip in load_truth(root) if clip['split'] == 'train')
+
+
+def test_a_process_of_the_generator_starts_without_torch():
+    """It takes seconds to import, and every process would pay for it."""
+    code = (
+        'import sys, avsbench.synthetic.clip as m; '
+        "assert not {'torch', 'mmengine', 'pandas'} & sys.modules.keys(), m"
+    )
+    subprocess.run([sys.executable, '-c', code], check=True)
