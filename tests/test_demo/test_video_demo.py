@@ -178,7 +178,7 @@ def test_interrupted(call, video, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr('avsbench.apis.render.save_mask', stop)
+    monkeypatch.setattr('avsbench.apis.render.write_mask', stop)
     code, _, err = call(video.name, '--out', 'out.mp4', '--masks', 'masks')
     assert code == 130 and err.endswith('interrupted\n')
     assert sorted(os.listdir()) == ALL
@@ -198,7 +198,7 @@ def test_damaged_file_gives_what_is_there_and_a_warning(call, tmp_path):
 
 @pytest.mark.parametrize(
     'place',
-    ['avsbench.apis.render.save_mask', 'avsbench.video.writing.VideoWriter._write_audio'],
+    ['avsbench.apis.render.write_mask', 'avsbench.video.writing.VideoWriter._write_audio'],
 )
 def test_a_full_disk_in_the_middle_leaves_nothing(call, video, monkeypatch, place):
     def full(*_):
