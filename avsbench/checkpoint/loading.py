@@ -35,7 +35,7 @@ def load_weights(
         trust: See `read_checkpoint`.
         expected: What the config is for, any of `head`, `subset`, `num_classes`; compared with
             what the checkpoint says about itself.
-        allow_nonfinite: accept NaN and infinite weights.
+        allow_nonfinite: Accept NaN and infinite weights.
 
     Returns:
         The checkpoint's `meta`, empty where it has none; `layout` names the adapter that was used

@@ -20,7 +20,7 @@ class MoCAAnnotation(NamedTuple):
     """Annotation of a frame.
 
     Attributes:
-        box: x, y, width, height in pixels of the frame; x and y may be negative.
+        box: Left, top, width, height in pixels of the frame; left and top may be negative.
         motion: 0 locomotion, 1 deformation, 2 static.
     """
 

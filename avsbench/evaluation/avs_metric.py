@@ -1,32 +1,27 @@
 """The metric of all three subsets, for mmengine's Evaluator."""
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 import torch
-from mmengine.dist import all_gather_object, is_main_process
-from mmengine.evaluator import BaseMetric
 
 from avsbench.evaluation.protocols import BinaryProtocol, ClipRecord, SemanticProtocol
+from avsbench.evaluation.record_metric import RecordMetric, in_order
 from avsbench.registry import METRICS
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError, DataError
-from avsbench.utils.files import write_text
 
 TASKS = ('binary', 'semantic')
 
 
 @METRICS.register_module()
-class AVSMetric(BaseMetric):
+class AVSMetric(RecordMetric):
     """Every published convention of the IoU and the F-measure, from one pass.
 
-    Only pixel counts of each frame are kept. They are gathered with the clip's position in the
-    data set, so a number is the same, to the last digit, for any batch size, order, number of
-    processes and padded sampler. The headline is `mIoU`, the published mean over frames (binary)
-    or classes (semantic). `avsbench.evaluation.format_table` says what each of the others is.
+    Only pixel counts of each frame are kept. The headline is `mIoU`, the published mean over frames
+    (binary) or classes (semantic). `avsbench.evaluation.format_table` says what each of the others
+    is.
 
     Frames that exist but are not annotated are never scored.
 
@@ -34,16 +29,14 @@ class AVSMetric(BaseMetric):
         task: 'binary' (S4, MS3; reads `seg_logits` with one channel) or 'semantic' (AVSS; reads
             `pred_masks`).
         num_classes: K; 1 for binary.
-        count_padded: score the frames that only fill up a clip, as AVSBench, AVSegFormer and
+        count_padded: Score the frames that only fill up a clip, as AVSBench, AVSegFormer and
             MoDAT do: both masks are background there. The data-set-level numbers never do.
-        f_groups: for binary: batch sizes, in clips, of the published F-measures; None stands for
+        f_groups: For binary: batch sizes, in clips, of the published F-measures; None stands for
             1 (CATR, COMBO), 2 (AVSegFormer, MoDAT) and 4 (AVSBench, MED-VT).
-        class_table: for semantic: csv file for the scores of each class. A relative path starts
+        class_table: For semantic: csv file for the scores of each class. A relative path starts
             at `out_dir`, which the runner sets to its work dir, else at the current folder.
-        prefix: put before the name of each number, with a slash.
+        prefix: Put before the name of each number, with a slash.
     """
-
-    default_prefix = ''  # an empty one keeps mmengine from warning that there is none
 
     def __init__(
         self,
@@ -72,18 +65,17 @@ class AVSMetric(BaseMetric):
         )
         self.count_padded = count_padded
         self.class_table = class_table
-        self.out_dir: str | Path | None = None
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Count the pixels of some clips.
 
         Args:
-            data_batch: not read; mmengine passes it.
-            data_samples: fields of `AVSDataSample`s with predictions.
+            data_batch: Not read; mmengine passes it.
+            data_samples: Fields of `AVSDataSample`s with predictions.
 
         Raises:
-            DataError: a mask holds a value that is no class.
-            ValueError: prediction and mask differ in shape.
+            DataError: A mask holds a value that is no class.
+            ValueError: Prediction and mask differ in shape.
         """
         for sample in data_samples:
             padded = ~sample['frame_valid']
@@ -100,26 +92,6 @@ class AVSMetric(BaseMetric):
             )
             self.results.append(record)
 
-    def evaluate(self, size: int) -> dict[str, float | int]:
-        """Gather the counts of all processes and make the numbers; the same in each process.
-
-        Args:
-            size: number of clips in the data set.
-
-        Raises:
-            DataError: no frame was scored.
-            ValueError: some clips of the data set were not scored.
-        """
-        records = in_order(chain.from_iterable(all_gather_object(self.results)))
-        self.results.clear()
-        if len(records) != size:
-            raise ValueError(
-                f'AVSMetric got {len(records)} different clips of a data set of {size}: every '
-                f'clip must be scored, under a sample_idx of its own'
-            )
-        metrics = self.compute_metrics(records)
-        return {f'{self.prefix}/{k}' if self.prefix else k: v for k, v in metrics.items()}
-
     def compute_metrics(self, results: Sequence[ClipRecord]) -> dict[str, float | int]:
         """Make the numbers, without prefix, from the records of all clips, in any order."""
         records = [record for record in in_order(results) if len(record.padded)]
@@ -131,8 +103,9 @@ class AVSMetric(BaseMetric):
         metrics = self.protocol.summarise(records)
         if self.class_table is not None:
             rows = self.protocol.class_rows(records, self._class_names())
-            if is_main_process():
-                self._write_class_table(rows)
+            table = pd.DataFrame(rows)
+            table['class'] = table['class'].astype('Int64')  # the rows of means have none
+            self.write_result(self.class_table, table.to_csv(index=False, float_format='%.6f'))
         return metrics
 
     def _class_names(self) -> Sequence[str]:
@@ -143,26 +116,3 @@ class AVSMetric(BaseMetric):
                 f'AVSMetric: num_classes={count}, but the data set names {len(names)} classes'
             )
         return names
-
-    def _write_class_table(self, rows: Sequence[dict]) -> None:
-        table = pd.DataFrame(rows)
-        table['class'] = table['class'].astype('Int64')  # the rows of means have none
-        path = Path(self.out_dir or '.') / self.class_table
-        write_text(path, table.to_csv(index=False, float_format='%.6f'))
-
-
-def in_order(records: Iterable[ClipRecord]) -> list[ClipRecord]:
-    """Records by position in the data set, without the repeats of a padded sampler.
-
-    Raises:
-        ValueError: two different clips have one position.
-    """
-    kept: dict[int, ClipRecord] = {}
-    for record in records:
-        first = kept.setdefault(record.sample_idx, record)
-        if first.clip_id != record.clip_id:
-            raise ValueError(
-                f'clips {first.clip_id} and {record.clip_id} share sample_idx '
-                f'{record.sample_idx}: a data set must number its clips'
-            )
-    return [kept[index] for index in sorted(kept)]

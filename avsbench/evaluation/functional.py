@@ -96,7 +96,7 @@ def binary_counts(probs: Tensor, targets: Tensor, threshold: float = THRESHOLD) 
         probs: (N, H, W) float32 probability of the foreground, in [0, 1]. NaN is below every
             threshold, as in the published comparison.
         targets: (N, H, W) of 0 and 1, any dtype.
-        threshold: foreground is what lies strictly above it.
+        threshold: Foreground is what lies strictly above it.
 
     Returns:
         The counts, on the device of `probs`.

@@ -14,7 +14,7 @@ from mmseg.evaluation import IoUMetric
 from torch import Tensor
 
 from avsbench.evaluation import functional
-from avsbench.utils.errors import DataError
+from avsbench.evaluation.record_metric import check_values
 from avsbench.utils.maps import probabilities
 
 
@@ -22,11 +22,11 @@ class ClipRecord(NamedTuple):
     """What is kept of one clip.
 
     Attributes:
-        sample_idx: position of the clip in the data set.
-        clip_id: its name.
+        sample_idx: Position of the clip in the data set.
+        clip_id: Its name.
         counts: `BinaryCounts` or `ClassAreas` of its n scored frames, int32 on the CPU.
         padded: (n,) bool, the frame doesn't exist.
-        nan_frames: how many of them have a NaN among their logits.
+        nan_frames: How many of them have a NaN among their logits.
     """
 
     sample_idx: int
@@ -35,12 +35,17 @@ class ClipRecord(NamedTuple):
     padded: Tensor
     nan_frames: int
 
+    @property
+    def identity(self) -> str:
+        """The clip's name."""
+        return self.clip_id
+
 
 class BinaryProtocol:
     """Scores of sounding / not sounding (S4 and MS3).
 
     Args:
-        f_groups: batch sizes, in clips, that the published F-measures were taken with.
+        f_groups: Batch sizes, in clips, that the published F-measures were taken with.
     """
 
     def __init__(self, f_groups: Sequence[int] = (1, 2, 4)) -> None:
@@ -53,21 +58,21 @@ class BinaryProtocol:
         """Count one clip.
 
         Args:
-            sample: fields of an `AVSDataSample`; reads `seg_logits` (T, 1, H, W) and `gt_masks`.
+            sample: Fields of an `AVSDataSample`; reads `seg_logits` (T, 1, H, W) and `gt_masks`.
             scored: (T,) bool, the frames that count.
 
         Returns:
             The counts of the scored frames, and how many of them have NaN logits.
 
         Raises:
-            DataError: a mask holds other values than 0 and 1.
-            ValueError: prediction and mask differ in shape.
+            DataError: A mask holds other values than 0 and 1.
+            ValueError: Prediction and mask differ in shape.
         """
         logits, masks = sample['seg_logits'], sample['gt_masks']
         expected = (len(masks), 1, *masks.shape[1:])
         _check_shape(sample, 'seg_logits', tuple(logits.shape), expected)
         logits, masks = logits[scored].float(), masks[scored]
-        _check_values(sample, 'gt_masks', masks, 1)
+        check_values(f'clip {sample["clip_id"]}', 'gt_masks', masks, 1)
         nan_frames = int(logits.isnan().flatten(1).any(1).sum())
         return functional.binary_counts(probabilities(logits)[:, 0], masks), nan_frames
 
@@ -125,8 +130,8 @@ class SemanticProtocol:
         pred, masks = sample['pred_masks'], sample['gt_masks']
         _check_shape(sample, 'pred_masks', tuple(pred.shape), tuple(masks.shape))
         pred, masks = pred[scored], masks[scored]
-        _check_values(sample, 'gt_masks', masks, self.num_classes - 1)
-        _check_values(sample, 'pred_masks', pred, self.num_classes - 1)
+        check_values(f'clip {sample["clip_id"]}', 'gt_masks', masks, self.num_classes - 1)
+        check_values(f'clip {sample["clip_id"]}', 'pred_masks', pred, self.num_classes - 1)
         return functional.class_areas(pred, masks, self.num_classes), 0
 
     def summarise(self, records: Sequence[ClipRecord]) -> dict[str, float | int]:
@@ -226,16 +231,4 @@ def _check_shape(sample: dict, name: str, got: tuple, expected: tuple) -> None:
         raise ValueError(
             f'clip {sample["clip_id"]}: {name} has shape {got}, expected {expected} to go with '
             f'gt_masks; predictions must come at the size of the masks'
-        )
-
-
-def _check_values(sample: dict, name: str, masks: Tensor, largest: int) -> None:
-    if not masks.numel():
-        return
-    low, high = int(masks.min()), int(masks.max())
-    if low < 0 or high > largest:
-        raise DataError(
-            f'clip {sample["clip_id"]}: {name} holds the value {high if low >= 0 else low}, '
-            f'expected 0 to {largest}; check the label files of this clip with '
-            f'`python tools/check_dataset.py` and the number of classes in the config'
         )

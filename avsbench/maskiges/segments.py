@@ -37,7 +37,7 @@ def superpixels(frame: np.ndarray) -> np.ndarray:
         pixels, so that all fit into the palette.
 
     Raises:
-        ConfigError: scikit-image is not installed.
+        ConfigError: The package scikit-image is not installed.
     """
     try:
         from skimage.segmentation import felzenszwalb
@@ -68,7 +68,7 @@ def read_segments(path: str | Path) -> np.ndarray:
 
     Raises:
         BrokenFileError: The file can't be read, or holds something else.
-        ConfigError: pycocotools, which compressed run lengths need, is not installed.
+        ConfigError: The package pycocotools, which compressed run lengths need, is not installed.
     """
     path = Path(path)
     try:

@@ -30,7 +30,7 @@ class TimmBackbone(PretrainedPart, BaseModule):
             pass: the same numbers with a fraction of the memory.
 
     Raises:
-        ConfigError: timm has no network of that name, or not these strides, or the network can't
+        ConfigError: No network of timm has that name, or it lacks these strides, or it can't
             recompute its blocks.
     """
 

@@ -93,10 +93,10 @@ def load_ceilings(root: str | Path) -> dict:
 
     Returns:
         split (`train`, `val`, `test`, `overall`) -> dict with
-        * `frames`, `empty_frames`: labelled frames, and those in which nothing sounds;
+        * `frames`, `empty_frames`: Labelled frames, and those in which nothing sounds;
         * `audio_blind`, `time_blind`, and where they mean something `instance_blind` (tier T2) and
           `count_blind` (several sources): the best scores of such models;
-        * `references`: scores of fixed predictions: `empty`, `all_candidates`,
+        * `references`: Scores of fixed predictions: `empty`, `all_candidates`,
           `largest_candidate`.
         Each of these is a dict. S4, MS3: `J` (frame mean IoU with the empty-frame rule), `F` (one
         threshold for the set, frames with a target; None without any). AVSS: `J` and `F` are means

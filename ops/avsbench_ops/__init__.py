@@ -54,7 +54,7 @@ def limit_cpu_capability(name: str) -> Iterator[str]:
         name: 'avx512', 'avx2' or 'portable'.
 
     Yields:
-        What is used: less than `name` where the processor doesn't have it.
+        What is used: Less than `name` where the processor doesn't have it.
 
     Raises:
         ValueError: There is no such instruction set.

@@ -152,7 +152,7 @@ def test_gathering_binary_counts_of_several_processes(monkeypatch):
         mine = [samples[(rank + step * 3) % 7] for step in range(3)]
         metric.process(None, [sample.to_dict() for sample in mine])
         parts.append(metric.results)
-    monkeypatch.setattr('avsbench.evaluation.avs_metric.all_gather_object', lambda own: parts)
+    monkeypatch.setattr('avsbench.evaluation.record_metric.all_gather_object', lambda own: parts)
     assert METRICS.build(BINARY).evaluate(7) == evaluate(BINARY, samples)
 
 
@@ -297,7 +297,7 @@ def test_no_clip_and_no_annotation_are_errors():
 
 
 def test_missing_clip_is_an_error():
-    with pytest.raises(ValueError, match='3 different clips of a data set of 4'):
+    with pytest.raises(ValueError, match='3 different samples of a data set of 4'):
         evaluate(BINARY, binary_samples(3), size=4)
 
 

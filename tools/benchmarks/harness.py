@@ -42,12 +42,12 @@ class Result:
     """One comparison.
 
     Attributes:
-        title: what was compared, at what size.
-        baseline, candidate: the timings.
-        ratios: baseline / candidate of each round, by the clock that was asked for.
-        error: what `check` returned, None where nothing was compared.
-        tolerance: largest `error` that counts as the same value.
-        must, stretch: ratios to reach, None where there is no such goal.
+        title: What was compared, at what size.
+        baseline, candidate: The timings.
+        ratios: Baseline / candidate of each round, by the clock that was asked for.
+        error: What `check` returned, None where nothing was compared.
+        tolerance: Largest `error` that counts as the same value.
+        must, stretch: Ratios to reach, None where there is no such goal.
     """
 
     title: str
@@ -111,15 +111,15 @@ def compare(
     """Time two variants of one computation in turn, print and return the comparison.
 
     Args:
-        title: what is compared, with its size.
-        baseline: the published formulation, no arguments.
-        candidate: the toolbox's, no arguments.
-        rounds: timed calls of each.
+        title: What is compared, with its size.
+        baseline: The published formulation, no arguments.
+        candidate: The toolbox's, no arguments.
+        rounds: Timed calls of each.
         check: (baseline's result, candidate's result) -> error; one larger than `tolerance`, or
             NaN, makes the comparison fail.
-        tolerance: largest error that counts as the same value; 0 = identical.
-        must: ratio below which the comparison fails.
-        stretch: ratio to aim at; only printed.
+        tolerance: Largest error that counts as the same value; 0 = identical.
+        must: Ratio below which the comparison fails.
+        stretch: Ratio to aim at; only printed.
         clock: 'cpu' (time of this process, all its threads) or 'wall'; the latter only on a quiet
             machine, or where the work is done by other processes.
 

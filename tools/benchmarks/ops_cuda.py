@@ -47,12 +47,12 @@ class Row:
 
     Attributes:
         reference_us, operator_us: PyTorch's operators in float32, and ours; eager, by events.
-        ratio, ratio_low, ratio_high: reference / operator: median and quartiles of the rounds.
-        kernel_us: the kernels alone, inputs not in the cache.
-        bytes: read and written at least once.
-        share_of_copy: bytes / kernel_us, in units of the measured bandwidth of a copy.
-        error, tolerance: largest difference from the reference in units of the largest value.
-        goal_us: to stay below, None where there is no goal for this GPU and size.
+        ratio, ratio_low, ratio_high: Reference / operator: median and quartiles of the rounds.
+        kernel_us: The kernels alone, inputs not in the cache.
+        bytes: Read and written at least once.
+        share_of_copy: Bytes / kernel_us, in units of the measured bandwidth of a copy.
+        error, tolerance: Largest difference from the reference in units of the largest value.
+        goal_us: To stay below, None where there is no goal for this GPU and size.
     """
 
     name: str

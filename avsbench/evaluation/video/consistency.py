@@ -92,8 +92,8 @@ def video_windows(
     """Consistency of each window of a video, the last one left out.
 
     Args:
-        preds: n class maps (H, W).
-        targets: n label maps (H, W).
+        preds: N class maps (H, W).
+        targets: N label maps (H, W).
         length: Of the windows, in frames.
 
     Returns:

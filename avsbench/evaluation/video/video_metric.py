@@ -2,22 +2,18 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from mmengine.dist import all_gather_object, is_main_process
-from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
+from avsbench.evaluation.record_metric import RecordMetric, check_values, in_order
 from avsbench.utils.errors import DataError
-from avsbench.utils.files import write_text
 
 Frames = dict[int, Any]  # position in the video -> what is kept of the frame
 
 
-class SampleRecord(NamedTuple):
+class VideoRecord(NamedTuple):
     """What is kept of one sample.
 
     Attributes:
@@ -30,13 +26,17 @@ class SampleRecord(NamedTuple):
     video: str
     frames: Frames
 
+    @property
+    def identity(self) -> str:
+        """Video, and positions of the frames."""
+        return f'{self.video} (frames {", ".join(map(str, self.frames))})'
 
-class VideoMetric(BaseMetric):
+
+class VideoMetric(RecordMetric):
     """Scores frames one by one and makes numbers of whole videos from them.
 
-    Only small numbers are kept of each frame. They are gathered with the frame's position in its
-    video, so that a result is the same, to the last digit, for any batch size, number of
-    processes and padded sampler, and for windows of any length.
+    Only small numbers are kept of each frame, under its position in the video, so that results do
+    not depend on the length of the windows either.
 
     A data sample holds the T frames of a video that are predicted together, such as the centre
     frame of a window alone (T = 1) or all frames of a window. Every metric reads
@@ -55,12 +55,9 @@ class VideoMetric(BaseMetric):
         prefix: Put before the name of each number, with a slash.
     """
 
-    default_prefix = ''  # an empty one keeps mmengine from warning that there is none
-
     def __init__(self, result_file: str | None = None, prefix: str | None = None) -> None:
         super().__init__(prefix=prefix)
         self.result_file = result_file
-        self.out_dir: str | Path | None = None
 
     @abstractmethod
     def measure(self, sample: Mapping[str, Any], index: int) -> Any:
@@ -102,29 +99,9 @@ class VideoMetric(BaseMetric):
                 for index, place in enumerate(places)
                 if valid[index]
             }
-            self.results.append(SampleRecord(int(sample['sample_idx']), sample['video'], frames))
+            self.results.append(VideoRecord(int(sample['sample_idx']), sample['video'], frames))
 
-    def evaluate(self, size: int) -> dict[str, float | int]:
-        """Gather the frames of all processes and make the numbers; the same in each process.
-
-        Args:
-            size: Number of samples in the data set.
-
-        Raises:
-            DataError: No frame was scored.
-            ValueError: Some samples of the data set were not scored.
-        """
-        records = in_order(chain.from_iterable(all_gather_object(self.results)))
-        self.results.clear()
-        if len(records) != size:
-            raise ValueError(
-                f'{type(self).__name__} got {len(records)} different samples of a data set of '
-                f'{size}: every sample must be scored, under a sample_idx of its own'
-            )
-        metrics = self.compute_metrics(records)
-        return {f'{self.prefix}/{k}' if self.prefix else k: v for k, v in metrics.items()}
-
-    def compute_metrics(self, results: Sequence[SampleRecord]) -> dict[str, float | int]:
+    def compute_metrics(self, results: Sequence[VideoRecord]) -> dict[str, float | int]:
         """Make the numbers, without prefix, from the records of all samples, in any order."""
         videos = by_video(in_order(results))
         frames = sum(len(video) for video in videos.values())
@@ -136,31 +113,12 @@ class VideoMetric(BaseMetric):
         empty = sum(not video for video in videos.values())
         videos = {name: video for name, video in videos.items() if video}
         if self.result_file is not None:
-            text = self.results_text(videos)
-            if is_main_process():
-                write_text(Path(self.out_dir or '.') / self.result_file, text)
+            self.write_result(self.result_file, self.results_text(videos))
         counts = {'videos': len(videos), 'frames': frames, 'videos_without_annotation': empty}
         return self.summarise(videos) | counts
 
 
-def in_order(records: Iterable[SampleRecord]) -> list[SampleRecord]:
-    """Records by position in the data set, without the repeats of a padded sampler.
-
-    Raises:
-        ValueError: Two different samples have one position.
-    """
-    kept: dict[int, SampleRecord] = {}
-    for record in records:
-        first = kept.setdefault(record.sample_idx, record)
-        if (first.video, first.frames.keys()) != (record.video, record.frames.keys()):
-            raise ValueError(
-                f'samples of the videos {first.video} and {record.video} share sample_idx '
-                f'{record.sample_idx}: a data set must number its samples'
-            )
-    return [kept[index] for index in sorted(kept)]
-
-
-def by_video(records: Iterable[SampleRecord]) -> dict[str, Frames]:
+def by_video(records: Iterable[VideoRecord]) -> dict[str, Frames]:
     """Frames of each video, in the order of their positions.
 
     Raises:
@@ -195,13 +153,8 @@ def map_of(sample: Mapping[str, Any], name: str, index: int, largest: int) -> np
         DataError: A value is negative or larger.
     """
     field: Tensor = sample[name][index]
-    low, high = int(field.min()), int(field.max())
-    if low < 0 or high > largest:
-        raise DataError(
-            f'video {sample["video"]}, frame {int(sample["frame_idx"][index])}: {name} holds the '
-            f'value {high if low >= 0 else low}, expected 0 to {largest}; check the masks of this '
-            f'video with `python tools/check_dataset.py` and the number of classes in the config'
-        )
+    where = f'video {sample["video"]}, frame {int(sample["frame_idx"][index])}'
+    check_values(where, name, field, largest)
     return field.cpu().numpy().astype(np.uint8, copy=False)
 
 

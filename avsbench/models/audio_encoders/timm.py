@@ -20,7 +20,7 @@ class TimmAudioEncoder(BaseModule):
             channels.
 
     Raises:
-        ConfigError: timm has no network of that name.
+        ConfigError: No network of timm has that name.
     """
 
     def __init__(

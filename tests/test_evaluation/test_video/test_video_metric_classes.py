@@ -16,8 +16,7 @@ from video_samples import (
     make_videos,
 )
 
-from avsbench.evaluation import VideoMetric, format_table
-from avsbench.evaluation.video import video_metric
+from avsbench.evaluation import VideoMetric, format_table, record_metric
 from avsbench.registry import METRICS
 from avsbench.utils.errors import DataError
 
@@ -46,12 +45,12 @@ def test_processes_change_nothing(kind, monkeypatch):
     for metric, part in zip(metrics, parts, strict=True):
         metric.process(None, [sample.to_dict() for sample in part])
     gathered = [metric.results.copy() for metric in metrics]
-    monkeypatch.setattr(video_metric, 'all_gather_object', lambda results: gathered)
+    monkeypatch.setattr(record_metric, 'all_gather_object', lambda results: gathered)
     expected = METRICS.build(CONFIGS[kind])
     expected.process(None, [sample.to_dict() for sample in samples])
     once = [expected.results.copy()]
     found = [metric.evaluate(len(samples)) for metric in metrics]
-    monkeypatch.setattr(video_metric, 'all_gather_object', lambda results: once)
+    monkeypatch.setattr(record_metric, 'all_gather_object', lambda results: once)
     assert equal(found[0], expected.evaluate(len(samples))) and equal(*found)
 
 
@@ -194,7 +193,9 @@ def test_places_and_annotations_must_agree():
 def test_two_samples_under_one_index_are_an_error():
     samples = make_samples(make_videos('davis'))
     samples[8].set_metainfo(dict(sample_idx=0))
-    with pytest.raises(ValueError, match='alpha and beta share sample_idx 0'):
+    with pytest.raises(
+        ValueError, match=r'alpha \(frames .*\) and beta \(frames .*\) share sample_idx 0'
+    ):
         evaluate(CONFIGS['davis'], samples)
 
 
