@@ -68,20 +68,19 @@ class ClipResults(ClipInfo, total=False):
 
 
 def check_info(info: dict, name: str) -> ClipInfo:
-    """The `data_info` of a data set, if it has exactly the keys of `ClipInfo`.
+    """The `data_info` of a data set, if it has the keys of `ClipInfo`.
 
     Args:
         info: From a data set.
         name: Of the data set's class, for the error.
 
     Raises:
-        TypeError: A key is missing or unknown.
+        TypeError: A key is missing.
     """
     missing = sorted(ClipInfo.__required_keys__ - info.keys())
-    unknown = sorted(info.keys() - ClipInfo.__required_keys__)
-    if missing or unknown:
+    if missing:
         raise TypeError(
-            f'{name}: its clip infos lack {missing} and have unknown {unknown}; they need the keys '
-            'of avsbench.datasets.clip_info.ClipInfo, no others'
+            f'{name}.load_clips: {info.get("clip_id", "a clip")} lacks {", ".join(missing)}; see '
+            'avsbench.datasets.clip_info.ClipInfo'
         )
     return info
