@@ -16,7 +16,7 @@ class GatheringMeta(ABCMeta):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """Gather, then construct."""
-        signature = inspect.signature(cls.__init__)
+        signature = inspect.signature(cls.__init__, eval_str=True)  # annotations may be text
         given = {*list(signature.parameters)[1 : len(args) + 1], *kwargs}
         for parameter in signature.parameters.values():
             if is_dataclass(parameter.annotation) and parameter.name not in given:
@@ -72,7 +72,8 @@ def _signatures(constructor: Callable[..., Any]) -> list[inspect.Signature]:
     found = []
     for cls in constructor.__mro__[:-1]:
         if '__init__' in cls.__dict__:
-            found.append(inspect.signature(cls.__init__))
+            gathers = isinstance(cls, GatheringMeta)
+            found.append(inspect.signature(cls.__init__, eval_str=gathers))
             if not _takes_any(found[-1]):
                 return found
     return found or [inspect.Signature()]

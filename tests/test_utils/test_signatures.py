@@ -23,6 +23,16 @@ def test_flat_keywords_are_gathered_into_the_dataclass() -> None:
     assert Part(size).size is Part(size=size).size is size
 
 
+class Later(metaclass=GatheringMeta):
+    def __init__(self, size: 'Size') -> None:  # as after `from __future__ import annotations`
+        self.size = size
+
+
+def test_annotations_may_be_text() -> None:
+    assert Later(height=2).size == Size(2)
+    assert arguments(Later) == ({'height', 'width'}, False)
+
+
 def test_wrong_keywords_stay_errors() -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'hight'"):
         Part(height=2, hight=2)
