@@ -182,6 +182,8 @@ def _flops(model: nn.Module, inputs: dict) -> tuple[int, dict[str, int]]:
     what is built on this machine.
     """
     formulas = {
+        # torch has the formula for its kernels on a GPU only, and counts nothing for this one
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
         torch.ops.aten.grid_sampler_2d: _grid_sample_flops,
         torch.ops.torchvision.deform_conv2d: _deform_conv_flops,
     }
@@ -199,6 +201,13 @@ def _flops(model: nn.Module, inputs: dict) -> tuple[int, dict[str, int]]:
 def _parts(model: nn.Module) -> dict[str, nn.Module]:
     """Children of the model that have parameters."""
     return {name: part for name, part in model.named_children() if list(part.parameters())}
+
+
+def _attention_flops(
+    query_shape: Any, key_shape: Any, value_shape: Any, *args: Any, **kwargs: Any
+) -> int:
+    batch, heads, queries, width = query_shape
+    return 2 * batch * heads * queries * key_shape[2] * (width + value_shape[3])
 
 
 def _grid_sample_flops(input_shape: Any, grid_shape: Any, *args: Any, **kwargs: Any) -> int:

@@ -41,6 +41,18 @@ def test_operations_of_convolutions_by_part():
     assert flops == sum(parts.values())
 
 
+def test_operations_of_attention():
+    class Scale(nn.Module):
+        def forward(self, x):
+            tokens = x.flatten(2).transpose(1, 2)[:, None]  # one head
+            keys = tokens[..., :7, :]
+            out = nn.functional.scaled_dot_product_attention(tokens, keys, keys)
+            return out[:, 0].transpose(1, 2).reshape(x.shape)
+
+    flops, _ = module._flops(ToyModel(Scale()), INPUTS)
+    assert flops - module._flops(ToyModel(), INPUTS)[0] == PIXELS * 7 * 2 * (4 + 4)
+
+
 def test_operations_of_deformable_convolution():
     class Scale(nn.Module):
         def __init__(self):
