@@ -17,13 +17,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'  # read when gradio is imported
 
 import numpy as np
-import torch
 
 from avsbench.apis import AVSInferencer
+from avsbench.apis.model import add_network_arguments
 from avsbench.apis.outputs import Outputs
 from avsbench.apis.render import RenderReport, render_video
 from avsbench.apis.views import draw_plots
-from avsbench.utils.cli import OverrideAction, run_command
+from avsbench.utils.cli import run_command
 from avsbench.utils.errors import AVSBenchError, ConfigError
 from avsbench.utils.extras import require
 from avsbench.video import VideoFile
@@ -43,13 +43,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--checkpoint', required=True, help='weights for that config')
     parser.add_argument('--host', default='127.0.0.1', help='default: %(default)s')
     parser.add_argument('--port', type=int, help='default: the first free one from 7860')
-    parser.add_argument(
-        '--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='%(default)s'
-    )
-    parser.add_argument('--trust-checkpoint', action='store_true', help='see `bash test.sh --help`')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE'
-    )
+    add_network_arguments(parser)
     return parser.parse_args()
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from avsbench.apis import AVSInferencer
+from avsbench.apis.model import add_network_arguments
 from avsbench.apis.outputs import Outputs
 from avsbench.apis.render import RenderReport, render_video
-from avsbench.utils.cli import OverrideAction, run_command
+from avsbench.utils.cli import run_command
 from avsbench.video import VideoFile
 
 
@@ -47,13 +47,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--batch-size', type=int, default=1, help='clips per batch (matters with --fps > 1)'
     )
-    parser.add_argument(
-        '--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='%(default)s'
-    )
-    parser.add_argument('--trust-checkpoint', action='store_true', help='see `bash test.sh --help`')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE'
-    )
+    add_network_arguments(parser)
     return parser.parse_args()
 
 

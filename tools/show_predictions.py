@@ -11,16 +11,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import torch
 from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 
-from avsbench.apis.model import load_model
+from avsbench.apis.model import add_network_arguments, load_model
 from avsbench.checkpoint.reading import check_file
 from avsbench.config.build import build_part
 from avsbench.config.loading import open_config
 from avsbench.registry import DATASETS
-from avsbench.utils.cli import OverrideAction, run_command
+from avsbench.utils.cli import run_command
 from avsbench.utils.errors import DataError
 from avsbench.visualization import AVSLocalVisualizer
 from avsbench.visualization.gallery import (
@@ -41,13 +40,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='for the images')
     parser.add_argument('--num', type=int, default=6, help='images, spread over the test split')
     parser.add_argument('--overwrite', action='store_true', help='replace images in DIR')
-    parser.add_argument(
-        '--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='%(default)s'
-    )
-    parser.add_argument('--trust-checkpoint', action='store_true', help='see `bash test.sh --help`')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE'
-    )
+    add_network_arguments(parser)
     args = parser.parse_args()
     if args.num < 1:
         parser.error('--num: expected 1 or more')

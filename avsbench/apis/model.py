@@ -1,11 +1,15 @@
-"""A trained network from a config and a checkpoint."""
+"""A trained network from a config and a checkpoint, and the options of commands that use one."""
 
+import argparse
+
+import torch
 from mmengine.config import Config
 from mmengine.model import BaseModel
 
 from avsbench.checkpoint.loading import load_weights
 from avsbench.config.build import build_part
 from avsbench.registry import MODELS
+from avsbench.utils.cli import OverrideAction
 
 
 def load_model(
@@ -28,3 +32,13 @@ def load_model(
     expected = {'num_classes': head.get('num_classes'), 'head': head.get('type')}
     load_weights(model, checkpoint, trust=trust, expected=expected)
     return model.to(device).eval()
+
+
+def add_network_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add `--device`, `--trust-checkpoint` and `--cfg-options` to a command."""
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    parser.add_argument('--device', default=device, help='default: %(default)s')
+    parser.add_argument('--trust-checkpoint', action='store_true', help='see `bash test.sh --help`')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE'
+    )
