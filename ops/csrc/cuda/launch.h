@@ -12,8 +12,8 @@
 
 namespace avsbench::cuda {
 
-constexpr int64_t kSharedBytes = 48 * 1024;  // what every device grants without being asked
-constexpr int64_t kSortBytes = 40 * 1024;    // counters of sort_kernel
+constexpr int64_t kSharedBytes = 48 * 1024;   // what every device grants without being asked
+constexpr int64_t kSortBytes = 40 * 1024;     // counters of sort_kernel
 constexpr int64_t kMaxBlocks = std::numeric_limits<int>::max();
 
 // Blocks of neighbouring queries, or tokens: `tiles` for each frame and head.
@@ -99,7 +99,7 @@ struct QueryCall {
   void operator()() const {
     using A = Accumulator<T>;
     const Tiling tiling = tiling_of<G>(problem, problem.queries,
-                                       sizeof(Kept<A>) + sizeof(Quad<unsigned>) + sizeof(Slope<A>));
+                                       sizeof(Kept<A>) + sizeof(Quad<unsigned>) + sizeof(Quad<A>));
     const auto kernel = is_common(problem) ? query_kernel<T, V, G, Common<V>>
                                            : query_kernel<T, V, G, Grid<0, 0>>;
     launch(kernel, tiling.blocks, tiling.threads, tiling.shared, problem, tiling.tiles);

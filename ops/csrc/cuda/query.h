@@ -4,6 +4,7 @@
 #pragma once
 
 #include "sampling.h"
+#include "tensor.h"
 
 namespace avsbench::cuda {
 
@@ -112,34 +113,46 @@ struct Lists {
   }
 };
 
-// From the slopes of a query's head to the gradients of its positions and scores. A lane reads
-// back what it wrote.
+// From the dot products of a query's head to the gradients of its positions and scores.
 template <class T, int G, class S>
 MSDA_DEVICE void write_slopes(const BackwardProblem& problem, const Place& place, int lane,
                               int stride, const Kept<Accumulator<T>>* samples,
-                              const Slope<Accumulator<T>>* slopes) {
+                              const Quad<Accumulator<T>>* dots) {
   using A = Accumulator<T>;
-  const int count = S::count(problem), points = S::points(problem);
+  // A lane's samples; without a known number, they are computed again where they are needed again.
+  constexpr int kOwn = S::kCount > 0 ? (S::kCount + G - 1) / G : 1;
+  const int count = S::count(problem), own = S::kCount > 0 ? kOwn : (count + G - 1) / G;
   const int64_t row = static_cast<int64_t>(place.frame) * problem.queries + place.query;
   const int64_t first = (row * problem.heads + place.head) * count;
   const bool offsets = problem.reference != nullptr;
+  Slope<A> slopes[kOwn];
   A mean = 0;  // of the weights' slopes, under the softmax
-  if (offsets) {
-    for (int k = lane; k < count; k += G) {
-      mean += samples[k * stride].weight * slopes[k * stride].weight;
-    }
-    mean = group_sum<G>(mean);
+#pragma unroll kOwn
+  for (int i = 0; i < own; ++i) {
+    const int k = lane + i * G;
+    if (k >= count) break;
+    const Slope<A> slope = slope_of(samples[k * stride], dots[k * stride]);
+    mean += samples[k * stride].weight * slope.weight;
+    if constexpr (S::kCount > 0) slopes[i] = slope;
   }
+  if (offsets) mean = group_sum<G>(mean);
   if (!place.active) return;
-  for (int k = lane; k < count; k += G) {
-    const Slope<A> slope = slopes[k * stride];
+#pragma unroll kOwn
+  for (int i = 0; i < own; ++i) {
+    const int k = lane + i * G;
+    if (k >= count) break;
     const A weight = samples[k * stride].weight;
-    A position[2] = {weight * slope.x, weight * slope.y};
-    A score = slope.weight;
+    Slope<A> slope;
+    if constexpr (S::kCount > 0) {
+      slope = slopes[i];
+    } else {
+      slope = slope_of(samples[k * stride], dots[k * stride]);
+    }
+    A position[2] = {weight * slope.x, weight * slope.y}, score = slope.weight;
     if (offsets) {
       score = weight * (score - mean);
     } else {
-      const Level& level = problem.level[k / points];
+      const Level& level = problem.level[k / S::points(problem)];
       position[0] *= level.width;
       position[1] *= level.height;
     }
@@ -148,36 +161,14 @@ MSDA_DEVICE void write_slopes(const BackwardProblem& problem, const Place& place
   }
 }
 
+// The dot products of all samples of a group's query, summed lane by lane.
 template <class T, int V, int G, class S>
-MSDA_KERNEL(kMaxThreads, kResident)
-query_kernel(MSDA_ARGUMENT BackwardProblem problem, MSDA_ARGUMENT Divisor tiles) {
+MSDA_DEVICE void write_dots(const BackwardProblem& problem, const char* value,
+                            const char* grad_output, int lane, int stride,
+                            const Quad<unsigned>* offsets, Quad<Accumulator<T>>* dots) {
   using A = Accumulator<T>;
-  MSDA_SHARED(memory);
-  const int groups = blockDim.x / G, stride = shared_stride<G>(groups);
-  const int lane = threadIdx.x % G, group = threadIdx.x / G;
-  const int count = S::count(problem), points = S::points(problem);
   constexpr bool kWhole = S::kCount > 0 && S::kCount % kBatch == 0;  // no batch lacks a sample
-  const Place place = place_of(problem, tiles, groups, group);
-  const int step = problem.heads * problem.dims * static_cast<int>(sizeof(T));
-  Kept<A>* samples = reinterpret_cast<Kept<A>*>(memory) + group;
-  unsigned char* behind = memory + sizeof(Kept<A>) * count * stride;
-  Quad<unsigned>* offsets = reinterpret_cast<Quad<unsigned>*>(behind) + group;
-  behind += sizeof(Quad<unsigned>) * count * stride;
-  Slope<A>* slopes = reinterpret_cast<Slope<A>*>(behind) + group;
-  const Lists<A> lists(problem, place, points);
-  visit_samples<T, G, S>(
-      problem, place, lane, [&](int k, int index, const Located<A>& sample, A weight) {
-        samples[k * stride] = kept_of(sample, weight);
-        offsets[k * stride] = corner_offsets(sample, problem.level[index], step);
-        lists.write(k - index * points, index, points, sample, weight);
-      });
-  __syncwarp();
-
-  const char* value =
-      problem.value + head_offset<T>(problem, place.frame, place.head, problem.tokens);
-  const char* grad_output =
-      problem.grad_output + head_offset<T>(problem, place.frame, place.head, problem.queries) +
-      static_cast<int64_t>(place.query) * step;
+  const int count = S::count(problem);
   // Every lane makes every round: the sums below are taken over whole warps.
   for (int round = 0; round < problem.dims; round += G * V) {
     const int channel = round + lane * V;
@@ -193,21 +184,111 @@ query_kernel(MSDA_ARGUMENT BackwardProblem problem, MSDA_ARGUMENT Divisor tiles)
           parts[i] = dot_corners<T, V>(value + offset, offsets[(first + i) * stride], grad);
         }
       }
-      const Quad<A> dots = scatter_sum<G>(parts, lane);
+      Quad<A> sum = scatter_sum<G>(parts, lane);
       // The lane that computed a sample goes on with it.
       const int k = first + lane % kBatch;
-      if (k % G == lane && k < count) {
-        Slope<A> slope = slope_of(samples[k * stride], dots);
-        if (round > 0) {
-          slope.x += slopes[k * stride].x;
-          slope.y += slopes[k * stride].y;
-          slope.weight += slopes[k * stride].weight;
+      if (k % G != lane || k >= count) continue;
+      if (round > 0) {
+#pragma unroll
+        for (int corner = 0; corner < 4; ++corner) {
+          sum.part[corner] += dots[k * stride].part[corner];
         }
-        slopes[k * stride] = slope;
       }
+      dots[k * stride] = sum;
     }
   }
-  write_slopes<T, G, S>(problem, place, lane, stride, samples, slopes);
+}
+
+// The same for 16-bit numbers on 4 lanes, at most 32 channels: a warp's 8 queries on the tensor
+// cores. Lane 4 * g + j reads channels 8 * j to 8 * j + 7 of corner g of 8, that is four pairs,
+// which it hands over as they are: the first and the third pair for row g of the product, the
+// others for row g + 8. So columns 2 * i and 2 * i + 1 have the first and third, and the other
+// pairs of the gradient of query i, and a dot product is the sum of two of the product's numbers,
+// which are with lane j = i.
+template <class T, class S>
+MSDA_DEVICE void write_dots_of_warp(const BackwardProblem& problem, const char* value,
+                                    const char* grad_output, int stride,
+                                    const Quad<unsigned>* offsets, Quad<float>* dots) {
+  constexpr int kChannels = 8, kColumns = 4;  // queries of a product
+  constexpr bool kWhole = S::kCount > 0 && S::kCount % 2 == 0;
+  const int count = S::count(problem);
+  const int lane = threadIdx.x % 4, row = threadIdx.x % kWarp / 4;
+  // A lane without channels reads the first ones, and has a gradient of 0 for them.
+  const bool active = lane * kChannels < problem.dims;
+  const int offset = active ? lane * kChannels * static_cast<int>(sizeof(T)) : 0;
+  Pack<T, kChannels> grad{};
+  if (active) grad = load_pack<T, kChannels>(grad_output + offset);
+  uint32_t columns[2][2];  // of queries 0 to 3 and 4 to 7
+#pragma unroll
+  for (int set = 0; set < 2; ++set) {
+    const int from = (set * kColumns + row / 2) * 4 + lane;
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      const uint32_t even = __shfl_sync(kWholeWarp, grad.words[2 * i], from);
+      const uint32_t odd = __shfl_sync(kWholeWarp, grad.words[2 * i + 1], from);
+      columns[set][i] = row % 2 == 0 ? even : odd;
+    }
+  }
+  // From the group's own entries to those of the warp's first query, and this row's corner.
+  const unsigned* places = offsets[-row].part + row % 4;
+  float* results = dots[lane - row].part + row % 4;
+  value += offset;
+#pragma unroll 2
+  for (int first = 0; first < count; first += 2) {
+    // Where there is no second sample, the first one stands for it.
+    const int k = first + row / 4, from = kWhole ? k : smaller(k, count - 1);
+    float kept[2] = {};
+#pragma unroll
+    for (int query = 0; query < 2 * kColumns; ++query) {
+      const unsigned place = places[(from * stride + query) * 4];
+      const Pack<T, kChannels> corner = load_pack<T, kChannels>(value + place);
+      float sums[4] = {};
+      multiply_add<T>(corner.words, columns[query / kColumns], sums);
+      if (lane == query % kColumns) kept[query / kColumns] = sums[0] + sums[3];
+    }
+    if (kWhole || k < count) {
+      results[k * stride * 4] = kept[0];
+      results[(k * stride + kColumns) * 4] = kept[1];
+    }
+  }
+  __syncwarp();
+}
+
+template <class T, int V, int G, class S>
+MSDA_KERNEL(kMaxThreads, kResident)
+query_kernel(MSDA_ARGUMENT BackwardProblem problem, MSDA_ARGUMENT Divisor tiles) {
+  using A = Accumulator<T>;
+  MSDA_SHARED(memory);
+  const int groups = blockDim.x / G, stride = shared_stride<G>(groups);
+  const int lane = threadIdx.x % G, group = threadIdx.x / G;
+  const int count = S::count(problem), points = S::points(problem);
+  const Place place = place_of(problem, tiles, groups, group);
+  const int step = problem.heads * problem.dims * static_cast<int>(sizeof(T));
+  Kept<A>* samples = reinterpret_cast<Kept<A>*>(memory) + group;
+  unsigned char* behind = memory + sizeof(Kept<A>) * count * stride;
+  Quad<unsigned>* offsets = reinterpret_cast<Quad<unsigned>*>(behind) + group;
+  behind += sizeof(Quad<unsigned>) * count * stride;
+  Quad<A>* dots = reinterpret_cast<Quad<A>*>(behind) + group;
+  const Lists<A> lists(problem, place, points);
+  visit_samples<T, G, S>(
+      problem, place, lane, [&](int k, int index, const Located<A>& sample, A weight) {
+        samples[k * stride] = kept_of(sample, weight);
+        offsets[k * stride] = corner_offsets(sample, problem.level[index], step);
+        lists.write(k - index * points, index, points, sample, weight);
+      });
+  __syncwarp();
+
+  const char* value =
+      problem.value + head_offset<T>(problem, place.frame, place.head, problem.tokens);
+  const char* grad_output =
+      problem.grad_output + head_offset<T>(problem, place.frame, place.head, problem.queries) +
+      static_cast<int64_t>(place.query) * step;
+  if constexpr (sizeof(T) == 2 && V == 8 && G == 4) {
+    write_dots_of_warp<T, S>(problem, value, grad_output, stride, offsets, dots);
+  } else {
+    write_dots<T, V, G, S>(problem, value, grad_output, lane, stride, offsets, dots);
+  }
+  write_slopes<T, G, S>(problem, place, lane, stride, samples, dots);
 }
 
 }  // namespace avsbench::cuda

@@ -42,7 +42,7 @@ struct Index {
   std::exit(3);
 }
 
-enum class Meeting { kNone, kSync, kExchange, kMatch, kBlock };
+enum class Meeting { kNone, kSync, kExchange, kMatch, kProduct, kBlock };
 
 // One thread of the block that runs.
 struct Thread {
@@ -97,6 +97,8 @@ class Block {
   }
 
   Thread& running() { return *running_; }
+  // What a lane of the running thread's warp gave to the last meeting.
+  uint64_t given(unsigned lane) { return threads_[running_->index.x / 32 * 32 + lane].given; }
   unsigned char* shared() { return shared_.data(); }
   Index block{0}, threads{0};
 
@@ -254,7 +256,40 @@ T exchange(unsigned mask, T value, int source) {
 
 inline int lane() { return static_cast<int>(threadIdx.x % 32); }
 
+// The tensor cores' product, see tensor.h.
+template <class T>
+void multiply_add(const uint32_t (&a)[4], const uint32_t (&b)[2], float (&sums)[4]) {
+  struct Fragments {
+    const uint32_t *a, *b;
+  } const mine{a, b};
+  Block& block = Block::current();
+  const uint64_t address = reinterpret_cast<uint64_t>(&mine);
+  block.wait(Meeting::kProduct, address);
+  const auto of = [&](int lane) {
+    return reinterpret_cast<const Fragments*>(block.given(static_cast<unsigned>(lane)));
+  };
+  const auto half = [](uint32_t word, int which) {
+    T numbers[2];
+    std::memcpy(numbers, &word, sizeof(word));
+    return static_cast<float>(numbers[which]);
+  };
+  for (int i = 0; i < 4; ++i) {
+    const int row = lane() / 4 + i / 2 * 8, column = lane() % 4 * 2 + i % 2;
+    for (int k = 0; k < 16; ++k) {
+      const int from = k % 8 / 2;
+      sums[i] += half(of(row % 8 * 4 + from)->a[row / 8 + k / 8 * 2], k % 2) *
+                 half(of(column * 4 + from)->b[k / 8], k % 2);
+    }
+  }
+  block.wait(Meeting::kProduct, address);  // the others read this lane's numbers
+}
+
 }  // namespace emulator
+
+template <class T>
+T __shfl_sync(unsigned mask, T value, int source) {
+  return emulator::exchange(mask, value, source);
+}
 
 template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int step) {
