@@ -10,6 +10,7 @@ from avsbench.parity import (  # they register their checkers
 from avsbench.parity.check import check_claimed, check_fixture
 from avsbench.parity.fixture import Computed, Fixture, Row
 from avsbench.parity.network import NetworkRun, Taps
+from avsbench.parity.writing import write_fixture
 
 __all__ = [
     'Computed',
@@ -24,4 +25,5 @@ __all__ = [
     'metrics',
     'video_crf',
     'video_metrics',
+    'write_fixture',
 ]

@@ -20,7 +20,7 @@ from torch import Tensor
 from avsbench.config.paths import config_file
 from avsbench.layouts import LAYOUTS
 from avsbench.layouts.avss_classes import palette
-from avsbench.parity.fixture import Computed, Fixture, Noise
+from avsbench.parity.fixture import Computed, Fixture, Limit, Noise
 from avsbench.registry import CHECKERS, DATASETS, MODELS
 
 FULL_SCALE = 32767  # of the 16-bit samples that the fixture's clips are written with
@@ -52,6 +52,8 @@ def run(fixture: Fixture, **dataset_options: object) -> Computed:
             outputs, noise = _read(fixture, prefix, Path(folder), dataset_options)
             computed.outputs |= outputs
             computed.noise |= noise
+    exact = [name for name in computed.outputs if not name.endswith(('.imgs', '.collated'))]
+    computed.limits = dict.fromkeys(exact, Limit(0.0))
     return computed
 
 
@@ -127,7 +129,7 @@ def _read(
         'vid_flag': sample.frame_valid,
         'gt_flag': sample.gt_valid,
     }
-    noise = GREY_LEVEL / 2 if shrunk and not _same_pillow(fixture) else 0.0
+    noise = GREY_LEVEL if shrunk and not _same_pillow(fixture) else 0.0
     return {f'{prefix}.{kind}': found[kind] for kind in kinds}, {
         ('output', f'{prefix}.imgs'): noise
     }

@@ -9,13 +9,15 @@ Arrays that the json lists under `given` are inputs that no function makes.
 import importlib.util
 import json
 import math
-from collections.abc import Iterable
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import torch
+from scipy.special import stdtrit
 from torch import Tensor
 
 from avsbench.layouts import LAYOUTS
@@ -25,6 +27,7 @@ OUTPUT_TOLERANCE = 1e-4  # of the largest stored value
 SCALAR_TOLERANCE = 1e-3  # relative, for losses and gradient norms
 # The most that rounding may explain, as a share of the number itself or of the output's scale.
 NOISE_LIMIT = 1e-2
+CONFIDENCE = 0.999  # that rounding moves a number no farther than its measured noise
 GRADIENT_NOISE = 1e-6  # gradient norms below this are rounding
 # Losses of other settings than the published one, and of a given prediction.
 FURTHER_LOSSES = ('extra_losses', 'losses_given_pred')
@@ -81,8 +84,8 @@ class Limit:
 class Computed:
     """What our implementation returned, under the fixture's names.
 
-    `noise` widens the tolerance of what is ill-conditioned, number by number and up to a hundredth
-    of the number: the stored one and ours are both float32 and may each be off by that much.
+    `noise` is the difference that rounding explains, since the stored number and ours are both
+    float32; it widens the tolerance number by number, up to a hundredth of the number.
     `discontinuous` names outputs behind a threshold where rounding moves a few values far: 99 % of
     them are held to the tolerance, all to a hundredth of their scale. `limits` replaces all this
     for the outputs and metrics that it names.
@@ -98,30 +101,38 @@ class Computed:
     limits: dict[str, Limit] = field(default_factory=dict)
 
 
-def rounding_noise(computed: Computed, others: Iterable[Computed]) -> Noise:
-    """How far rounding moves each output, loss and gradient norm of a network.
+def rounding_noise(computed: Computed, others: Sequence[Computed]) -> Noise:
+    """How far another rounding may move each output, loss and gradient norm of a network.
+
+    An output's largest change stands for many values; a loss or norm is a single draw, so that its
+    spread is what a few draws tell of it by Student's t. A wrong network is as close to itself as
+    a right one, so that this hides nothing but rounding.
 
     Args:
         computed: What is compared with the fixture.
         others: The same numbers, computed in ways that only round differently.
 
     Returns:
-        Largest difference of each number. A wrong network is as close to itself as a right one, so
-        that this hides nothing but rounding.
+        The difference that rounding explains between two float32 results, for each number.
     """
     noise: Noise = {}
-    for other in others:
-        for kind, ours, theirs in (
-            ('output', computed.outputs, other.outputs),
-            ('loss', computed.losses, other.losses),
-            ('grid loss', computed.grid_losses, other.grid_losses),
-            ('gradient', computed.grad_norms, other.grad_norms),
-        ):
-            for name in ours.keys() & theirs.keys():
-                difference = torch.as_tensor(ours[name]).double() - torch.as_tensor(theirs[name])
-                largest = float(difference.abs().max())
-                if not math.isnan(largest):  # the norm of a gradient that does not exist
-                    noise[kind, name] = max(largest, noise.get((kind, name), 0.0))
+    if not others:
+        return noise
+    for name, value in computed.outputs.items():
+        found = [torch.as_tensor(other.outputs[name]).double() for other in others]
+        changes = [float((part - torch.as_tensor(value)).abs().max()) for part in found]
+        noise['output', name] = 2 * max(changes)  # the stored one may be off as far, the other way
+    # Two-sided; the difference of two draws has twice the variance of one.
+    spread = math.sqrt(2) * float(stdtrit(len(others), (1 + CONFIDENCE) / 2))
+    for kind, group in (
+        ('loss', 'losses'),
+        ('grid loss', 'grid_losses'),
+        ('gradient', 'grad_norms'),
+    ):
+        for name, value in getattr(computed, group).items():
+            draws = [value, *(getattr(other, group)[name] for other in others)]
+            if not any(map(math.isnan, draws)):  # the norm of a gradient that does not exist
+                noise[kind, name] = spread * statistics.stdev(draws)
     return noise
 
 
@@ -161,6 +172,13 @@ class Fixture:
         if 'values' in recipe:
             return np.asarray(recipe['values'])
         return getattr(self.seeded, recipe['function'])(*recipe['args'])
+
+    def whole(self, name: str) -> Tensor | None:
+        """The output `name` in its shape, or None where only some of its values are stored."""
+        described = self.content['outputs'][name]
+        if described['stride'] != 1:
+            return None
+        return torch.from_numpy(self.stored[name].reshape(described['shape']))
 
     def state_dict(self, entry: str = 'checkpoint', prefix: str = '') -> dict[str, Tensor]:
         """Make seeded weights under their published keys.
@@ -224,7 +242,7 @@ class Fixture:
         differences = np.abs(sampled - stored.reshape(-1))
         largest = float(differences.max(initial=0.0))
         # A stored array of zeros must be met exactly.
-        tolerance = max(OUTPUT_TOLERANCE * scale, min(2 * noise, NOISE_LIMIT * scale))
+        tolerance = max(OUTPUT_TOLERANCE * scale, min(noise, NOISE_LIMIT * scale))
         if name not in computed.discontinuous:
             return [Row('output', name, largest, scale, tolerance)]
         most = float(np.quantile(differences, 0.99))
@@ -258,7 +276,7 @@ def _scalar_row(
     if ours is None:
         return Row(kind, f'{name} (not computed)', float('nan'), abs(stored), 0.0)
     floor = GRADIENT_NOISE if kind == 'gradient' else 0.0
-    allowed_noise = min(2 * noise, NOISE_LIMIT * abs(stored))
+    allowed_noise = min(noise, NOISE_LIMIT * abs(stored))
     tolerance = max(SCALAR_TOLERANCE * abs(stored), floor, allowed_noise)
     return Row(kind, name, abs(ours - stored), abs(stored), tolerance)
 

@@ -58,7 +58,7 @@ class NetworkRun:
     def run(self) -> Computed:
         """Compute everything that the fixture stores, and how far rounding moves it."""
         computed = self.compute()
-        others = (self._compute_otherwise(seed) for seed in range(self.num_roundings))
+        others = [self._compute_otherwise(seed) for seed in range(self.num_roundings)]
         computed.noise |= rounding_noise(computed, others)
         return computed
 
@@ -107,6 +107,15 @@ class NetworkRun:
         terms = self.model.decode_head.loss(output, wanted)
         named = {published: terms[ours] for published, ours in self.loss_names.items()}
         return {**named, 'total': sum(terms.values())}
+
+    def prediction(self, logits: Tensor) -> Tensor:
+        """The prediction for losses behind a threshold, where one pixel more moves the result.
+
+        The stored one, if it is stored whole, so that rounding does not decide about a pixel; that
+        ours equals it is a row of its own.
+        """
+        stored = self.fixture.whole('pred')
+        return logits if stored is None else stored.to(logits.dtype)
 
     def gradient_norms(self) -> dict[str, float]:
         """Norm of each gradient that the fixture stores, by published name; NaN where none is."""

@@ -34,7 +34,7 @@ class CATRRun(NetworkRun):
     target_name = 'mask'
     # The queries of a frame are nearly equal, and products of three maps meet in the gate: what is
     # left of differences is close to rounding.
-    num_roundings = 2
+    num_roundings = 3
 
     def __init__(self, fixture: Fixture, model_cfg: dict) -> None:
         # The activations of the backbone take 2 GB per clip; compute them twice instead.
@@ -46,7 +46,7 @@ class CATRRun(NetworkRun):
         """Compute everything; rounding decides which query is tested where two are as likely."""
         computed = super().run()
         noise = computed.noise['output', 'probability']
-        computed.outputs |= self._tested(computed.outputs, undecided=2 * noise)
+        computed.outputs |= self._tested(computed.outputs, undecided=noise)
         return computed
 
     def compute(self) -> Computed:

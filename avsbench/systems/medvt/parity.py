@@ -22,9 +22,11 @@ class MEDVTRun(NetworkRun):
     frames_name = 'image'
     target_name = 'mask'
     # The queries of a frame are nearly equal, and the normalisation over them enlarges rounding.
-    num_roundings = 2
+    num_roundings = 3
 
     def __init__(self, fixture: Fixture, model_cfg: dict) -> None:
+        # The activations of the backbone take most of 10 GB; compute them twice instead.
+        model_cfg['backbone']['with_cp'] = True
         super().__init__(fixture, model_cfg)
         use_explicit_attention(self.model)
         tables = fixture.state_dict('unsaved_parameters')
@@ -75,7 +77,7 @@ class MEDVTRun(NetworkRun):
         for name in stored:
             if name.endswith(UNUSED_MATCHING):
                 cosine = AudioVisualMatchingLoss('cosine', pooled='probability', threshold=True)
-                losses[name] = cosine(output.matched_pairs, output.logits)
+                losses[name] = cosine(output.matched_pairs, self.prediction(output.logits))
         if 'lambda_1' in stored:
             losses['lambda_1'] = torch.tensor(head.loss_match.loss_weight)
             losses['sa_loss'] = terms['loss_match'] / head.loss_match.loss_weight
@@ -94,8 +96,8 @@ def run_label_propagation(fixture: Fixture) -> Computed:
     Returns:
         The encoded labels, the decoded mixture, and its mean with the logits.
     """
-    logits, mixed = (torch.from_numpy(_given(fixture, name)) for name in ('head', 'prop_layer'))
-    logits, mixed = logits[0].transpose(0, 1), mixed[:, 0]  # (T, K, h, w), (T, E, h', w')
+    logits = fixture.whole('head')[0].transpose(0, 1)  # (T, K, h, w)
+    mixed = fixture.whole('prop_layer')[:, 0]  # (T, E, h', w')
     state, _ = LABEL_PROPAGATION.to_ours(fixture.state_dict())
     channels = state['self_attn.key_proj.weight'].shape[1]
     # The label encoder makes its input 16 times smaller.
@@ -111,8 +113,3 @@ def run_label_propagation(fixture: Fixture) -> Computed:
     feature = logits.new_zeros(len(logits), channels, 1, 1)
     outputs['pred_masks'] = module(logits, feature, (len(logits),)).transpose(0, 1)
     return Computed(outputs)
-
-
-def _given(fixture: Fixture, name: str) -> Tensor:
-    """An array that the fixture stores whole."""
-    return fixture.stored[name].reshape(fixture.content['outputs'][name]['shape'])

@@ -31,7 +31,7 @@ class TPAVIRun(NetworkRun):
     frames_name = 'image'
     # Distances of nearly equal distributions, and gradients that nearly cancel, are what rounding
     # makes of them.
-    num_roundings = 2
+    num_roundings = 3
 
     def __init__(self, fixture: Fixture, model_cfg: dict) -> None:
         super().__init__(fixture, model_cfg)
@@ -87,7 +87,7 @@ class TPAVIRun(NetworkRun):
         losses = {'iou_loss': terms['loss_mask'], 'total': sum(terms.values())}
         if 'loss_match' in terms:
             losses['sa_loss'] = terms['loss_match'] / head.loss_match.loss_weight
-        groups = {'extra_losses': output.logits}
+        groups = {'extra_losses': self.prediction(output.logits)}
         if 'losses_given_pred' in content:
             groups['losses_given_pred'] = self._given_prediction()
         for group, logits in groups.items():
