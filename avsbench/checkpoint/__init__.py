@@ -8,10 +8,17 @@ from avsbench.registry import SYSTEMS
 
 
 def adapters() -> dict[str, CheckpointAdapter]:
-    """The adapter of each registered system by the system's name, and that of VGGish's file."""
+    """The adapters of the registered systems by the layout's name, and that of VGGish's file.
+
+    A layout is called like its system, or like its system and `CheckpointAdapter.layout`.
+    """
     SYSTEMS.import_from_location()
-    systems = {name: system.adapter for name, system in SYSTEMS.module_dict.items()}
-    return {**systems, 'vggish': VGGISH}
+    layouts = {
+        '_'.join(filter(None, (name, adapter.layout))): adapter
+        for name, system in SYSTEMS.module_dict.items()
+        for adapter in system.adapters
+    }
+    return {**layouts, 'vggish': VGGISH}
 
 
 def find_adapter(keys: Iterable[str]) -> CheckpointAdapter | None:

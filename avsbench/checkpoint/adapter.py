@@ -9,7 +9,7 @@ renames it, so the same list serves both directions.
 import functools
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
@@ -32,10 +32,17 @@ def _pattern(template: str) -> re.Pattern:
 
 @dataclass(frozen=True)
 class KeyRule:
-    """A published key template and ours."""
+    """A published key template and ours.
+
+    Attributes:
+        published: Template of the published key.
+        ours: Template of ours.
+        is_row: The published tensor is (1, C), ours (C,).
+    """
 
     published: str
     ours: str
+    is_row: bool = False
 
     def rename(self, key: str, *, to_ours: bool) -> str | None:
         """The other name of `key`, or None where the rule does not match."""
@@ -43,17 +50,24 @@ class KeyRule:
         match = _pattern(source).fullmatch(key)
         return target.format(**match.groupdict()) if match else None
 
+    def reshape(self, tensor: Tensor, *, to_ours: bool) -> Tensor:
+        """The tensor in the shape of the other side."""
+        if not self.is_row:
+            return tensor
+        return tensor[0] if to_ours else tensor[None]
+
 
 @dataclass(frozen=True)
 class CheckpointAdapter:
     """The keys of one published code base.
 
     Attributes:
-        name: Name of the system.
+        name: Name of the system, and of the network where it has several.
         head: Type of the decode head that the checkpoints belong to.
         signature: Published keys that only this code base has; all must be there.
         rules: Renaming rules, the first match wins.
         unused: Templates of published keys that the network never reads; they are dropped.
+        layout: What follows the system's name in that of the layout, for systems with several.
         audio_prefix: Prefix of our audio encoder's keys, for code bases that keep its weights in
             a separate file; empty where the checkpoint holds them.
         restore_unused: Makes those entries again from a published state dict, so that an
@@ -65,6 +79,7 @@ class CheckpointAdapter:
     signature: tuple[str, ...]
     rules: tuple[KeyRule, ...]
     unused: tuple[str, ...] = ()
+    layout: str = ''
     audio_prefix: str = ''
     restore_unused: Callable[[StateDict], StateDict] = field(default=lambda state: {})
 
@@ -84,8 +99,9 @@ class CheckpointAdapter:
         for key, tensor in state.items():
             if any(_pattern(template).fullmatch(key) for template in self.unused):
                 dropped.append(key)
-            elif renamed := self.rename(key, to_ours=True):
-                ours[renamed] = tensor
+            elif found := self._find(key, to_ours=True):
+                rule, renamed = found
+                ours[renamed] = rule.reshape(tensor, to_ours=True)
             else:
                 unknown.append(key)
         if unknown:
@@ -109,11 +125,11 @@ class CheckpointAdapter:
         for key, tensor in state.items():
             if self.audio_prefix and key.startswith(self.audio_prefix):
                 continue
-            renamed = self.rename(key, to_ours=False)
-            if renamed is None:
-                unknown.append(key)
+            if found := self._find(key, to_ours=False):
+                rule, renamed = found
+                published[renamed] = rule.reshape(tensor, to_ours=False)
             else:
-                published[renamed] = tensor
+                unknown.append(key)
         if unknown:
             raise CheckpointError(
                 f'{len(unknown)} keys have no place in the {self.name} layout: {examples(unknown)}'
@@ -140,12 +156,20 @@ class CheckpointAdapter:
 
     def rename(self, key: str, *, to_ours: bool) -> str | None:
         """The other name of one key, or None where no rule matches."""
+        found = self._find(key, to_ours=to_ours)
+        return None if found is None else found[1]
+
+    def _find(self, key: str, *, to_ours: bool) -> tuple[KeyRule, str] | None:
+        """The first rule that matches a key, and the key's other name."""
         for rule in self.rules:
             if renamed := rule.rename(key, to_ours=to_ours):
-                return renamed
+                return rule, renamed
         return None
 
 
 def prefixed(rules: Iterable[KeyRule], published: str, ours: str) -> tuple[KeyRule, ...]:
     """The same rules below other prefixes."""
-    return tuple(KeyRule(published + rule.published, ours + rule.ours) for rule in rules)
+    return tuple(
+        replace(rule, published=published + rule.published, ours=ours + rule.ours)
+        for rule in rules
+    )

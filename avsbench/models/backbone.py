@@ -3,7 +3,7 @@
 import timm
 from mmengine.model import BaseModule
 from timm.layers import freeze_batch_norm_2d
-from torch import Tensor
+from torch import Tensor, nn
 
 from avsbench.checkpoint.pretrained import PretrainedPart
 from avsbench.registry import MODELS
@@ -26,12 +26,13 @@ class TimmBackbone(PretrainedPart, BaseModule):
         require_weights: Whether a missing file stops the training instead of being reported.
         frozen_norm: Replace batch normalisations by fixed scales and shifts, as detectron2's
             ResNets have them.
+        frozen_parts: Names of the network's parts that are not trained, such as 'layer1'.
         with_cp: Keep only the activations between blocks and recompute the rest in the backward
             pass: the same numbers with a fraction of the memory.
 
     Raises:
-        ConfigError: No network of timm has that name, or it lacks these strides, or it can't
-            recompute its blocks.
+        ConfigError: No network of timm has that name, or it lacks these strides or a part to
+            freeze, or it can't recompute its blocks.
     """
 
     in_channels = 3
@@ -45,6 +46,7 @@ class TimmBackbone(PretrainedPart, BaseModule):
         weights: str | None = None,
         require_weights: bool = False,
         frozen_norm: bool = False,
+        frozen_parts: tuple[str, ...] = (),
         with_cp: bool = False,
     ) -> None:
         super().__init__()
@@ -66,6 +68,8 @@ class TimmBackbone(PretrainedPart, BaseModule):
         self.out_channels = [info.channels()[index] for index in self._picked]
         if frozen_norm:
             self.model = freeze_batch_norm_2d(self.model)
+        for name in frozen_parts:
+            self._part(name).requires_grad_(False)
         if with_cp:
             self._checkpoint_blocks()
         self.weights = weights
@@ -75,6 +79,15 @@ class TimmBackbone(PretrainedPart, BaseModule):
         """Compute the levels of frames (N, 3, H, W): (N, C_l, H_l, W_l) each, finest first."""
         levels = self.model(frames)
         return [levels[index] for index in self._picked]
+
+    def _part(self, name: str) -> nn.Module:
+        parts = dict(self.model.named_children())
+        if name not in parts:
+            raise ConfigError(
+                f'TimmBackbone: frozen_parts: {self.model_name} has no part {name!r}'
+                f'{nearest(name, parts)}'
+            )
+        return parts[name]
 
     def _checkpoint_blocks(self) -> None:
         # Not through the switch of the whole network: that recomputes entire stages, and batch

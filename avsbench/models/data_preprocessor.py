@@ -61,32 +61,32 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
 
         Args:
             data: `inputs` with lists `frames` ((T, 3, H, W) uint8 each, or (T, 6, H, W) with
-                Maskiges) and `audio` ((T, 1, 96, 64) each), and optionally `data_samples`, as
+                Maskiges) and, for clips with sound, `audio` ((T, 1, 96, 64) each), and optionally `data_samples`, as
                 collated.
             training: Not looked at: both modes are treated alike.
 
         Returns:
-            `inputs` with `frames` (N, 3, H, W) float, `audio` (N, 1, 96, 64), `clip_lengths`
-            (ints), where frames were padded `frame_valid` (N,) bool, where they were resized
+            `inputs` with `frames` (N, 3, H, W) float, `audio` (N, 1, 96, 64) if there was any,
+            `clip_lengths` (ints), where frames were padded `frame_valid` (N,) bool, where they were resized
             `img_shape`, (H, W) as they came, and where the samples have targets `gt_masks`
             (N, H, W) int64 and `gt_valid` (N,) bool. `data_samples`, or None, whose targets are
             their parts of these.
         """
         data = self.cast_data(data)
-        frames, audio = data['inputs']['frames'], data['inputs']['audio']
+        frames = data['inputs']['frames']
         samples: list[AVSDataSample] | None = data.get('data_samples')
         lengths = [len(clip) for clip in frames]
         padded = self._padded_lengths(frames)
         inputs = {
             'frames': _join([self._normalise(clip) for clip in frames], padded),
-            'audio': _join(audio, padded),
             'clip_lengths': tuple(padded),
         }
         if self.frame_size is not None:
             inputs['img_shape'] = tuple(inputs['frames'].shape[-2:])
             inputs['frames'] = resize(inputs['frames'], self.frame_size)
-        if self.mute_audio:
-            inputs['audio'] = torch.zeros_like(inputs['audio'])
+        if 'audio' in data['inputs']:
+            audio = _join(data['inputs']['audio'], padded)
+            inputs['audio'] = torch.zeros_like(audio) if self.mute_audio else audio
         if padded != lengths:
             exists = [torch.ones(length, dtype=torch.bool) for length in lengths]
             inputs['frame_valid'] = _join(exists, padded).to(inputs['frames'].device)

@@ -22,12 +22,13 @@ class HeadSizes:
 
     Attributes:
         in_channels: Channels C_l of the backbone levels, finest first; the segmentor fills it in.
-        audio_channels: Width D of the audio embedding; the segmentor fills it in.
+        audio_channels: Width D of the audio embedding; the segmentor fills it in. None without
+            sound.
         num_classes: K, 1 for S4 and MS3, 71 for AVSS.
     """
 
     in_channels: list[int]
-    audio_channels: int
+    audio_channels: int | None
     num_classes: int
 
 
@@ -49,6 +50,7 @@ class AVSHeadOutput:
 
     Attributes:
         logits: (N, K, h, w) before sigmoid (K = 1) or softmax.
+        aux_logits: (N, K, h, w), earlier logits that the loss compares, too.
         cls_logits: (predictions, N, Q, K + 1), classes of the queries, "none" last, in several
             predictions, the last one final.
         mask_logits: (predictions, N, Q, h, w), their masks.
@@ -60,6 +62,7 @@ class AVSHeadOutput:
     """
 
     logits: Tensor | None = None
+    aux_logits: Tensor | None = None
     cls_logits: Tensor | None = None
     mask_logits: Tensor | None = None
     clip_lengths: tuple[int, ...] = ()
@@ -94,7 +97,7 @@ class AVSDecodeHead(BaseModule, metaclass=GatheringMeta):
     def forward(
         self,
         features: list[Tensor],
-        audio: Tensor,
+        audio: Tensor | None,
         clip_lengths: tuple[int, ...],
         frame_valid: Tensor | None = None,
     ) -> AVSHeadOutput:
@@ -102,7 +105,7 @@ class AVSDecodeHead(BaseModule, metaclass=GatheringMeta):
 
         Args:
             features: (N, C_l, H_l, W_l) each, finest first.
-            audio: (N, 1, D).
+            audio: (N, 1, D); None for a network without audio encoder.
             clip_lengths: Frames of each clip; their sum is N and frames are clip-major.
             frame_valid: (N,) bool, False for padding; None where there is none, as always for a
                 head that does not accept padding.

@@ -15,8 +15,9 @@ class AVSegmentor(BaseModel):
     """Backbone, audio encoder and decode head.
 
     Args:
-        backbone: Config; publishes `in_channels` and `out_channels`.
-        audio_encoder: Config; publishes `out_channels`.
+        backbone: Config; publishes `in_channels` and `out_channels`. One that looks at several
+            frames of a clip at once sets `needs_clips`, and is called with the clips' lengths.
+        audio_encoder: Config; publishes `out_channels`. None for videos without sound.
         decode_head: Config; `in_channels` and `audio_channels` are filled in.
         data_preprocessor: Config.
 
@@ -27,16 +28,16 @@ class AVSegmentor(BaseModel):
     def __init__(
         self,
         backbone: dict,
-        audio_encoder: dict,
+        audio_encoder: dict | None,
         decode_head: dict,
         data_preprocessor: dict,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
         self.backbone = MODELS.build(backbone)
-        self.audio_encoder = MODELS.build(audio_encoder)
+        self.audio_encoder = None if audio_encoder is None else MODELS.build(audio_encoder)
         channels = {
             'in_channels': self.backbone.out_channels,
-            'audio_channels': self.audio_encoder.out_channels,
+            'audio_channels': getattr(self.audio_encoder, 'out_channels', None),
         }
         self.decode_head: AVSDecodeHead = MODELS.build({**channels, **decode_head})
         if getattr(self.data_preprocessor, 'pads', False) and not self.decode_head.accepts_padding:
@@ -55,8 +56,8 @@ class AVSegmentor(BaseModel):
         """Run the network on what the data preprocessor made.
 
         Args:
-            inputs: `frames` (N, 3, H, W), `audio` (N, 1, 96, 64), `clip_lengths`, where frames
-                were padded `frame_valid` (N,), where the data preprocessor resized them
+            inputs: `frames` (N, 3, H, W), with an audio encoder `audio` (N, 1, 96, 64),
+                `clip_lengths`, where frames were padded `frame_valid` (N,), where the data preprocessor resized them
                 `img_shape`, (H, W) of the prediction, and for the mode 'loss' `gt_masks` and
                 `gt_valid`, see `FrameTargets`.
             data_samples: One per clip; the mode 'predict' writes into them.
@@ -67,11 +68,10 @@ class AVSegmentor(BaseModel):
         Returns:
             According to the mode.
         """
-        features = self.backbone(inputs['frames'])
-        audio = self.audio_encoder(inputs['audio'])
-        output = self.decode_head(
-            features, audio, inputs['clip_lengths'], inputs.get('frame_valid')
-        )
+        lengths = inputs['clip_lengths']
+        features = self.visual_features(inputs['frames'], lengths)
+        audio = None if self.audio_encoder is None else self.audio_encoder(inputs['audio'])
+        output = self.decode_head(features, audio, lengths, inputs.get('frame_valid'))
         if mode == 'tensor':
             return output
         if mode == 'loss':
@@ -82,7 +82,13 @@ class AVSegmentor(BaseModel):
         maps = self.decode_head.predict(output, shape)
         if mode == 'maps':
             return maps
-        return self.postprocess(maps, inputs['clip_lengths'], data_samples)
+        return self.postprocess(maps, lengths, data_samples)
+
+    def visual_features(self, frames: Tensor, clip_lengths: tuple[int, ...]) -> list[Tensor]:
+        """The backbone's levels (N, C_l, H_l, W_l) of frames (N, 3, H, W), finest first."""
+        if getattr(self.backbone, 'needs_clips', False):
+            return self.backbone(frames, clip_lengths)
+        return self.backbone(frames)
 
     @staticmethod
     def targets(inputs: dict) -> FrameTargets:

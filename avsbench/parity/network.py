@@ -29,7 +29,7 @@ class NetworkRun:
 
     Attributes:
         frames_name: Fixture's input of the frames (N, 3, H, W).
-        audio_name: Fixture's input of the log-mel patches (N, 1, 96, 64).
+        audio_name: Fixture's input of the log-mel patches (N, 1, 96, 64), if there is sound.
         target_name: Fixture's input of the targets, see `targets`.
         loss_names: Published name of each loss and ours. `total`, their sum, needs no entry.
         num_roundings: How often the network runs again with other rounding, to measure how far that
@@ -89,8 +89,10 @@ class NetworkRun:
     def inputs(self) -> dict:
         """What the network is given, clip after clip."""
         frames = torch.from_numpy(self.fixture.input(self.frames_name))
-        audio = torch.from_numpy(self.fixture.input(self.audio_name))
-        return {'frames': frames, 'audio': audio, 'clip_lengths': self.clip_lengths(len(frames))}
+        inputs = {'frames': frames, 'clip_lengths': self.clip_lengths(len(frames))}
+        if self.model.audio_encoder is not None:
+            inputs['audio'] = torch.from_numpy(self.fixture.input(self.audio_name))
+        return inputs
 
     def clip_lengths(self, num_frames: int) -> tuple[int, ...]:
         """Frames of each clip, T each, of N frames: one clip, unless the fixture says how many."""
@@ -122,7 +124,8 @@ class NetworkRun:
         parameters = dict(self.model.named_parameters())
         norms = {}
         for key in self.fixture.content['grad_norms']:
-            gradient = parameters[self.our_name(key)].grad
+            name = self.our_name(key)  # None for what the published network never reads
+            gradient = None if name is None else parameters[name].grad
             norms[key] = float('nan') if gradient is None else float(gradient.norm())
         return norms
 
@@ -145,7 +148,7 @@ class NetworkRun:
         return computed
 
 
-def load_strictly(model: AVSegmentor, fixture: Fixture) -> Callable[[str], str]:
+def load_strictly(model: AVSegmentor, fixture: Fixture) -> Callable[[str], str | None]:
     """Load the seeded checkpoint through its adapter.
 
     Args:
@@ -153,7 +156,7 @@ def load_strictly(model: AVSegmentor, fixture: Fixture) -> Callable[[str], str]:
         fixture: The fixture.
 
     Returns:
-        The function from a published parameter name to ours.
+        The function from a published parameter name to ours, None for what is never read.
 
     Raises:
         CheckpointError: No adapter knows the keys, or they do not load strictly.

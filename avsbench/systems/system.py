@@ -1,8 +1,10 @@
 """What a system's folder registers, so that nothing else has to list the systems."""
 
+from collections.abc import Callable
 from typing import ClassVar, Literal, get_args
 
 from avsbench.checkpoint.adapter import CheckpointAdapter
+from avsbench.parity.fixture import Fixture
 from avsbench.parity.network import NetworkRun
 
 FrameContext = Literal['none', 'unordered', 'ordered']
@@ -19,15 +21,15 @@ class System:
         paper: Where it is published: an arXiv id, or the repository where there is no paper.
         frame_context: What a frame's prediction takes from the other frames of its clip: 'none',
             'unordered' where their order does not count, or 'ordered'.
-        adapter: Published checkpoint keys to ours and back.
-        parity_run: How the network is run on a parity fixture.
+        adapters: Published checkpoint keys to ours and back, one for each published layout.
+        parity_run: Run of a network on a parity fixture, from the fixture and the model's config.
     """
 
     title: ClassVar[str]
     paper: ClassVar[str]
     frame_context: ClassVar[FrameContext]
-    adapter: ClassVar[CheckpointAdapter]
-    parity_run: ClassVar[type[NetworkRun]]
+    adapters: ClassVar[tuple[CheckpointAdapter, ...]]
+    parity_run: ClassVar[Callable[[Fixture, dict], NetworkRun]]
 
     def __init_subclass__(cls) -> None:
         """Check that a system says everything that is read of it."""

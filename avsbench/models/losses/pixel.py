@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
+from torchvision.ops import sigmoid_focal_loss
 
 from avsbench.registry import MODELS
 
@@ -75,3 +76,77 @@ class CrossEntropyLoss(BaseModule):
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Compare logits (N, K, H, W) with class indices (N, H, W)."""
         return self.loss_weight * F.cross_entropy(logits, targets, weight=self.class_weight)
+
+
+@MODELS.register_module()
+class SigmoidFocalLoss(BaseModule):
+    """Focal loss on logits of one class (arXiv 1708.02002), averaged over all pixels.
+
+    Args:
+        loss_weight: Factor of the result.
+        alpha: Weight of the foreground, 1 - alpha that of the background.
+        gamma: Exponent of the probability of the wrong class.
+    """
+
+    def __init__(self, loss_weight: float = 1.0, alpha: float = 0.25, gamma: float = 2.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+        self.alpha = alpha
+        self.gamma = gamma
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Compare logits (N, 1, H, W) with targets (N, H, W) of 0 and non-zero."""
+        targets = (targets != 0).to(logits.dtype)[:, None]
+        return self.loss_weight * sigmoid_focal_loss(
+            logits, targets, self.alpha, self.gamma, reduction='mean'
+        )
+
+
+@MODELS.register_module()
+class ClipDiceLoss(BaseModule):
+    """Dice loss with plain sums on logits, over all frames given as one.
+
+    1 - (2 sum(p g) + 1) / (sum(p) + sum(g) + 1), p the sigmoid of the logit.
+
+    Args:
+        loss_weight: Factor of the result.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Compare logits (T, 1, H, W) with targets (T, H, W) of 0 and non-zero."""
+        probs = full_precision(logits).sigmoid().flatten()
+        targets = (targets != 0).flatten().to(probs.dtype)
+        overlap = 2 * (probs * targets).sum() + 1
+        return self.loss_weight * (1 - overlap / (probs.sum() + targets.sum() + 1))
+
+
+@MODELS.register_module()
+class FocalCrossEntropyLoss(BaseModule):
+    """Cross entropy l of each pixel times (1 - exp(-l))^gamma, averaged over the pixels.
+
+    Args:
+        loss_weight: Factor of the result.
+        gamma: Exponent of the probability of all wrong classes.
+        ignore_index: Target of the pixels that do not count.
+    """
+
+    def __init__(
+        self, loss_weight: float = 1.0, gamma: float = 2.0, ignore_index: int = 255
+    ) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+        self.gamma = gamma
+        self.ignore_index = ignore_index
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Compare logits (N, K, H, W) with class indices (N, H, W); 0 where no pixel counts."""
+        entropy = F.cross_entropy(
+            logits, targets, reduction='none', ignore_index=self.ignore_index
+        )
+        focal = (1 - (-entropy).exp()) ** self.gamma * entropy  # 0 in ignored pixels
+        counted = (targets != self.ignore_index).sum().clamp_min(1)
+        return self.loss_weight * focal.sum() / counted

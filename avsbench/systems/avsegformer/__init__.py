@@ -20,7 +20,7 @@ class AVSegFormerSystem(System):
     title = 'AVSegFormer'
     paper = 'arXiv 2307.01146'
     frame_context = 'none'
-    adapter = ADAPTER
+    adapters = (ADAPTER,)
     parity_run = AVSegFormerRun
 
 

@@ -17,7 +17,7 @@ class CATRSystem(System):
     title = 'CATR'
     paper = 'arXiv 2309.09709'
     frame_context = 'ordered'
-    adapter = ADAPTER
+    adapters = (ADAPTER,)
     parity_run = CATRRun
 
 

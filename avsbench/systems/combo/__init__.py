@@ -19,7 +19,7 @@ class COMBOSystem(System):
     title = 'COMBO'
     paper = 'arXiv 2312.06462'
     frame_context = 'none'
-    adapter = ADAPTER
+    adapters = (ADAPTER,)
     parity_run = COMBORun
 
 

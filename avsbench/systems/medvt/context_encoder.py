@@ -20,12 +20,13 @@ class SpatioTemporalEncoder(BaseModule):
         embed_dims: Width C.
         stages: One dict per level, coarsest first: `num_layers`, and `num_heads`,
             `feedforward_channels`, `dropout`, `norm` of `TransformerEncoderLayer`.
-        between_scales: Whether a level also attends to the encoded level below it before its own
-            layers. The published audio-visual network has the code but never runs it.
+        between: Config of the layer by which a level takes from the encoded level below it before
+            its own layers, one for each level but the coarsest; `embed_dims` is filled in. The
+            published audio-visual network has the code but never runs it.
     """
 
     def __init__(
-        self, embed_dims: int, *, stages: list[dict], between_scales: bool = False
+        self, embed_dims: int, *, stages: list[dict], between: dict | None = None
     ) -> None:
         super().__init__()
         self.stages = nn.ModuleList()
@@ -36,11 +37,11 @@ class SpatioTemporalEncoder(BaseModule):
                     TransformerEncoderLayer(embed_dims, **layer) for _ in range(stage['num_layers'])
                 )
             )
-        self.between = (
-            nn.ModuleList(BetweenScaleLayer(embed_dims) for _ in stages[1:])
-            if between_scales
-            else None
-        )
+        self.between = None
+        if between is not None:
+            self.between = nn.ModuleList(
+                MODELS.build({'embed_dims': embed_dims, **between}) for _ in stages[1:]
+            )
 
     def forward(
         self, levels: list[Tensor], positions: list[Tensor], clip_lengths: tuple[int, ...]
@@ -84,7 +85,8 @@ class SpatioTemporalEncoder(BaseModule):
         return encoded
 
 
-class BetweenScaleLayer(nn.Module):
+@MODELS.register_module()
+class BetweenScaleLayer(BaseModule):
     """The tokens of a level attend to themselves, guided by the encoded level below.
 
     The keys are a mixture of both levels, normalised to the statistics of the shallow one; the
@@ -112,16 +114,36 @@ class BetweenScaleLayer(nn.Module):
         mixed = self.fuse_linear3(
             self.fuse_linear1(deep).relu() + self.fuse_linear2(shallow).relu()
         )
-        mean, std = deep.mean(1, keepdim=True), deep.std(1, keepdim=True)
-        mixed = mixed - mean
-        if std.amin() > 1e-10:
-            mixed = mixed / std
-        mixed = mixed * shallow.std(1, keepdim=True) + shallow.mean(1, keepdim=True)
-        mixed = mixed * self.gamma + self.beta
+        mixed = _restyled(mixed, deep, shallow) * self.gamma + self.beta
         key = mixed + pos + self.deep_embed
         query = shallow + pos + self.shallow_embed
         shallow = shallow + self.attn(query, key, shallow)
         return shallow + self.linear2(self.linear1(shallow).relu())
+
+
+@MODELS.register_module()
+class DeepValueLayer(TransformerEncoderLayer):
+    """The tokens of a level attend to those of the encoded level below, of which they take.
+
+    The ResNet networks' layer: keys and values are the deep tokens, brought to the statistics of
+    the shallow ones. Arguments as in `TransformerEncoderLayer`.
+    """
+
+    def forward(self, deep: Tensor, shallow: Tensor, pos: Tensor) -> Tensor:
+        """Combine deep and shallow tokens (B, S, C) of one grid; returns (B, S, C)."""
+        deep = _restyled(deep, deep, shallow)
+        attended = self.attn(shallow + pos, deep + pos, deep)
+        tokens = self.norm1(shallow + self.dropout(attended))
+        return self.norm2(tokens + self.ffn(tokens))
+
+
+def _restyled(tokens: Tensor, old: Tensor, new: Tensor) -> Tensor:
+    """Tokens (B, S, C) freed of the mean and deviation of `old`, with those of `new`."""
+    mean, std = old.mean(1, keepdim=True), old.std(1, keepdim=True)
+    tokens = tokens - mean
+    if std.amin() > 1e-10:
+        tokens = tokens / std
+    return tokens * new.std(1, keepdim=True) + new.mean(1, keepdim=True)
 
 
 def _join(tokens: Tensor, clips: int) -> Tensor:

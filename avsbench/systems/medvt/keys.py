@@ -18,21 +18,23 @@ _LAYER = (
 )
 
 
-def _layer_rules(their_layer: str, our_layer: str) -> list[KeyRule]:
+def layer_rules(their_layer: str, our_layer: str) -> list[KeyRule]:
+    """Rules of a transformer layer."""
     return [KeyRule(f'{their_layer}.{theirs}', f'{our_layer}.{ours}') for theirs, ours in _LAYER]
 
 
-def _fpn_rules() -> list[KeyRule]:
+def fpn_rules(theirs: str) -> list[KeyRule]:
+    """Rules of the pixel decoder, which is called `theirs`."""
     rules = []
     for index in range(4):
         conv = f'pixel_decoder.convs.{index}'
-        rules.append(KeyRule(f'fpn.lay{index + 1}.{{rest}}', f'{conv}.conv.{{rest}}'))
-        rules.append(KeyRule(f'fpn.gn{index + 1}.{{rest}}', f'{conv}.gn.{{rest}}'))
+        rules.append(KeyRule(f'{theirs}.lay{index + 1}.{{rest}}', f'{conv}.conv.{{rest}}'))
+        rules.append(KeyRule(f'{theirs}.gn{index + 1}.{{rest}}', f'{conv}.gn.{{rest}}'))
     return [
         *rules,
-        KeyRule('fpn.gn5.{rest}', 'pixel_decoder.norm.{rest}'),
-        KeyRule('fpn.conv_offset.{rest}', 'pixel_decoder.offset_conv.{rest}'),
-        KeyRule('fpn.dcn.{rest}', 'pixel_decoder.deform_conv.{rest}'),
+        KeyRule(f'{theirs}.gn5.{{rest}}', 'pixel_decoder.norm.{rest}'),
+        KeyRule(f'{theirs}.conv_offset.{{rest}}', 'pixel_decoder.offset_conv.{rest}'),
+        KeyRule(f'{theirs}.dcn.{{rest}}', 'pixel_decoder.deform_conv.{rest}'),
     ]
 
 
@@ -64,15 +66,15 @@ HEAD_RULES = (
         'visual_context_encoder.encoder.layers.{stage}.{i}.self_attn.{rest}',
         'context_encoder.stages.{stage}.{i}.attn.{rest}',
     ),
-    *_layer_rules(
+    *layer_rules(
         'visual_context_encoder.encoder.layers.{stage}.{i}', 'context_encoder.stages.{stage}.{i}'
     ),
-    *_fpn_rules(),
+    *fpn_rules('fpn'),
     KeyRule('query_decoder.query.{rest}', 'query_generator.query.{rest}'),
     KeyRule('query_decoder.query_pos.{rest}', 'query_pos.{rest}'),
     KeyRule('query_decoder.context_proj.{rest}', 'query_generator.context_proj.{rest}'),
-    *_layer_rules('query_decoder.query_initializer.layers.{i}', 'query_generator.layers.{i}'),
-    *_layer_rules('query_decoder.decoder.layers.{i}', 'transformer_decoder.layers.{i}'),
+    *layer_rules('query_decoder.query_initializer.layers.{i}', 'query_generator.layers.{i}'),
+    *layer_rules('query_decoder.decoder.layers.{i}', 'transformer_decoder.layers.{i}'),
     KeyRule('query_decoder.decoder.norm.{rest}', 'transformer_decoder.norm.{rest}'),
     KeyRule('query_decoder.query_feat_norm.{rest}', 'affinity_norm.{rest}'),
     KeyRule('output_conv.{rest}', 'predictor.layers.{rest}'),

@@ -75,12 +75,10 @@ class LabelPropagation(nn.Module):
     def propagate(self, labels: Tensor, feature: Tensor) -> Tensor:
         """Mix labels (T, E, h, w) by the similarity of features (T, D, H, W): (T, E, h, w)."""
         feature = resize(feature, labels.shape[2:], 'nearest')
-        tokens = _tokens(feature)  # (T * h * w, D)
-        frames = torch.arange(len(feature), device=feature.device)
-        frames = frames.repeat_interleave(len(tokens) // len(feature))
-        mixed = tokens + self.self_attn(tokens, tokens, tokens, frames)
-        query = _tokens(F.instance_norm(_maps(mixed, feature)))
-        mixed = self.cross_attn(query, tokens, _tokens(labels), frames)
+        tokens = feature.flatten(2).transpose(1, 2)  # (T, h * w, D)
+        mixed = tokens + self.self_attn(tokens, tokens, tokens)
+        query = F.instance_norm(_maps(mixed, feature)).flatten(2).transpose(1, 2)
+        mixed = self.cross_attn(query, tokens, labels.flatten(2).transpose(1, 2))
         return F.instance_norm(_maps(mixed, labels))
 
     def decode(self, labels: Tensor) -> Tensor:
@@ -100,13 +98,43 @@ class OtherFramesAttention(nn.Module):
         super().__init__()
         self.key_proj = nn.Linear(channels, key_channels)
 
-    def forward(self, query: Tensor, key: Tensor, value: Tensor, frames: Tensor) -> Tensor:
-        """Mix values (S, E) for queries (S, D) by keys (S, D); frames (S,) are their indices."""
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Mix the values of the other frames.
+
+        Frame by frame, since the keys of the other frames alone need no mask: with one, fused
+        kernels hold it as numbers, as large as the matrix of T h w x T h w similarities that they
+        avoid.
+
+        Args:
+            query: (T, S, D), tokens of each frame.
+            key: (T, S, D).
+            value: (T, S, E).
+
+        Returns:
+            (T, S, E).
+        """
         query, key = (F.normalize(self.key_proj(tokens), dim=-1) for tokens in (query, key))
-        other = frames[:, None] != frames  # (S, S)
-        return F.scaled_dot_product_attention(
-            query[None], key[None], value[None], attn_mask=other[None], scale=TEMPERATURE
-        )[0]
+        mixed = []
+        for frame, tokens in enumerate(query):
+            keys, values = (
+                torch.cat((part[:frame], part[frame + 1 :])).flatten(0, 1) for part in (key, value)
+            )
+            mixed.append(_attend(tokens, keys, values))
+        return torch.stack(mixed)
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Values (S, E) for queries (Q, D) by keys (S, D): (Q, E).
+
+    Keys and values are brought to one width by zeros, which change nothing: the fused kernel of
+    the CPU takes no others.
+    """
+    width, channels = max(key.shape[1], value.shape[1]), value.shape[1]
+    query, key, value = (
+        F.pad(part, (0, width - part.shape[1]))[None, None] for part in (query, key, value)
+    )
+    mixed = F.scaled_dot_product_attention(query, key, value, scale=TEMPERATURE)
+    return mixed[0, 0, :, :channels]
 
 
 class LabelEncoder(nn.Module):
@@ -155,12 +183,6 @@ class ResidualBlock(nn.Module):
         return (inner + self.shortcut(maps)).relu()
 
 
-def _tokens(maps: Tensor) -> Tensor:
-    """(T, C, h, w) to (T * h * w, C), frame after frame."""
-    return maps.flatten(2).transpose(1, 2).flatten(0, 1)
-
-
 def _maps(tokens: Tensor, like: Tensor) -> Tensor:
-    """(T * h * w, C) to (T, C, h, w) with the grid of `like`."""
-    frames, (height, width) = len(like), like.shape[2:]
-    return tokens.view(frames, height * width, -1).transpose(1, 2).unflatten(2, (height, width))
+    """(T, h * w, C) to (T, C, h, w) with the grid of `like`."""
+    return tokens.transpose(1, 2).unflatten(2, tuple(like.shape[2:]))

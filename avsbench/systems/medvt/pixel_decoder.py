@@ -20,10 +20,19 @@ class DeformConvFPN(BaseModule):
     Args:
         embed_dims: Width C of all levels.
         num_groups: Groups of the group normalisations.
+        skip_channels: Channels of the levels but the coarsest, finest first, where they are
+            adapted by a convolution of kernel 1; None where all have C and are taken as they are.
     """
 
-    def __init__(self, embed_dims: int, *, num_groups: int = 8) -> None:
+    def __init__(
+        self, embed_dims: int, *, num_groups: int = 8, skip_channels: list[int] | None = None
+    ) -> None:
         super().__init__()
+        self.adapters = None
+        if skip_channels is not None:  # coarsest first, in the order they are used
+            self.adapters = nn.ModuleList(
+                nn.Conv2d(channels, embed_dims, 1) for channels in reversed(skip_channels)
+            )
         norm = {'type': 'GN', 'num_groups': num_groups}
         # The first two act on the coarsest level, the others on the next finer ones.
         self.convs = nn.ModuleList(
@@ -35,7 +44,13 @@ class DeformConvFPN(BaseModule):
         self.norm = nn.GroupNorm(num_groups, embed_dims)
 
     def forward(self, levels: list[Tensor]) -> list[Tensor]:
-        """Decode four levels (N, C, h_l, w_l), finest first, into maps of the same shapes."""
+        """Decode four levels (N, C, h_l, w_l), finest first, into maps of the same shapes.
+
+        Levels that are adapted have their channels instead of C.
+        """
+        if self.adapters is not None:
+            pairs = zip(reversed(self.adapters), levels[:-1], strict=True)
+            levels = [*(adapt(level) for adapt, level in pairs), levels[-1]]
         finest, *skips, coarsest = levels
         decoded = self.convs[1](self.convs[0](coarsest))
         maps = [decoded]

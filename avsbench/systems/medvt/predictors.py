@@ -61,7 +61,8 @@ class PropagatingPredictor(BaseModule):
         in_channels: Channels of map and affinity together.
         num_classes: K.
         channels: Channels after each convolution but the last.
-        label_scale: Enlargement of the logits before the label encoder.
+        label_scale: Enlargement of the logits before the label encoder; None leaves label
+            propagation out.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class PropagatingPredictor(BaseModule):
         num_classes: int,
         *,
         channels: tuple[int, int, int] = (384, 256, 128),
-        label_scale: float = 8,
+        label_scale: float | None = 8,
     ) -> None:
         super().__init__()
         first, second, third = channels
@@ -86,12 +87,24 @@ class PropagatingPredictor(BaseModule):
             nn.ReLU(inplace=True),
             nn.Conv3d(third, num_classes, 1),
         )
-        self.propagation = LabelPropagation(in_channels, num_classes, label_scale=label_scale)
+        self.propagation = None
+        if label_scale is not None:
+            self.propagation = LabelPropagation(in_channels, num_classes, label_scale=label_scale)
 
     def forward(self, maps: Tensor, clip_lengths: tuple[int, ...]) -> Tensor:
         """Map (N, D, h, w) to logits (N, K, h, w), clip by clip."""
+        return self.propagate(self.convolve(maps, clip_lengths), maps, clip_lengths)
+
+    def convolve(self, maps: Tensor, clip_lengths: tuple[int, ...]) -> Tensor:
+        """Map (N, D, h, w) to logits (N, K, h, w) before label propagation."""
         logits = [
             self.layers(clip.transpose(0, 1)[None])[0].transpose(0, 1)
             for clip in maps.split(clip_lengths)
         ]
-        return self.propagation(torch.cat(logits), maps, clip_lengths)
+        return torch.cat(logits)
+
+    def propagate(self, logits: Tensor, maps: Tensor, clip_lengths: tuple[int, ...]) -> Tensor:
+        """Logits after label propagation; the very logits given where there is none."""
+        if self.propagation is None:
+            return logits
+        return self.propagation(logits, maps, clip_lengths)

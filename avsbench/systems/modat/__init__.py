@@ -15,7 +15,7 @@ class MoDATSystem(System):
     title = 'MoDAT'
     paper = 'github.com/jnjz/MoDAT'
     frame_context = 'none'
-    adapter = ADAPTER
+    adapters = (ADAPTER,)
     parity_run = MoDATRun
 
 

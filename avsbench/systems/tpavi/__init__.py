@@ -16,7 +16,7 @@ class TPAVISystem(System):
     title = 'TPAVI'
     paper = 'arXiv 2207.05042'
     frame_context = 'unordered'
-    adapter = ADAPTER
+    adapters = (ADAPTER,)
     parity_run = TPAVIRun
 
 

@@ -1,0 +1,13 @@
+# MED-VT on ResNet-101 for actor-action segmentation; published: A2D 45.7
+_base_ = './medvt_resnet101_avos.py'
+model = dict(
+    decode_head=dict(
+        context_encoder=dict(
+            stages=[
+                dict(num_layers=6, num_heads=8, feedforward_channels=1024, dropout=0.1),
+                dict(num_layers=1, num_heads=8, feedforward_channels=512, dropout=0.1),
+            ],
+        ),
+        **_base_.a2d,
+    ),
+)
