@@ -170,6 +170,5 @@ class CheckpointAdapter:
 def prefixed(rules: Iterable[KeyRule], published: str, ours: str) -> tuple[KeyRule, ...]:
     """The same rules below other prefixes."""
     return tuple(
-        replace(rule, published=published + rule.published, ours=ours + rule.ours)
-        for rule in rules
+        replace(rule, published=published + rule.published, ours=ours + rule.ours) for rule in rules
     )

@@ -19,7 +19,7 @@ def convert(
     Args:
         source: Checkpoint in a published layout (`to='avsbench'`) or in ours.
         target: New file.
-        to: 'avsbench', or the registered name of the system whose published layout to write.
+        to: 'avsbench', or the name of the published layout to write, see `adapters`.
         audio: File of the audio encoder, for code bases that store it separately: read with
             `to='avsbench'`, written otherwise. None leaves the audio encoder out.
         trust: Unpickle without restriction.

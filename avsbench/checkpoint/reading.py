@@ -5,6 +5,7 @@ restricted unpickler, which knows tensors and plain data only. There is no secon
 it: `trust=True` (`--trust-checkpoint` on the command line) is the one way to read anything else.
 """
 
+import argparse
 import hashlib
 import pickletools
 import re
@@ -17,6 +18,9 @@ import torch
 from torch import Tensor
 
 from avsbench.utils.errors import CheckpointError, examples, nearest
+
+# Published files hold the training's command line, which is plain data.
+PLAIN_DATA = [argparse.Namespace]
 
 
 def read_checkpoint(path: str | Path, *, trust: bool = False, mmap: bool = False) -> dict:
@@ -39,9 +43,10 @@ def read_checkpoint(path: str | Path, *, trust: bool = False, mmap: bool = False
         return _read_safetensors(path)
     is_zip = _check_content(path)
     try:
-        checkpoint = torch.load(
-            str(path), map_location='cpu', weights_only=not trust, mmap=mmap and is_zip
-        )
+        with torch.serialization.safe_globals(PLAIN_DATA):
+            checkpoint = torch.load(
+                str(path), map_location='cpu', weights_only=not trust, mmap=mmap and is_zip
+            )
     except Exception as error:
         raise CheckpointError(_unreadable(path, error)) from error
     if not isinstance(checkpoint, Mapping):

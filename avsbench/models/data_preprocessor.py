@@ -61,14 +61,14 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
 
         Args:
             data: `inputs` with lists `frames` ((T, 3, H, W) uint8 each, or (T, 6, H, W) with
-                Maskiges) and, for clips with sound, `audio` ((T, 1, 96, 64) each), and optionally `data_samples`, as
-                collated.
+                Maskiges) and, for clips with sound, `audio` ((T, 1, 96, 64) each), and optionally
+                `data_samples`, as collated.
             training: Not looked at: both modes are treated alike.
 
         Returns:
             `inputs` with `frames` (N, 3, H, W) float, `audio` (N, 1, 96, 64) if there was any,
-            `clip_lengths` (ints), where frames were padded `frame_valid` (N,) bool, where they were resized
-            `img_shape`, (H, W) as they came, and where the samples have targets `gt_masks`
+            `clip_lengths` (ints), where frames were padded `frame_valid` (N,) bool, where they were
+            resized `img_shape`, (H, W) as they came, and where the samples have targets `gt_masks`
             (N, H, W) int64 and `gt_valid` (N,) bool. `data_samples`, or None, whose targets are
             their parts of these.
         """

@@ -57,9 +57,9 @@ class AVSegmentor(BaseModel):
 
         Args:
             inputs: `frames` (N, 3, H, W), with an audio encoder `audio` (N, 1, 96, 64),
-                `clip_lengths`, where frames were padded `frame_valid` (N,), where the data preprocessor resized them
-                `img_shape`, (H, W) of the prediction, and for the mode 'loss' `gt_masks` and
-                `gt_valid`, see `FrameTargets`.
+                `clip_lengths`, where frames were padded `frame_valid` (N,), where the data
+                preprocessor resized them `img_shape`, (H, W) of the prediction, and for the mode
+                'loss' `gt_masks` and `gt_valid`, see `FrameTargets`.
             data_samples: One per clip; the mode 'predict' writes into them.
             mode: 'loss' for loss terms, 'predict' for data samples with `seg_logits` (or
                 `seg_probs`, see `AVSDataSample`) and `pred_masks`, 'tensor' for the head's output,

@@ -9,7 +9,6 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from avsbench.config.paths import CONFIG_ROOT, config_file
-from avsbench.layouts import LAYOUTS
 from avsbench.parity.fixture import Computed, Fixture, Row
 from avsbench.registry import CHECKERS, SYSTEMS
 from avsbench.utils.errors import ConfigError, DataError, nearest
@@ -79,24 +78,31 @@ def check_claimed(fixture: Fixture) -> None:
 def find_config(fixture: Fixture) -> Path:
     """The config of a fixture's system and variant.
 
-    A variant is named `<backbone>_<subset>[_<size>]`, such as `pvt2_s4_512`; where no config of
-    that size exists the one without it serves, since the network is the same.
+    A variant is named `<backbone>_<subset>[_<size>]`, such as `pvt2_s4_512`, where a subset is a
+    folder of the config tree; or `<backbone>_<task>` like a base under `_base_/models`, such as
+    `swinb_avos`, for a network that serves several data sets. Where none of that size exists the
+    one without it serves, since the network is the same.
 
     Raises:
         ConfigError: There is none.
-        DataError: The variant names no subset.
+        DataError: The variant names no subset, and there is no base of its name.
     """
     backbone, *rest = fixture.variant.split('_')
-    subset = fixture.subset
-    if subset is None:
+    subsets = sorted(
+        path.name for path in CONFIG_ROOT.iterdir() if path.is_dir() and path.name != '_base_'
+    )
+    subset = next((part for part in rest if part in subsets), None)
+    folder = '_base_/models' if subset is None else subset
+    names = [fixture.system, backbone, *(part for part in rest if part != subset)]
+    while len(names) > 2 and not (CONFIG_ROOT / folder / f'{"_".join(names)}.py').is_file():
+        names.pop()
+    file = f'{folder}/{"_".join(names)}.py'
+    if subset is None and not (CONFIG_ROOT / file).is_file():
         raise DataError(
             f'{fixture.path}: variant {fixture.variant!r} names none of the subsets '
-            f'{", ".join(LAYOUTS)}; give --config'
+            f'{", ".join(subsets)}, and no base under {CONFIG_ROOT / folder}; give --config'
         )
-    names = [fixture.system, backbone, *(part for part in rest if part != subset)]
-    while len(names) > 2 and not (CONFIG_ROOT / subset / f'{"_".join(names)}.py').is_file():
-        names.pop()
     try:
-        return config_file(f'{subset}/{"_".join(names)}.py')
+        return config_file(file)
     except ConfigError as error:
         raise ConfigError(f'{fixture.path}: {error}; give --config') from None

@@ -46,7 +46,11 @@ def full():
     encoder = make_head().context_encoder
     stages = load_config(config_file('s4/medvt_demo.py')).model.decode_head.context_encoder.stages
     assert encoder.between is None
-    context = {'type': 'SpatioTemporalEncoder', 'stages': stages, 'between': {'type': 'BetweenScaleLayer'}}
+    context = {
+        'type': 'SpatioTemporalEncoder',
+        'stages': stages,
+        'between': {'type': 'BetweenScaleLayer'},
+    }
     return make_head(predictor=predictor, context_encoder=context)
 
 

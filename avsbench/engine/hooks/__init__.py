@@ -4,13 +4,20 @@ from avsbench.engine.hooks.checkpoint_hook import SafeCheckpointHook
 from avsbench.engine.hooks.finite_loss_hook import FiniteLossHook, TrainingDivergedError
 from avsbench.engine.hooks.mask_saving_hook import MaskSavingHook
 from avsbench.engine.hooks.report_hook import ReportHook
-from avsbench.engine.hooks.schedule_hooks import FreezeBackboneHook, StepSchedulersFirstHook
+from avsbench.engine.hooks.schedule_hooks import (
+    DecayingLossHook,
+    FirstRatesHook,
+    FreezeBackboneHook,
+    StepSchedulersFirstHook,
+)
 from avsbench.engine.hooks.state_hooks import BroadcastBuffersHook, RandomStateHook
 from avsbench.engine.hooks.visualization_hook import VisualizationHook
 
 __all__ = [
     'BroadcastBuffersHook',
+    'DecayingLossHook',
     'FiniteLossHook',
+    'FirstRatesHook',
     'FreezeBackboneHook',
     'MaskSavingHook',
     'RandomStateHook',

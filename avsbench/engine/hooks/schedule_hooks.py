@@ -1,4 +1,6 @@
-"""Which parts of a network are trained in an epoch, and at which learning rate."""
+"""Which parts of a network are trained in an epoch, at which learning rate, and on what loss."""
+
+import math
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -56,7 +58,7 @@ class FreezeBackboneHook(Hook):
         Raises:
             ConfigError: The network has no part of that name.
         """
-        part = self._part(runner)
+        part = find_part(runner, self)
         self._parameters = [p for p in part.parameters() if p.requires_grad]
 
     def before_train_epoch(self, runner: Runner) -> None:
@@ -70,13 +72,87 @@ class FreezeBackboneHook(Hook):
             state = 'trained' if trained else f'frozen until epoch {self.until_epoch + 1}'
             runner.logger.info(f'{self.module}: {state}')
 
-    def _part(self, runner: Runner) -> nn.Module:
-        model = runner.bare_model
-        try:
-            return model.get_submodule(self.module)
-        except AttributeError as error:
-            names = [name for name, _ in model.named_modules() if name]
-            raise ConfigError(
-                f'FreezeBackboneHook.module={self.module!r}: {type(model).__name__} has no such '
-                f'part{nearest(self.module, names)}'
-            ) from error
+
+@HOOKS.register_module()
+class FirstRatesHook(Hook):
+    """Train a part of the network at given learning rates in the first epochs.
+
+    The schedule goes on below: after these epochs the part has the rates of the schedule.
+
+    Args:
+        rates: Learning rate of each of the first epochs.
+        module: Dotted name of the part in the network.
+    """
+
+    def __init__(self, rates: list[float], module: str = 'backbone') -> None:
+        self.rates = list(rates)
+        self.module = module
+        self._scheduled: list[float] = []
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Set the rate of the epoch.
+
+        Raises:
+            ConfigError: The network has no part of that name.
+        """
+        if runner.epoch >= len(self.rates):
+            return
+        groups = self._groups(runner)
+        self._scheduled = [group['lr'] for group in groups]
+        for group in groups:
+            group['lr'] = self.rates[runner.epoch]
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Give the schedule its rates back, before it steps."""
+        for group, rate in zip(self._groups(runner), self._scheduled, strict=False):
+            group['lr'] = rate
+        self._scheduled = []
+
+    def _groups(self, runner: Runner) -> list[dict]:
+        """The optimiser's groups of the part's parameters."""
+        wanted = {id(parameter) for parameter in find_part(runner, self).parameters()}
+        return [
+            group
+            for group in runner.optim_wrapper.param_groups
+            if any(id(parameter) in wanted for parameter in group['params'])
+        ]
+
+
+@HOOKS.register_module()
+class DecayingLossHook(Hook):
+    """Multiply all losses of epoch e, counted from 0, by exp(-e / epochs).
+
+    For decode heads with a `loss_factor`.
+
+    Args:
+        epochs: Epochs in which the factor falls to 1 / e.
+    """
+
+    def __init__(self, epochs: float) -> None:
+        if epochs <= 0:
+            raise ConfigError(f'DecayingLossHook: epochs={epochs}, expected more than 0')
+        self.epochs = epochs
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Set the factor of the epoch.
+
+        Raises:
+            ConfigError: The decode head has no such factor.
+        """
+        head = runner.bare_model.decode_head
+        if not hasattr(head, 'loss_factor'):
+            raise ConfigError(f'DecayingLossHook: {type(head).__name__} has no loss_factor')
+        head.loss_factor = math.exp(-runner.epoch / self.epochs)
+
+
+def find_part(runner: Runner, hook: Hook) -> nn.Module:
+    """The part of the network that a hook's `module` names."""
+    model = runner.bare_model
+    try:
+        return model.get_submodule(hook.module)
+    except AttributeError as error:
+        names = [name for name, _ in model.named_modules() if name]
+        raise ConfigError(
+            f'{type(hook).__name__}.module={hook.module!r}: {type(model).__name__} has no such '
+            f'part{nearest(hook.module, names)}'
+        ) from error

@@ -144,9 +144,7 @@ class FocalCrossEntropyLoss(BaseModule):
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Compare logits (N, K, H, W) with class indices (N, H, W); 0 where no pixel counts."""
-        entropy = F.cross_entropy(
-            logits, targets, reduction='none', ignore_index=self.ignore_index
-        )
+        entropy = F.cross_entropy(logits, targets, reduction='none', ignore_index=self.ignore_index)
         focal = (1 - (-entropy).exp()) ** self.gamma * entropy  # 0 in ignored pixels
         counted = (targets != self.ignore_index).sum().clamp_min(1)
         return self.loss_weight * focal.sum() / counted

@@ -16,6 +16,7 @@ from avsbench.systems.medvt.interaction import BidirectionalInteraction
 from avsbench.systems.medvt.keys import MEDVT
 from avsbench.systems.medvt.keys_video import RESNET_VIDEO, SWIN_VIDEO
 from avsbench.systems.medvt.parity import MEDVTRun
+from avsbench.systems.medvt.parity_losses import run_video_losses
 from avsbench.systems.medvt.parity_video import MEDVTVideoRun
 from avsbench.systems.medvt.pixel_decoder import DeformConvFPN
 from avsbench.systems.medvt.predictors import PropagatingPredictor, UpsamplingPredictor
@@ -54,4 +55,5 @@ __all__ = [
     'SpatioTemporalEncoder',
     'UpsamplingPredictor',
     'VideoSwin',
+    'run_video_losses',
 ]

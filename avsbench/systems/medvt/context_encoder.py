@@ -25,9 +25,7 @@ class SpatioTemporalEncoder(BaseModule):
             published audio-visual network has the code but never runs it.
     """
 
-    def __init__(
-        self, embed_dims: int, *, stages: list[dict], between: dict | None = None
-    ) -> None:
+    def __init__(self, embed_dims: int, *, stages: list[dict], between: dict | None = None) -> None:
         super().__init__()
         self.stages = nn.ModuleList()
         for stage in stages:

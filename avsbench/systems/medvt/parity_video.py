@@ -8,7 +8,7 @@ from torch import Tensor
 
 from avsbench.evaluation.video.a2d import frame_value
 from avsbench.models import AVSHeadOutput, FrameTargets
-from avsbench.parity.fixture import Computed, Fixture
+from avsbench.parity.fixture import Fixture
 from avsbench.parity.network import NetworkRun, Taps, targets, use_explicit_attention
 from avsbench.utils.maps import resize
 
@@ -26,6 +26,7 @@ class MEDVTVideoRun(NetworkRun):
     def __init__(self, fixture: Fixture, model_cfg: dict) -> None:
         super().__init__(fixture, model_cfg)
         use_explicit_attention(self.model)
+        self._at_scales: dict[tuple[float, bool], AVSHeadOutput] = {}
 
     def taps(self) -> Taps:
         """Every stage of every level."""
@@ -69,8 +70,9 @@ class MEDVTVideoRun(NetworkRun):
         return taps
 
     def outputs(self, found: dict[str, Tensor], output: AVSHeadOutput) -> dict[str, Tensor]:
-        """What was tapped, the final maps, and whatever else the fixture stores of the same clip."""
+        """What was tapped, the final maps, and what else the fixture stores of the same clip."""
         lengths = output.clip_lengths
+        self._at_scales[1, False] = output
         coarsest = [name for name in found if name.startswith('proj_')][-1]
         level = found[coarsest]
         code = self.model.decode_head.positions(level, lengths)  # (T, h*w, C)
@@ -123,7 +125,9 @@ class MEDVTVideoRun(NetworkRun):
 
     def _frame_value(self, output: AVSHeadOutput) -> float:
         """The metric, with the prediction as the label of the upper left part."""
-        label = self.fixture.input('labels').reshape(-1, *self.fixture.input('labels').shape[-2:])[0]
+        label = self.fixture.input('labels').reshape(-1, *self.fixture.input('labels').shape[-2:])[
+            0
+        ]
         label, predicted = label.copy(), self._classes(output)[ANNOTATED].numpy()
         height, width = label.shape
         part = slice(0, height // 2), slice(0, width // 3)
@@ -139,25 +143,29 @@ class MEDVTVideoRun(NetworkRun):
         queries.num_memories = usual
         return logits
 
-    @torch.no_grad()
     def _joined(self, described: dict) -> Tensor:
         """Probability of a frame from several sizes of the clip and their mirror images."""
         frame, join, scales = re.search(
             r'of frame (\d+) .*flip \((\w+)\) and scales (\[.*?\])', described['meaning']
         ).groups()
-        inputs, shape = self.inputs(), tuple(described['shape'])
-        clip = inputs['frames']
-        sides = []
+        shape, sides = tuple(described['shape']), []
         for mirrored in (False, True):
-            frames = clip.flip(-1) if mirrored else clip
-            found = []
-            for scale in json.loads(scales):
-                size = tuple(int(side * scale) for side in clip.shape[-2:])
-                output = self.model({**inputs, 'frames': resize(frames, size)})
-                found.append(self.model.decode_head.predict(output, shape)[int(frame), 0].sigmoid())
-            mean = torch.stack(found).mean(0)
+            outputs = (self._at_scale(scale, mirrored) for scale in json.loads(scales))
+            maps = [self.model.decode_head.predict(output, shape) for output in outputs]
+            mean = torch.stack([logits[int(frame), 0].sigmoid() for logits in maps]).mean(0)
             sides.append(mean.flip(-1) if mirrored else mean)
         return torch.maximum(*sides) if join == 'max' else sum(sides) / 2
+
+    @torch.no_grad()
+    def _at_scale(self, scale: float, mirrored: bool) -> AVSHeadOutput:
+        """What the network makes of the clip at another size, or mirrored; computed once."""
+        if (scale, mirrored) not in self._at_scales:
+            inputs = self.inputs()
+            frames = inputs['frames'].flip(-1) if mirrored else inputs['frames']
+            size = tuple(int(side * scale) for side in frames.shape[-2:])
+            output = self.model({**inputs, 'frames': resize(frames, size)})
+            self._at_scales[scale, mirrored] = output
+        return self._at_scales[scale, mirrored]
 
 
 def _sequence(level: Tensor) -> Tensor:

@@ -1,5 +1,5 @@
-# MED-VT on Video Swin-B as in the CVPR release, forward pass (a); published: DAVIS'16 85.9 (with CRF
-# 86.5), YouTube-Objects 79.1, MoCA 78.5
+# MED-VT on Video Swin-B as in the CVPR release, forward pass (a); published: DAVIS'16 85.9 (with
+# CRF 86.5), YouTube-Objects 79.1, MoCA 78.5
 _base_ = './medvt_video.py'
 layers = dict(num_heads=8, feedforward_channels=2048, dropout=0.1)
 model = dict(

@@ -19,7 +19,11 @@ model = dict(
             final_norm=True,
         ),
         queries=dict(
-            num_queries=6, num_heads=8, memories='decoded', start_query=0, attention_softmax='pixels'
+            num_queries=6,
+            num_heads=8,
+            memories='decoded',
+            start_query=0,
+            attention_softmax='pixels',
         ),
         predictor=dict(type='PropagatingPredictor', channels=(384, 256, 128), label_scale=8),
         losses=dict(
