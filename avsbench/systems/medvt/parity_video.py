@@ -72,7 +72,7 @@ class MEDVTVideoRun(NetworkRun):
     def outputs(self, found: dict[str, Tensor], output: AVSHeadOutput) -> dict[str, Tensor]:
         """What was tapped, the final maps, and what else the fixture stores of the same clip."""
         lengths = output.clip_lengths
-        self._at_scales[1, False] = output
+        self._at_scales = {(1, False): output}
         coarsest = [name for name in found if name.startswith('proj_')][-1]
         level = found[coarsest]
         code = self.model.decode_head.positions(level, lengths)  # (T, h*w, C)
