@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from avsbench.config.paths import config_file
 from avsbench.models.layers import MultiheadAttention, MultiScaleDeformableAttention
 from avsbench.registry import MODELS
-from avsbench.structures import AVSDataSample
 from avsbench.systems.avsegformer.fusion import ChannelGateFusion, FusionOutput
 from avsbench.utils import ops
 from benchmarks import harness
@@ -210,14 +209,13 @@ def _forward(model: nn.Module, inputs: dict):
 def _training_step(model: nn.Module, inputs: dict):
     """Forward, backward and optimizer; a learning rate of 0 repeats the same step each time."""
     frames = inputs['frames']
-    sample = AVSDataSample()
-    sample.gt_masks = (frames[:, 0] > 0).long()
-    sample.gt_valid = torch.ones(len(frames), dtype=torch.bool)
+    inputs['gt_masks'] = (frames[:, 0] > 0).long()
+    inputs['gt_valid'] = torch.ones(len(frames), dtype=torch.bool)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0)
 
     def call() -> tuple[float, float]:
         torch.manual_seed(0)  # dropout
-        losses = model.train()(inputs, [sample], mode='loss')
+        losses = model.train()(inputs, mode='loss')
         total = sum(losses.values())
         optimizer.zero_grad()
         total.backward()
