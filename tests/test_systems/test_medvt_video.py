@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from avsbench.analysis.complexity import complexity
 from avsbench.checkpoint import adapters
 from avsbench.checkpoint.reading import read_checkpoint, state_dict_of
 from avsbench.config.paths import config_file
@@ -209,3 +210,10 @@ def test_named_parts_of_a_backbone_are_not_trained() -> None:
     with pytest.raises(ConfigError, match="no part 'layer5'; did you mean 'layer"):
         with DefaultScope.overwrite_default_scope('avsbench'):
             MODELS.build({**cfg, 'frozen_parts': ('layer5',)})
+
+
+def test_cost_is_measured_without_sound() -> None:
+    cfg = Config({'model': small_config('swinb_avos')})
+    result = complexity(cfg, frames=3, size=(32, 48))
+    assert set(result.part_params) == {'backbone', 'decode_head'}
+    assert min(result.part_flops.values()) > 0

@@ -138,10 +138,9 @@ class DeepValueLayer(TransformerEncoderLayer):
 def _restyled(tokens: Tensor, old: Tensor, new: Tensor) -> Tensor:
     """Tokens (B, S, C) freed of the mean and deviation of `old`, with those of `new`."""
     mean, std = old.mean(1, keepdim=True), old.std(1, keepdim=True)
-    tokens = tokens - mean
-    if std.amin() > 1e-10:
-        tokens = tokens / std
-    return tokens * new.std(1, keepdim=True) + new.mean(1, keepdim=True)
+    # Chosen on the device: a condition of Python would wait for it.
+    std = torch.where(std.amin() > 1e-10, std, torch.ones_like(std))
+    return (tokens - mean) / std * new.std(1, keepdim=True) + new.mean(1, keepdim=True)
 
 
 def _join(tokens: Tensor, clips: int) -> Tensor:

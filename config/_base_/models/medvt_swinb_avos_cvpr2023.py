@@ -1,13 +1,12 @@
 # MED-VT on Video Swin-B as in the CVPR release, forward pass (a); published: DAVIS'16 85.9 (with
 # CRF 86.5), YouTube-Objects 79.1, MoCA 78.5
 _base_ = './medvt_video.py'
-layers = dict(num_heads=8, feedforward_channels=2048, dropout=0.1)
 model = dict(
     backbone=dict(type='VideoSwin'),
     decode_head=dict(
         context_encoder=dict(
             stages=[
-                dict(num_layers=6, **layers),
+                dict(num_layers=6, **_base_.layers),
                 dict(num_layers=1, num_heads=1, feedforward_channels=384, norm=False),
             ],
             between=dict(type='BetweenScaleLayer'),

@@ -1,4 +1,5 @@
 # MED-VT for videos without sound: what its networks share. Clips of six frames, one query each.
+layers = dict(num_heads=8, feedforward_channels=2048, dropout=0.1)
 model = dict(
     type='AVSegmentor',
     data_preprocessor=dict(type='AVSDataPreprocessor', clip_policy='pack'),
@@ -10,13 +11,7 @@ model = dict(
         context_encoder=dict(type='SpatioTemporalEncoder'),
         pixel_decoder=dict(type='DeformConvFPN', num_groups=8),
         transformer_decoder=dict(
-            type='TransformerDecoder',
-            num_layers=9,
-            num_heads=8,
-            feedforward_channels=2048,
-            dropout=0.1,
-            act='relu',
-            final_norm=True,
+            type='TransformerDecoder', num_layers=9, act='relu', final_norm=True, **layers
         ),
         queries=dict(
             num_queries=6,
