@@ -157,6 +157,12 @@ def test_compare_fails_on_what_is_missing_or_misshapen(small: Path) -> None:
     assert wrong['x (shape [3, 2], stored [2, 3])'] is False
 
 
+def test_a_fixture_whose_files_differ_is_an_error(small: Path) -> None:
+    np.savez(small.with_suffix('.npz'), x=np.zeros(2, np.float32))
+    with pytest.raises(DataError, match="output 'x' has 2 values in the npz, and 3 by its shape"):
+        compare(small)
+
+
 def test_noise_widens_the_tolerance_of_its_number_alone(small: Path) -> None:
     off = {'losses': {'a': 2.01, 'b': 0.0}}
     assert not compare(small, **off)['a']

@@ -1,6 +1,7 @@
 """Show that our code equals the published one on parity fixtures.
 
     python tools/check_parity.py tests/parity/avsegformer_*.json
+    python tools/check_parity.py FIXTURE.json --config CONFIG.py    # of a system of your own
 
 Prints a line for each stored output, loss and gradient norm; exit code 0 only if all pass.
 """
@@ -18,7 +19,10 @@ from avsbench.utils.cli import run_command
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
     parser.add_argument('fixtures', nargs='+', metavar='FIXTURE.json')
-    parser.add_argument('--config', help='config to build the network from, for all fixtures')
+    parser.add_argument(
+        '--config',
+        help='config to build the network from; its custom_imports may register the system',
+    )
     return parser.parse_args()
 
 

@@ -236,6 +236,11 @@ class Fixture:
             shapes = f'{name} (shape {list(ours.shape)}, stored {described["shape"]})'
             return [Row('output', shapes, float('nan'), scale, 0.0)]
         sampled = ours.reshape(-1)[:: described['stride']].astype(np.float64)
+        if sampled.size != stored.size:
+            raise DataError(
+                f'{self.path}: output {name!r} has {stored.size} values in the npz, and '
+                f'{sampled.size} by its shape and stride in the json'
+            )
         if name in computed.limits:
             return [computed.limits[name].row('output', name, sampled, stored.reshape(-1))]
         noise = computed.noise.get(('output', name), 0.0)
