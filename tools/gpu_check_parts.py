@@ -290,12 +290,13 @@ def sanitizer(tool: str) -> Callable[[Setting], Part]:
 
     def make(setting: Setting) -> Part:
         program = shutil.which('compute-sanitizer')
+        error_exit = ('--error-exitcode', str(SANITIZER_ERROR))
         chosen = SANITIZER_TESTS if setting.brief else (*SANITIZER_TESTS, *MORE_SANITIZER_TESTS)
         return pytest_part(
             tool,
             setting,
             ['-x', '-k', ' or '.join(chosen)],
-            (str(program), '--tool', tool, '--error-exitcode', str(SANITIZER_ERROR)),
+            (str(program), '--tool', tool, '--target-processes', 'all', *error_exit),
             limit=90,
             stage=2,
             # Each tensor an allocation of its own, so that an access past its end is detected.

@@ -271,6 +271,31 @@ def test_levels_and_points_that_are_compiled_in(emulator, tmp_path, kind):
             torch.testing.assert_close(a, b[cut], rtol=1e-5, atol=1e-5)
 
 
+def test_division(tmp_path):
+    """Quotients by a number that the host knows, around each multiple of it, up to 2^31 - 1."""
+    source, program = tmp_path / 'division.cpp', tmp_path / 'division'
+    source.write_text(
+        """#include <initializer_list>
+        #include "divisor.h"
+        int main() {
+          const int64_t most = 0x7fffffff;
+          for (int64_t by : {1L, 2L, 3L, 5L, 7L, 8L, 12L, 641L, 65535L, 65536L, 65537L, 715827882L,
+                             1073741823L, 1073741824L, 1073741825L, most - 1, most}) {
+            const auto divisor = avsbench::cuda::divisor_of(static_cast<int>(by));
+            for (int64_t i = 0; i <= 300000; ++i) {
+              for (int64_t number : {i, most - i, i * by, i * by - 1, most / by * by - i}) {
+                if (number < 0 || number > most) continue;
+                if (divisor.quotient(static_cast<int>(number)) != number / by) return 1;
+              }
+            }
+          }
+        }"""
+    )
+    flags = ['-std=c++17', '-O1', f'-I{OPS / "csrc" / "cuda"}']
+    subprocess.run(['g++', *flags, str(source), '-o', str(program)], check=True)
+    assert subprocess.run([str(program)]).returncode == 0
+
+
 def test_order_of_threads_does_not_matter(emulator, tmp_path):
     case = Case(queries=12, spread=1.0, kind=torch.bfloat16)
     for backward in (False, True):
