@@ -4,7 +4,7 @@
 
 Trains the demo config of each system on the same clips and prints one table: parameters, operations
 for a clip, J and F on the twin test split, minutes of training, and how much of J is owed to the
-sound. A finished training is kept and not done again; the table is written as Markdown, too. None
+audio. A finished training is kept and not done again; the table is written as Markdown, too. None
 of the numbers is comparable with AVSBench's, nor do they rank the published systems.
 """
 
@@ -94,7 +94,7 @@ def _show(subset: str, rows: list[tuple[str, ...]], args: argparse.Namespace) ->
 
 
 def _ceilings(subset: str) -> str:
-    """What a model reaches at most that does not listen, or does not know when a sound is heard."""
+    """What a model reaches at most that ignores the audio, or its order in time."""
     cfg = load_config(config_file(f'{subset}/demo.py'))
     test = load_ceilings(cfg.data_root)['test']
     deaf, timeless = (test[kind]['bound_J'] for kind in ('audio_blind', 'time_blind'))

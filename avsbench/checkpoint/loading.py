@@ -13,7 +13,7 @@ from avsbench.checkpoint.pretrained import match_pretrained
 from avsbench.checkpoint.reading import read_checkpoint, state_dict_of
 from avsbench.utils.errors import CheckpointError, examples, nearest
 
-LAYOUT = 'avsbench'  # how `meta` names our own key names
+LAYOUT = 'avsbench'  # how `meta` calls our key names
 
 # What a checkpoint says about itself -> how a message calls it.
 IDENTITY = {'head': 'decode head', 'subset': 'subset', 'num_classes': 'number of classes'}

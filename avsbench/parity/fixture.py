@@ -185,7 +185,7 @@ class Fixture:
 
         Args:
             entry: Which list of the fixture: 'checkpoint', or 'audio_checkpoint' where the audio
-                encoder's weights are a file of their own.
+                encoder's weights are a separate file.
             prefix: Make only those whose keys begin so.
         """
         entries = [item for item in self.content[entry] if item[0].startswith(prefix)]

@@ -184,7 +184,7 @@ def _joined(values: list[Tensor]) -> Tensor:
 
 
 def _as_leaf(output: AVSHeadOutput) -> AVSHeadOutput:
-    """The output as a start of gradients of its own."""
+    """The output as a leaf, at which gradients end."""
     return replace(
         output,
         logits=output.logits.clone().requires_grad_(),

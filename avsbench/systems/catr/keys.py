@@ -1,7 +1,7 @@
 """Keys of CATR's checkpoints.
 
 Repository: github.com/aspirinone/CATR.github.io. The files are plain state dicts without VGGish,
-which is a file of its own. 74 of their 1351 tensors are never read: the finest projection, TPAVI's
+which is a separate file. 74 of their 1351 tensors are never read: the finest projection, TPAVI's
 fusion blocks, three attentions, and a convolution in each attention between audio and video.
 """
 

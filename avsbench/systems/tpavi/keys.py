@@ -1,7 +1,7 @@
-"""Keys of the checkpoints of TPAVI, AVSBench's own baseline.
+"""Keys of the checkpoints of TPAVI, the baseline of AVSBench.
 
 Repository: github.com/OpenNLPLab/AVSBench (Apache-2.0). The files are plain state dicts without
-VGGish, which is a file of its own. The second ResNet branch and the first residual unit of the
+VGGish, which is a separate file. The second ResNet branch and the first residual unit of the
 coarsest fusion block are stored but never read.
 """
 

@@ -131,6 +131,6 @@ class TPAVIRun(NetworkRun):
                 settings |= WORDS[word]
         if settings.get('distance') == 'kl':
             settings['reduction'] = 'sum' if subset == 'ms3' else 'mean'
-            if subset == 'avss':  # the published code reads the frame's own audio again
+            if subset == 'avss':  # the published code reads the audio of the frame itself
                 settings.pop('nearest_audio', None)
         return settings
