@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch import nn
@@ -118,6 +119,7 @@ def run(args: argparse.Namespace) -> int:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     if device == 'cpu' and 'fp16' in args.precision:
         raise ConfigError('--precision fp16: it needs a GPU; on the CPU there is bf16')
+    MMLogger.get_current_instance().setLevel('WARNING')  # of three lines a parameter
     print(f'random weights and clips, {device}', flush=True)
     for config, precision, variant in _rows(args):
         row = {'config': config, 'precision': precision, 'variant': variant}
