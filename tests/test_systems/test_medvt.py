@@ -49,7 +49,7 @@ def full():
     context = {
         'type': 'SpatioTemporalEncoder',
         'stages': stages,
-        'between': {'type': 'BetweenScaleLayer'},
+        'between_scales': True,
     }
     return make_head(predictor=predictor, context_encoder=context)
 

@@ -20,12 +20,20 @@ class SpatioTemporalEncoder(BaseModule):
         embed_dims: Width C.
         stages: One dict per level, coarsest first: `num_layers`, and `num_heads`,
             `feedforward_channels`, `dropout`, `norm` of `TransformerEncoderLayer`.
-        between: Config of the layer by which a level takes from the encoded level below it before
-            its own layers, one for each level but the coarsest; `embed_dims` is filled in. The
-            published audio-visual network has the code but never runs it.
+        between_scales: Whether a level also attends to the encoded level below it before its own
+            layers. The published audio-visual network has the code but never runs it.
+        between_layer: Config of that layer, one for each level but the coarsest; `embed_dims` is
+            filled in. None stands for `BetweenScaleLayer`.
     """
 
-    def __init__(self, embed_dims: int, *, stages: list[dict], between: dict | None = None) -> None:
+    def __init__(
+        self,
+        embed_dims: int,
+        *,
+        stages: list[dict],
+        between_scales: bool = False,
+        between_layer: dict | None = None,
+    ) -> None:
         super().__init__()
         self.stages = nn.ModuleList()
         for stage in stages:
@@ -36,10 +44,9 @@ class SpatioTemporalEncoder(BaseModule):
                 )
             )
         self.between = None
-        if between is not None:
-            self.between = nn.ModuleList(
-                MODELS.build({'embed_dims': embed_dims, **between}) for _ in stages[1:]
-            )
+        if between_scales:
+            layer = {'type': 'BetweenScaleLayer', 'embed_dims': embed_dims, **(between_layer or {})}
+            self.between = nn.ModuleList(MODELS.build(layer) for _ in stages[1:])
 
     def forward(
         self, levels: list[Tensor], positions: list[Tensor], clip_lengths: tuple[int, ...]

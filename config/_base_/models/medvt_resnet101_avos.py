@@ -10,7 +10,8 @@ model = dict(
                 dict(num_layers=6, num_heads=8, feedforward_channels=2048, dropout=0.1),
                 dict(num_layers=1, num_heads=8, feedforward_channels=1024, dropout=0.1),
             ],
-            between=dict(
+            between_scales=True,
+            between_layer=dict(
                 type='DeepValueLayer', num_heads=8, feedforward_channels=1024, dropout=0.1
             ),
         ),

@@ -8,7 +8,7 @@ model = dict(
                 dict(num_layers=6, **layers),
                 dict(num_layers=1, num_heads=1, feedforward_channels=384, norm=False),
             ],
-            between=None,
+            between_scales=False,
         ),
         queries=dict(memories='encoded_first'),
         **_base_.a2d,

@@ -9,7 +9,7 @@ model = dict(
                 dict(num_layers=6, **_base_.layers),
                 dict(num_layers=1, num_heads=1, feedforward_channels=384, norm=False),
             ],
-            between=dict(type='BetweenScaleLayer'),
+            between_scales=True,
         ),
     ),
 )
