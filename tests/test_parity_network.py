@@ -99,7 +99,7 @@ def test_weights_are_put_back_after_other_roundings() -> None:
 def test_a_system_says_everything_that_is_read_of_it() -> None:
     known = SYSTEMS.get('catr')
     with pytest.raises(
-        TypeError, match='Half: a System must set paper, frame_context, adapter, pa'
+        TypeError, match='Half: a System must set paper, frame_context, adapters, pa'
     ):
         type('Half', (System,), {'title': 'Half'})
     with pytest.raises(TypeError, match="frame_context='all', expected one of .*'unordered'"):
