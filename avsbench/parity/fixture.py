@@ -119,8 +119,8 @@ def rounding_noise(computed: Computed, others: Sequence[Computed]) -> Noise:
     if not others:
         return noise
     for name, value in computed.outputs.items():
-        found = [torch.as_tensor(other.outputs[name]).double() for other in others]
-        changes = [float((part - torch.as_tensor(value)).abs().max()) for part in found]
+        found = [torch.as_tensor(other.outputs[name]).detach().double() for other in others]
+        changes = [float((part - torch.as_tensor(value).detach()).abs().max()) for part in found]
         noise['output', name] = 2 * max(changes)  # the stored one may be off as far, the other way
     # Two-sided; the difference of two draws has twice the variance of one.
     spread = math.sqrt(2) * float(stdtrit(len(others), (1 + CONFIDENCE) / 2))
