@@ -16,7 +16,7 @@ from avsbench.config.sources import is_read_under_another_name, sources, unread_
 from avsbench.utils.errors import ConfigError, nearest
 
 # Keys that something reads at the top level of a config: the runner's arguments, what mmengine
-# looks up in the config itself, and the three of this toolbox.
+# looks up in the config itself, and the four of this toolbox.
 RUNNER_KEYS = (set(inspect.signature(Runner.__init__).parameters) - {'self', 'cfg'}) | {
     'runner_type',
     'custom_imports',
@@ -27,7 +27,7 @@ RUNNER_KEYS = (set(inspect.signature(Runner.__init__).parameters) - {'self', 'cf
     'activation_checkpointing',
     'efficient_conv_bn_eval',
 }
-KNOWN_KEYS = RUNNER_KEYS | {'subset', 'num_classes', 'data_root'}
+KNOWN_KEYS = RUNNER_KEYS | {'subset', 'trained_on', 'num_classes', 'data_root'}
 
 # What belongs to one run and not to a config that is written down for later ones.
 _RUN_KEYS = ('work_dir', 'launcher', 'resume', 'load_from', 'experiment_name')
@@ -97,7 +97,7 @@ def apply_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
     for dotted, value in options.items():
         parts = tuple(dotted.split('.'))
         old = _check_override(cfg, parts, value)
-        if parts[0] not in RUNNER_KEYS | {'subset'}:
+        if parts[0] not in RUNNER_KEYS | {'subset', 'trained_on'}:
             whole = len(parts) == 1
             count = _replace_everywhere(cfg._cfg_dict, dotted, old, value) if whole else 0
             if not count or is_read_under_another_name(cfg.filename, dotted):

@@ -53,8 +53,9 @@ from avsbench.version import __version__
 class AVSRunner(ExplainingRunner):
     """Runner of the toolbox; it is built from a config as mmengine's is.
 
-    Besides mmengine's keys, it reads two that only a command sets: `trust_checkpoint` (read
-    checkpoints without restriction) and `any_subset` (accept weights of another subset).
+    Besides mmengine's keys, it reads two that only a command sets, `trust_checkpoint` (read
+    checkpoints without restriction) and `any_subset` (accept weights of another subset), and
+    `trained_on`, the subset of the weights where that is not the config's own.
 
     Attributes:
         loaded_checkpoint: Path of the checkpoint that was loaded or resumed from, or None.
@@ -150,6 +151,21 @@ class AVSRunner(ExplainingRunner):
                 self.logger.info(f'{label}: {size / 1e6:.3f} M parameters with {setting}')
         return built
 
+    def train(self) -> nn.Module:
+        """Train, if the config says how.
+
+        Raises:
+            ConfigError: It only tests.
+        """
+        if self._train_loop is None:
+            trained_on = self.cfg.get('trained_on')
+            other = '' if trained_on is None else f', such as one below config/{trained_on}/'
+            raise ConfigError(
+                f'{self.cfg.filename}: has no train_dataloader, train_cfg and optim_wrapper, it '
+                f'only tests; train another config{other}, and test its checkpoint with this one'
+            )
+        return super().train()
+
     def load_or_resume(self) -> None:
         """Load `load_from`, or resume: from it, or else from the newest checkpoint there is."""
         if self._has_loaded:
@@ -181,7 +197,7 @@ class AVSRunner(ExplainingRunner):
         Raises:
             CheckpointError: See `avsbench.checkpoint.loading.load_weights`.
         """
-        expected = self.identity
+        expected = self.identity | {'subset': self.cfg.get('trained_on', self.cfg.get('subset'))}
         if self.cfg.get('any_subset', False):
             expected.pop('subset')
         checkpoint = translate(

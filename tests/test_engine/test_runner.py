@@ -83,6 +83,19 @@ class TestLoading:
         runner = build_toy('test', subset='ms3', load_from=str(trained), any_subset=True)
         assert 'mIoU' in runner.test()
 
+    def test_weights_of_the_subset_that_the_config_names(self, build_toy, trained):
+        runner = build_toy('test', subset='ms3', trained_on='s4', load_from=str(trained))
+        assert 'mIoU' in runner.test()
+        runner = build_toy('test', subset='s4', trained_on='ms3', load_from=str(trained))
+        with pytest.raises(CheckpointError, match="subset .* 's4', that of the config 'ms3'"):
+            runner.test()
+
+    def test_a_config_that_only_tests_says_where_to_train(self, build_toy):
+        nothing = dict(train_dataloader=None, train_cfg=None, optim_wrapper=None)
+        runner = build_toy('test', whole=nothing | dict(param_scheduler=None), trained_on='ms3')
+        with pytest.raises(ConfigError, match='it only tests; .* below config/ms3/'):
+            runner.train()
+
     def test_another_class_count(self, build_toy, trained):
         model = dict(decode_head=dict(num_classes=3))
         runner = build_toy('test', model=model, load_from=str(trained))
