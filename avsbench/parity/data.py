@@ -76,10 +76,11 @@ def write_entry(target: Path, kind: str, values: list, seeded: ModuleType) -> No
         wave = np.rint(seeded.waveform(*values).astype(np.float64) * FULL_SCALE)
         soundfile.write(target, wave.astype(np.int16), values[2], subtype='PCM_16', format='WAV')
     else:
-        Image.fromarray(_pixels(kind, values, seeded)).save(target, format='PNG')
+        Image.fromarray(pixels(kind, values, seeded)).save(target, format='PNG')
 
 
-def _pixels(kind: str, values: list, seeded: ModuleType) -> np.ndarray:
+def pixels(kind: str, values: list, seeded: ModuleType) -> np.ndarray:
+    """The pixels of an image of the tree, (H, W) or (H, W, 3) uint8; see `write_entry`."""
     if kind == 'image':
         grey = np.rint(128 + 50 * seeded.image(*values).astype(np.float64))
         return np.clip(grey, 0, 255).astype(np.uint8).transpose(1, 2, 0).copy()

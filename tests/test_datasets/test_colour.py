@@ -4,8 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from avsbench.datasets.transforms import ClipPhotoMetricDistortion
-from avsbench.datasets.transforms.colour import Jitter, jittered
+from avsbench.datasets.transforms import ClipFloatPhotometric, ClipPhotoMetricDistortion
+from avsbench.datasets.transforms.colour import (
+    CHANNEL_ORDERS,
+    Jitter,
+    float_jittered,
+    jittered,
+)
 from avsbench.utils.errors import ConfigError
 
 NOTHING = Jitter(None, None, None, None, contrast_first=False)
@@ -140,3 +145,66 @@ class TestDraws:
 def test_bad_ranges(name: str) -> None:
     with pytest.raises(ConfigError, match=rf'ClipPhotoMetricDistortion: {name}=\(1.5, 0.5\)'):
         ClipPhotoMetricDistortion(**{name: (1.5, 0.5)})
+
+
+class TestFloat:
+    """`ClipFloatPhotometric`; the fixture `video_data` compares it with the published code."""
+
+    def test_bright_areas_wrap_or_are_clipped(self) -> None:
+        image = np.full((2, 2, 3), 250, np.uint8)
+        drawn = NOTHING._replace(brightness=20.75)
+        assert (float_jittered(image, drawn, 'wrap') == 14).all()  # 270.75 - 256, cut off
+        assert (float_jittered(image, drawn, 'clip') == 255).all()
+
+    def test_dark_areas_wrap_or_are_clipped(self) -> None:
+        drawn = NOTHING._replace(brightness=-20.75)
+        image = np.full((2, 2, 3), 10, np.uint8)
+        assert (float_jittered(image, drawn, 'wrap') == 246).all()  # -10.75 is cut to -10
+        assert (float_jittered(image, drawn, 'clip') == 0).all()
+
+    def test_hue_turns_with_red_for_blue(self) -> None:
+        red = np.full((1, 1, 3), (200, 0, 0), np.uint8)
+        turned = float_jittered(red, NOTHING._replace(hue=-60.0), 'clip')
+        # OpenCV takes it for blue, hue 240, and returns cyan: blue, then green, in its order.
+        assert abs(turned.astype(int) - [200, 200, 0]).max() <= 1
+        around = float_jittered(red, NOTHING._replace(hue=180.0), 'clip')  # 420 is 60
+        assert abs(around.astype(int) - [0, 200, 200]).max() <= 1
+
+    def test_contrast_before_or_after_the_colours(self) -> None:
+        drawn = Jitter(None, 1.3, 1.4, None, contrast_first=False, channel_order=(2, 0, 1))
+        image = random_image()
+        after = float_jittered(image, drawn, 'clip')
+        first = float_jittered(image, drawn._replace(contrast_first=True), 'clip')
+        # Both scale the whole triple of a pixel, so that only rounding tells them apart.
+        assert abs(after.astype(int) - first).max() <= 1
+        plain = float_jittered(image, drawn._replace(channel_order=None), 'clip')
+        assert (after == plain[..., [2, 0, 1]]).all()
+
+    def test_draws(self) -> None:
+        np.random.seed(0)
+        drawn = [ClipFloatPhotometric('wrap')._draw() for _ in range(3000)]
+        for name, low, high in (
+            ('brightness', -32, 32),
+            ('contrast', 0.5, 1.5),
+            ('saturation', 0.5, 1.5),
+            ('hue', -18, 18),
+        ):
+            values = [getattr(d, name) for d in drawn if getattr(d, name) is not None]
+            assert 0.46 < len(values) / len(drawn) < 0.54
+            spread = high - low
+            assert low <= min(values) < low + 0.05 * spread
+            assert high - 0.05 * spread < max(values) <= high
+        orders = [d.channel_order for d in drawn if d.channel_order is not None]
+        assert 0.46 < len(orders) / len(drawn) < 0.54
+        assert set(orders) == set(CHANNEL_ORDERS)
+        assert 0.46 < sum(d.contrast_first for d in drawn) / len(drawn) < 0.54
+
+    def test_each_frame_is_drawn_anew(self) -> None:
+        np.random.seed(0)
+        after = ClipFloatPhotometric('clip').transform(clip(8))
+        assert len({frame.tobytes() for frame in after['frames']}) > 4
+        assert all((maskige == random_image(1)).all() for maskige in after['maskiges'])
+
+    def test_overflow_is_checked(self) -> None:
+        with pytest.raises(ConfigError, match="overflow='warp'.*'wrap'"):
+            ClipFloatPhotometric('warp')

@@ -17,6 +17,7 @@ from avsbench.datasets.transforms import (
     LoadClip,
     PackAVSInputs,
 )
+from avsbench.datasets.transforms.clip_transforms import fitted_size
 from avsbench.utils.errors import ConfigError, DataError
 
 
@@ -210,8 +211,7 @@ def test_maskiges_move_as_frames_do(transform) -> None:
     ],
 )
 def test_sizes_of_the_choice(shape: tuple, short_side: int, expected: tuple) -> None:
-    transform = ClipRandomChoiceResize([short_side], 896)
-    assert transform.size_of(shape, short_side) == expected
+    assert fitted_size(shape, short_side, 896) == expected
 
 
 def test_choice_resizes_all_frames_to_one_size() -> None:

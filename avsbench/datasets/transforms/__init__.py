@@ -9,19 +9,33 @@ from avsbench.datasets.transforms.clip_transforms import (
     ClipResize,
     ClipShortSideCrop,
 )
-from avsbench.datasets.transforms.colour import ClipPhotoMetricDistortion
+from avsbench.datasets.transforms.colour import (
+    ClipFloatPhotometric,
+    ClipPhotoMetricDistortion,
+)
 from avsbench.datasets.transforms.formatting import PackAVSInputs
 from avsbench.datasets.transforms.frame_selection import KeepAnnotatedFrames, SampleFrames
 from avsbench.datasets.transforms.loading import LoadClip, LoadMaskiges
+from avsbench.datasets.transforms.video_transforms import (
+    ClipRandomScale,
+    ClipRandomSizedCrop,
+    ClipResizeMasks,
+    ClipResizeShorter,
+)
 
 __all__ = [
+    'ClipFloatPhotometric',
     'ClipPad',
     'ClipPhotoMetricDistortion',
     'ClipRandomAffine',
     'ClipRandomChoiceResize',
     'ClipRandomCrop',
     'ClipRandomFlip',
+    'ClipRandomScale',
+    'ClipRandomSizedCrop',
     'ClipResize',
+    'ClipResizeMasks',
+    'ClipResizeShorter',
     'ClipShortSideCrop',
     'KeepAnnotatedFrames',
     'LoadClip',

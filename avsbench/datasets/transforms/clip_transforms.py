@@ -19,6 +19,9 @@ from avsbench.datasets.clip_info import ClipResults
 from avsbench.registry import TRANSFORMS
 from avsbench.utils.errors import ConfigError, DataError
 
+NO_CLASS = 255  # value of mask pixels that belong to no class
+CROP_TRIES = 10
+
 
 @TRANSFORMS.register_module()
 class ClipResize(BaseTransform):
@@ -79,14 +82,7 @@ class ClipRandomChoiceResize(BaseTransform):
 
     def transform(self, results: ClipResults) -> ClipResults:
         """Change `frames`, `masks` and `img_shape`."""
-        return resize_clip(results, self.size_of(results['img_shape'], self._draw()))
-
-    def size_of(self, shape: tuple[int, int], short_side: int) -> tuple[int, int]:
-        """Size (H, W) that an image of `shape` (H, W) gets."""
-        scale = short_side / min(shape)
-        scale = min(scale, self.max_long / max(shape))
-        height, width = (int(side * scale + 0.5) for side in shape)
-        return height, width
+        return resize_clip(results, fitted_size(results['img_shape'], self._draw(), self.max_long))
 
     @cache_randomness
     def _draw(self) -> int:
@@ -101,11 +97,26 @@ class ClipRandomCrop(BaseTransform):
         size: (H, W) in pixels.
         keep_smaller: Whether a side that is shorter than the window's stays whole, as in
             detectron2's absolute crop, instead of being an error.
+        max_class_share: Draw again, ten times at most, where one class has this share or more of
+            the labelled pixels of all masks in the window, as mmsegmentation does for images.
+            255 is no class. None takes the first window.
     """
 
-    def __init__(self, size: tuple[int, int], *, keep_smaller: bool = False) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        *,
+        keep_smaller: bool = False,
+        max_class_share: float | None = None,
+    ) -> None:
         self.size = check_size('ClipRandomCrop', size)
         self.keep_smaller = keep_smaller
+        if max_class_share is not None and not 0 < max_class_share <= 1:
+            raise ConfigError(
+                f'ClipRandomCrop: max_class_share={max_class_share!r}, expected a share above 0 '
+                'and up to 1, or None'
+            )
+        self.max_class_share = max_class_share
 
     def transform(self, results: ClipResults) -> ClipResults:
         """Change `frames`, `masks` and `img_shape`.
@@ -123,7 +134,25 @@ class ClipRandomCrop(BaseTransform):
                 f'{results["img_shape"]}; put ClipResize before it, take a smaller size, or set '
                 'keep_smaller=True and put ClipPad behind it'
             )
-        return crop_clip(results, *self._draw(spare[0], spare[1]), size)
+        corner = self._draw(spare[0], spare[1])
+        for _ in range(CROP_TRIES):
+            if self._is_varied(results, corner, size):
+                break
+            corner = self._draw(spare[0], spare[1])
+        return crop_clip(results, *corner, size)
+
+    def _is_varied(
+        self, results: ClipResults, corner: tuple[int, int], size: tuple[int, int]
+    ) -> bool:
+        """Whether no class fills the window."""
+        if self.max_class_share is None:
+            return True
+        rows, columns = (
+            slice(start, start + side) for start, side in zip(corner, size, strict=True)
+        )
+        window = results['masks'][results['gt_valid']][:, rows, columns]
+        counts = np.bincount(window.ravel(), minlength=NO_CLASS + 1)[:NO_CLASS]
+        return counts.max() < self.max_class_share * counts.sum()
 
     @cache_randomness
     def _draw(self, spare_height: int, spare_width: int) -> tuple[int, int]:
@@ -147,7 +176,7 @@ class ClipRandomFlip(BaseTransform):
         """Change `frames` and `masks`."""
         results['flip'] = self._draw()
         if results['flip']:
-            _apply(results, lambda image: image[:, ::-1], lambda image: image[:, ::-1])
+            mirror_clip(results)
         return results
 
     @cache_randomness
@@ -184,7 +213,7 @@ class ClipRandomAffine(BaseTransform):
             image = Image.fromarray(np.ascontiguousarray(pixels))
             return np.asarray(affine(image, angle, [0, 0], scale, [shear, 0.0], fill=0))
 
-        _apply(results, warp, warp)
+        apply_to_clip(results, warp, warp)
         return results
 
     @cache_randomness
@@ -207,7 +236,7 @@ class ClipPad(BaseTransform):
             counts it as outside of every mask; one that classifies pixels needs 0.
     """
 
-    def __init__(self, size: tuple[int, int], *, value: int = 128, label: int = 255) -> None:
+    def __init__(self, size: tuple[int, int], *, value: int = 128, label: int = NO_CLASS) -> None:
         self.size = check_size('ClipPad', size)
         self.value = value
         self.label = label
@@ -230,32 +259,73 @@ class ClipPad(BaseTransform):
             return np.pad(image, edges, constant_values=value)
 
         if max(added) > 0:
-            _apply(
+            apply_to_clip(
                 results, lambda frame: pad(frame, self.value), lambda mask: pad(mask, self.label)
             )
             results['img_shape'] = self.size
         return results
 
 
-def resize_clip(results: ClipResults, size: tuple[int, int]) -> ClipResults:
-    """Resize frames (bilinear) and masks (nearest) of a clip to (H, W), and set `img_shape`."""
+def mirror_clip(results: ClipResults) -> None:
+    """Mirror frames and masks of a clip left to right."""
+    apply_to_clip(results, lambda image: image[:, ::-1], lambda image: image[:, ::-1])
+
+
+def fitted_size(shape: tuple[int, int], short_side: float, max_long: float) -> tuple[int, int]:
+    """Size (H, W) of an image of `shape` (H, W) whose sides don't exceed the two lengths.
+
+    The aspect is kept; one of the lengths is met. Sides are rounded to the nearest pixel, halves
+    upwards, as by detectron2 and mmcv.
+    """
+    scale = min(short_side / min(shape), max_long / max(shape))
+    height, width = (int(side * scale + 0.5) for side in shape)
+    return height, width
+
+
+def centre_nearest(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A mask (H, W) at another size: each new pixel takes the old one under its centre."""
+    return _resize(mask, size, Image.Resampling.NEAREST)
+
+
+def resize_clip(
+    results: ClipResults,
+    size: tuple[int, int],
+    resize_mask: Callable[[np.ndarray, tuple[int, int]], np.ndarray] | None = centre_nearest,
+) -> ClipResults:
+    """Resize frames (bilinear) and masks (nearest) of a clip to (H, W), and set `img_shape`.
+
+    Args:
+        results: The clip.
+        size: (H, W) in pixels.
+        resize_mask: How a mask is resized; None leaves masks alone.
+    """
     if tuple(results['img_shape']) != size:
-        _apply(
+        apply_to_clip(
             results,
             lambda frame: _resize(frame, size, Image.Resampling.BILINEAR),
-            lambda mask: _resize(mask, size, Image.Resampling.NEAREST),
+            lambda mask: mask if resize_mask is None else resize_mask(mask, size),
         )
         results['img_shape'] = size
     return results
 
 
 def crop_clip(results: ClipResults, top: int, left: int, size: tuple[int, int]) -> ClipResults:
-    """Cut a window of (H, W) out of frames and masks of a clip, and set `img_shape`."""
+    """Cut a window of (H, W) out of frames and masks of a clip, and set `img_shape`.
+
+    Raises:
+        ConfigError: Frames and masks differ in size.
+    """
+    if 'masks' in results and results['masks'].shape[1:] != tuple(results['img_shape']):
+        raise ConfigError(
+            f'{results["clip_id"]}: a window of frames of (H, W) {tuple(results["img_shape"])} and '
+            f'masks of {results["masks"].shape[1:]}; in the pipeline, crop before masks are '
+            'resized alone, and resize both before the crop'
+        )
 
     def cut(image: np.ndarray) -> np.ndarray:
         return image[top : top + size[0], left : left + size[1]]
 
-    _apply(results, cut, cut)
+    apply_to_clip(results, cut, cut)
     results['img_shape'] = size
     return results
 
@@ -274,7 +344,8 @@ def check_sides(name: str, sides: Sequence[int]) -> tuple[int, ...]:
     return tuple(sides)
 
 
-def _apply(results: ClipResults, on_frame: Callable, on_mask: Callable) -> None:
+def apply_to_clip(results: ClipResults, on_frame: Callable, on_mask: Callable) -> None:
+    """Change each image (H, W, 3) and each mask (H, W) of a clip."""
     for key in ('frames', 'maskiges'):
         if key in results:
             results[key] = [on_frame(image) for image in results[key]]
