@@ -10,21 +10,30 @@ class AVSDataSample(BaseDataElement):
     """Targets and predictions of one clip of T frames.
 
     mmengine's `PixelData` refuses tensors of more than three axes, so the fields are plain
-    tensors, set and read as attributes:
+    tensors, set and read as attributes. They hold the T' frames whose prediction is wanted: all T
+    of a clip, or those at the positions `kept` of a window of a video.
 
-    * `gt_masks` (T, H, W) uint8, int64 after the data preprocessor: 0/1, or the class index; 255,
-      which is no class, where `ClipPad` has enlarged the frame
-    * `gt_valid` (T,) bool: the frame is annotated
-    * `frame_valid` (T,) bool: the frame exists (False: padding)
-    * `seg_logits` (T, K, H, W) float: prediction before the sigmoid (K = 1) or softmax (K > 1)
-    * `seg_probs` (T, K, H, W) float in [0, 1]: in place of `seg_logits`, for K > 1 from networks
-      that classify masks and have no logits of a pixel
-    * `pred_masks` (T, H, W) uint8: prediction as 0/1, or as class index
+    * `gt_masks` (T', H, W) uint8, int64 after the data preprocessor: 0/1, or the class index; 255,
+      which is no class, where `ClipPad` has enlarged the frame or the label is void
+    * `gt_valid` (T',) bool: the frame is annotated
+    * `frame_valid` (T',) bool: the frame exists (False: padding)
+    * `seg_logits` (T', K, H, W) float: prediction before the sigmoid (K = 1) or softmax (K > 1)
+    * `seg_probs` (T', K, H, W) float in [0, 1]: in place of `seg_logits`, from networks that
+      classify masks and have no logits of a pixel, and from predictions that are averaged
+    * `pred_masks` (T', H, W) uint8: prediction as 0/1, or as class index
 
-    Metainfo: `clip_id` (str), `subset` ('s4', 'ms3' or 'avss'), `sample_idx` (int, position in
-    the data set), `ori_shape` (H, W) of the frames on disk in pixels, `img_shape` (H, W) as fed
-    to the network, `frame_paths` (list of str), `front_end` (str, what
-    computed the log-mel), `flip` (bool).
+    Metainfo of every clip: `clip_id` (str), `subset` (str, such as 's4' or 'davis'), `sample_idx`
+    (int, position in the data set), `ori_shape` (H, W) of the frames on disk in pixels, `img_shape`
+    (H, W) as fed to the network, `frame_paths` (list of T' str), `flip` (bool).
+
+    Metainfo of clips with audio: `front_end` (str, what computed the log-mel).
+
+    Metainfo of videos: `video` (str, its name), `frame_idx` (list of T' ints, positions in the
+    video), `kept` (list of T' ints, positions in the clip; absent where all T are wanted),
+    `pred_shape` (H, W), size that the prediction is wanted at, which is that of the masks on disk;
+    absent where it is `img_shape`. Where frames are annotated with boxes, `gt_boxes` (list of T'
+    boxes (left, top, width, height) in pixels of the frame on disk, None without one) and `motions`
+    (list of T' ints).
     """
 
     gt_masks: Tensor

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from avsbench.datasets.base_avs_dataset import BaseAVSDataset
-from avsbench.datasets.clip_info import ClipInfo
+from avsbench.datasets.clip_info import AudioClipInfo
 from avsbench.datasets.csv_index import check_labels, check_names, read_csv, select_split
 from avsbench.datasets.validation import THREADS
 from avsbench.layouts import ClipFiles, Layout
@@ -20,14 +20,14 @@ class AVSBenchDataset(BaseAVSDataset):
     Args:
         data_root: Folder that holds the csv.
         split: Name of the split, as in the csv.
-        pipeline: See `BaseAVSDataset`.
+        pipeline: See `BaseClipDataset`.
         ann_file: The csv, relative to `data_root`; None for the published name.
         audio_source: 'auto': the stored log-mel where there is one, else the wav file. 'log_mel'
             or 'wav': this one only.
-        check: See `BaseAVSDataset`.
-        metainfo: See `BaseAVSDataset`.
-        test_mode: See `BaseAVSDataset`.
-        indices: See `BaseAVSDataset`.
+        check: See `BaseClipDataset`.
+        metainfo: See `BaseClipDataset`.
+        test_mode: See `BaseClipDataset`.
+        indices: See `BaseClipDataset`.
 
     Raises:
         DataError: The csv or files it lists are missing or malformed.
@@ -68,8 +68,8 @@ class AVSBenchDataset(BaseAVSDataset):
             indices=indices,
         )
 
-    def load_clips(self) -> list[ClipInfo]:
-        """See `BaseAVSDataset.load_clips`."""
+    def load_clips(self) -> list[AudioClipInfo]:
+        """See `BaseClipDataset.load_clips`."""
         columns = self.layout.name_columns
         table = read_csv(self.ann_file, (*columns, 'split'))
         rows = select_split(table, self.split, self.ann_file)
@@ -78,7 +78,7 @@ class AVSBenchDataset(BaseAVSDataset):
         with ThreadPoolExecutor(THREADS) as pool:
             return list(pool.map(self.clip_info, rows.to_dict('records')))
 
-    def clip_info(self, row: dict) -> ClipInfo:
+    def clip_info(self, row: dict) -> AudioClipInfo:
         """`data_info` of the clip in a row of the csv; opens no file.
 
         Args:
@@ -89,7 +89,7 @@ class AVSBenchDataset(BaseAVSDataset):
         coding = self.mask_coding(files)
         log_mel = self._log_mel(files)
         wav = self._path(files.wav)
-        return ClipInfo(
+        return AudioClipInfo(
             clip_id=files.clip_id,
             subset=self.subset,
             split=self.split,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from avsbench.datasets.avsbench_dataset import AVSBenchDataset
-from avsbench.datasets.clip_info import ClipInfo
+from avsbench.datasets.clip_info import AudioClipInfo
 from avsbench.datasets.validation import ChecksFiles
 from avsbench.layouts import AVSS, ClipFiles
 from avsbench.layouts.avss_classes import CLASSES, MAX_CLASSES, palette
@@ -92,8 +92,10 @@ class AVSSDataset(AVSBenchDataset):
         folder = os.path.dirname(files.masks['index'][0])
         return 'index' if os.path.isdir(os.path.join(self.data_root, folder)) else 'palette'
 
-    def check_clip(self, info: ClipInfo, *, steps: Sequence[ChecksFiles], full: bool) -> ClipCheck:
-        """See `BaseAVSDataset.check_clip`; the number of frames is checked too."""
+    def check_clip(
+        self, info: AudioClipInfo, *, steps: Sequence[ChecksFiles], full: bool
+    ) -> ClipCheck:
+        """See `BaseClipDataset.check_clip`; the number of frames is checked too."""
         found = super().check_clip(info, steps=steps, full=full)
         count, folder = len(info['frame_paths']), os.path.dirname(info['frame_paths'][0])
         lengths = sorted({kind.frames for kind in self.layout.kinds.values()})
@@ -103,7 +105,7 @@ class AVSSDataset(AVSBenchDataset):
         return found
 
     def check_files(self, level: str) -> Iterator[ClipCheck]:
-        """See `BaseAVSDataset.check_files`; last comes a comparison of both kinds of labels."""
+        """See `BaseClipDataset.check_files`; last comes a comparison of both kinds of labels."""
         yield from super().check_files(level)
         if self.label_source == 'auto':
             yield from self._compare_labels()

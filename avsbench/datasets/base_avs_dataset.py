@@ -1,147 +1,40 @@
-"""What all data sets have in common: clips, the check of their files, counts."""
+"""What the data sets of clips with audio have in common."""
 
-import functools
-from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 
-from mmengine.dataset import BaseDataset
-
-from avsbench.datasets.clip_info import ClipInfo, check_info
+from avsbench.datasets.base_clip_dataset import BaseClipDataset
+from avsbench.datasets.clip_info import AudioClipInfo
 from avsbench.datasets.transforms.loading import LoadClip
-from avsbench.datasets.validation import CHECK_LEVELS, ChecksFiles, check_clips
-from avsbench.media.faults import ClipCheck, describe
-from avsbench.utils.checks import check_choice
-from avsbench.utils.errors import DataError
+from avsbench.media.faults import ClipCheck
 
 
-class BaseAVSDataset(BaseDataset):
-    """Clips of one split; a subclass lists them.
+class BaseAVSDataset(BaseClipDataset):
+    """Clips of one split with their audio; a subclass lists them.
 
-    The files are checked when the data set is made. One that turns out broken in spite of that
-    stops the run: a clip is never replaced by another.
-
-    Args:
-        data_root: Folder that the data are in.
-        split: Name of the split.
-        pipeline: Transforms, or their configs.
-        ann_file: What lists the clips, relative to `data_root`.
-        check: 'fast' looks at the header and end of every file, 'full' decodes every file, 'off'
-            looks at none.
-        metainfo: Replaces `classes` or `palette` of the class.
-        test_mode: Whether this is a data set to test on, as mmengine understands it.
-        indices: Only these clips, or the first so many (the last, if negative).
-
-    Attributes:
-        checks: What was found about each clip, empty if nothing was checked.
-
-    Raises:
-        DataError: Files are missing or malformed.
+    Arguments are those of `BaseClipDataset`.
     """
 
     METAINFO = {'classes': ('background', 'sounding'), 'palette': [[0, 0, 0], [255, 255, 255]]}
-    subset: str
-    short_audio: str  # see `ClipInfo`
-    clip_frames: int  # T of the longest clips
+    short_audio: str  # see `AudioClipInfo`
     maskige_size: tuple[int, int] | None = None  # see `Layout`
-
-    def __init__(
-        self,
-        data_root: str,
-        split: str,
-        *,
-        pipeline: Sequence[dict | Callable] = (),
-        ann_file: str = '',
-        check: str = 'fast',
-        metainfo: dict | None = None,
-        test_mode: bool = False,
-        indices: int | Sequence[int] | None = None,
-    ) -> None:
-        self.split = split
-        self.check = check_choice(f'{type(self).__name__}: check', check, CHECK_LEVELS)
-        self.checks: list[ClipCheck] = []
-        super().__init__(
-            ann_file=ann_file,
-            metainfo=metainfo,
-            data_root=str(data_root),
-            data_prefix={},
-            indices=indices,
-            pipeline=list(pipeline),
-            test_mode=test_mode,
-            max_refetch=0,  # mmengine would replace a clip that can't be read by a random one
-        )
-
-    @abstractmethod
-    def load_clips(self) -> list[ClipInfo]:
-        """The clips of the split, in a fixed order.
-
-        Raises:
-            DataError: What lists them is missing or malformed.
-        """
-
-    def load_data_list(self) -> list[ClipInfo]:
-        """List the clips; mmengine calls this."""
-        return [check_info(info, type(self).__name__) for info in self.load_clips()]
-
-    def full_init(self) -> None:
-        """List the clips and check their files, once; mmengine calls this.
-
-        Raises:
-            DataError: Files are missing or malformed.
-        """
-        if self._fully_initialized:
-            return
-        super().full_init()
-        if self.check != 'off':
-            self.checks = list(self.check_files(self.check))
-            broken = [check for check in self.checks if check.faults]
-            if broken:
-                raise DataError(self._report(broken))
-
-    def check_files(self, level: str) -> Iterator[ClipCheck]:
-        """Check all clips, in their order.
-
-        Args:
-            level: 'fast' or 'full', as the argument `check` of the class.
-        """
-        steps = [step for step in self.pipeline.transforms if isinstance(step, ChecksFiles)]
-        check = functools.partial(
-            self.check_clip, steps=steps or [LoadClip()], full=level == 'full'
-        )
-        yield from check_clips(check, self.clip_infos(), level)
-
-    def check_clip(self, info: ClipInfo, *, steps: Sequence[ChecksFiles], full: bool) -> ClipCheck:
-        """Check one clip.
-
-        Args:
-            info: The clip.
-            steps: Of the pipeline, those that check what they read.
-            full: See `ChecksFiles.check`.
-        """
-        found = ClipCheck(info['clip_id'], info['csv_row'])
-        for step in steps:
-            step.check(info, found, full=full)
-        return found
+    info_kind = AudioClipInfo
+    load_step = LoadClip
 
     def fix_commands(self, checks: Iterable[ClipCheck]) -> list[str]:
-        """Commands that make what was found missing, as far as the toolbox can make it."""
+        """See `BaseClipDataset.fix_commands`; Maskiges can be made."""
         kinds = {fault.kind for check in checks for fault in check.faults}
         if not kinds & {'missing Maskige', 'broken Maskige'}:
             return []
         command = f'python tools/prepare_maskiges.py {self.subset} --data-root {self.data_root}'
         return [f'{command} --source superpixels']
 
-    def clip_infos(self) -> Iterator[ClipInfo]:
-        """`data_info` of every clip."""
-        return (self.get_data_info(index) for index in range(len(self)))
-
     def summary(self) -> dict:
-        """Counts for reports.
+        """See `BaseClipDataset.summary`; with counts of the audio.
 
-        Returns:
-            `subset`, `split`, `clips`, `frames`, `annotated_frames`; `audio`: clips by the source
-            of their log-mel; `padded_audio`, `cut_audio`: clips whose audio file gives fewer or
-            more patches than the clip has frames, None if the files were not checked.
+        They are `audio`, clips by the source of their log-mel; `padded_audio` and `cut_audio`,
+        clips whose audio file gives fewer or more patches than the clip has frames, None if the
+        files were not checked.
         """
         infos = list(self.clip_infos())
         patches = {c.clip_id: c.patches for c in self.checks if c.patches is not None}
@@ -151,26 +44,8 @@ class BaseAVSDataset(BaseDataset):
             if info['clip_id'] in patches
         ]
         audio = Counter('wav' if info['log_mel_path'] is None else 'log_mel' for info in infos)
-        return {
-            'subset': self.subset,
-            'split': self.split,
-            'clips': len(infos),
-            'frames': sum(len(info['frame_paths']) for info in infos),
-            'annotated_frames': sum(
-                path is not None for info in infos for path in info['mask_paths']
-            ),
+        return super().summary() | {
             'audio': dict(audio),
             'padded_audio': sum(n > 0 for n in missing) if self.checks else None,
             'cut_audio': sum(n < 0 for n in missing) if self.checks else None,
         }
-
-    def _report(self, broken: list[ClipCheck]) -> str:
-        where = f'{type(self).__name__}, split {self.split!r} of {self.ann_file}'
-        text = f'{where}: {len(broken)} of {len(self)} clips cannot be used\n{describe(broken)}'
-        commands = self.fix_commands(broken)
-        for command in commands:
-            text += f'\n  To make what is missing: {command}'
-        if len(broken) == len(self) and not commands:
-            text += f'\n  No clip can be used: is data_root={self.data_root!r} the right folder?'
-        command = f'python tools/check_dataset.py {self.subset} --data-root {self.data_root}'
-        return f'{text}\n  To check all splits: {command}'

@@ -1,4 +1,4 @@
-"""The two dictionaries that go from a data set through a pipeline."""
+"""The dictionaries that go from a data set through a pipeline."""
 
 from typing import TypedDict
 
@@ -13,13 +13,9 @@ class ClipInfo(TypedDict):
         subset: Short name of the data set's kind.
         split: Its split.
         frame_paths: T images.
-        mask_paths: T images, None where a frame is not annotated.
-        mask_coding: 'binary', or of class labels 'index' or 'palette'.
+        mask_paths: T files, None where a frame is not annotated.
+        mask_coding: How masks are stored: a key of `avsbench.datasets.transforms.MASK_CODINGS`.
         num_classes: K of class labels, None for binary masks.
-        maskige_paths: T images; they exist only if the pipeline loads them.
-        audio_path: A wav file, None if it will not be used.
-        log_mel_path: Stored log-mel, which is preferred; None if there is none.
-        short_audio: What stands for missing log-mel patches: 'repeat' the last one, or 'zero'.
         csv_path: What lists the clips.
         csv_row: Line of the clip in it, None where it is no csv.
     """
@@ -31,25 +27,66 @@ class ClipInfo(TypedDict):
     mask_paths: list[str | None]
     mask_coding: str
     num_classes: int | None
+    csv_path: str
+    csv_row: int | None
+
+
+class AudioClipInfo(ClipInfo):
+    """`data_info` of a clip with audio.
+
+    Attributes:
+        maskige_paths: T images; they exist only if the pipeline loads them.
+        audio_path: A wav file, None if it will not be used.
+        log_mel_path: Stored log-mel, which is preferred; None if there is none.
+        short_audio: What stands for missing log-mel patches: 'repeat' the last one, or 'zero'.
+    """
+
     maskige_paths: list[str]
     audio_path: str | None
     log_mel_path: str | None
     short_audio: str
-    csv_path: str
-    csv_row: int | None
+
+
+class VideoClipInfo(ClipInfo):
+    """`data_info` of a window of a video.
+
+    Attributes:
+        video: Name of the video, usable as a relative path.
+        frame_idx: T positions of the frames in the video, from 0; a short video repeats some.
+        kept: Positions in the clip whose prediction is wanted; None for all.
+    """
+
+    video: str
+    frame_idx: list[int]
+    kept: list[int] | None
+
+
+class BoxClipInfo(VideoClipInfo):
+    """`data_info` of a window of a video whose frames are annotated with boxes.
+
+    Attributes:
+        gt_boxes: T boxes (left, top, width, height) in pixels of the frame, None where there is
+            none.
+        motions: T kinds of motion, numbered from 0, None where there is no box.
+    """
+
+    gt_boxes: list[tuple[float, float, float, float] | None]
+    motions: list[int | None]
 
 
 class ClipResults(ClipInfo, total=False):
     """What transforms pass on: the clip's info and what they have added so far.
 
+    The keys of `AudioClipInfo` or `VideoClipInfo` are there too.
+
     Attributes:
         sample_idx: Position of the clip in the data set (mmengine).
-        frames: T arrays (H, W, 3) uint8, RGB (`LoadClip`).
-        ori_shape: (H, W) of the frames on disk (`LoadClip`).
-        img_shape: (H, W) of the frames at this place of the pipeline (`LoadClip`).
+        frames: T arrays (H, W, 3) uint8, RGB (`LoadFrames`).
+        ori_shape: (H, W) of the frames on disk (`LoadFrames`).
+        img_shape: (H, W) of the frames at this place of the pipeline (`LoadFrames`).
         maskiges: T arrays (H, W, 3) uint8, RGB (`LoadMaskiges`).
-        masks: (T, H, W) uint8, 0 and 1 or the class index (`LoadClip`).
-        gt_valid: (T,) bool, which frames are annotated (`LoadClip`).
+        masks: (T, H, W) uint8, 0 and 1 or the class index (`LoadFrames`).
+        gt_valid: (T,) bool, which frames are annotated (`LoadFrames`).
         log_mel: (T, 1, frames, bands) float32, one spectrogram for each video frame (`LoadClip`).
         front_end: Name of what computed it (`LoadClip`).
         flip: Whether the images are mirrored (`ClipRandomFlip`).
@@ -67,20 +104,21 @@ class ClipResults(ClipInfo, total=False):
     flip: bool
 
 
-def check_info(info: dict, name: str) -> ClipInfo:
-    """The `data_info` of a data set, if it has the keys of `ClipInfo`.
+def check_info(info: dict, kind: type[ClipInfo], name: str) -> ClipInfo:
+    """The `data_info` of a data set, if it has the keys that its kind needs.
 
     Args:
         info: From a data set.
+        kind: `ClipInfo` or one of its kinds.
         name: Of the data set's class, for the error.
 
     Raises:
         TypeError: A key is missing.
     """
-    missing = sorted(ClipInfo.__required_keys__ - info.keys())
+    missing = sorted(kind.__required_keys__ - info.keys())
     if missing:
         raise TypeError(
             f'{name}.load_clips: {info.get("clip_id", "a clip")} lacks {", ".join(missing)}; see '
-            'avsbench.datasets.clip_info.ClipInfo'
+            f'avsbench.datasets.clip_info.{kind.__name__}'
         )
     return info

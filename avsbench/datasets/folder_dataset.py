@@ -8,7 +8,7 @@ from pathlib import Path
 from mmengine.dist import barrier, is_main_process
 
 from avsbench.datasets.base_avs_dataset import BaseAVSDataset
-from avsbench.datasets.clip_info import ClipInfo
+from avsbench.datasets.clip_info import AudioClipInfo
 from avsbench.datasets.preparation.clip import ClipTask, prepare
 from avsbench.datasets.preparation.custom_tree import (
     CustomTree,
@@ -45,10 +45,10 @@ class FolderAVSDataset(BaseAVSDataset):
             `data_root`; it replaces `fractions`.
         classes: Names of the classes, the background first, for masks whose values are class
             indices; None for masks of one foreground.
-        pipeline: See `BaseAVSDataset`.
-        check: See `BaseAVSDataset`.
-        test_mode: See `BaseAVSDataset`.
-        indices: See `BaseAVSDataset`.
+        pipeline: See `BaseClipDataset`.
+        check: See `BaseClipDataset`.
+        test_mode: See `BaseClipDataset`.
+        indices: See `BaseClipDataset`.
 
     Raises:
         ConfigError: `num_frames` is below 1.
@@ -94,7 +94,7 @@ class FolderAVSDataset(BaseAVSDataset):
             indices=indices,
         )
 
-    def load_clips(self) -> list[ClipInfo]:
+    def load_clips(self) -> list[AudioClipInfo]:
         """Find the clips of the split, and make the frames and the audio that are not there."""
         videos = self.tree.names()
         if self.split_list is not None:
@@ -120,7 +120,7 @@ class FolderAVSDataset(BaseAVSDataset):
             for (name, _), task in tasks.items()
         ]
 
-    def clip_info(self, name: str, task: ClipTask, annotated: Container[int]) -> ClipInfo:
+    def clip_info(self, name: str, task: ClipTask, annotated: Container[int]) -> AudioClipInfo:
         """`data_info` of a clip.
 
         Args:
@@ -129,7 +129,7 @@ class FolderAVSDataset(BaseAVSDataset):
             annotated: Seconds of the video that have a mask, from 1.
         """
         tree, numbers = self.tree, range(task.start + 1, task.start + self.num_frames + 1)
-        return ClipInfo(
+        return AudioClipInfo(
             clip_id=f'{name}@{task.start}',
             subset=self.subset,
             split=self.split,

@@ -148,6 +148,24 @@ def read_binary_mask(path: str | Path, *, grey: str = 'error') -> np.ndarray:
         return mask.view(np.uint8)
 
 
+def read_grey_mask(path: str | Path, lowest: int) -> np.ndarray:
+    """A mask of one foreground as (H, W) uint8 of 0 and 1; foreground is what is bright enough.
+
+    Args:
+        path: Image that Pillow converts to grey: of one channel, a palette, or colours.
+        lowest: Smallest grey value of the foreground, of 255; grey of 16 bits counts by its upper
+            8 unless `lowest` is 1.
+
+    Raises:
+        BrokenFileError: The file is missing or can't be decoded.
+    """
+    with _opened(path, 'broken mask') as image:
+        if image.mode in _SIXTEEN_BIT:
+            values = np.asarray(image)
+            return (values >= (lowest if lowest == 1 else lowest << 8)).view(np.uint8)
+        return (np.asarray(image.convert('L')) >= lowest).view(np.uint8)
+
+
 def read_index_label(
     path: str | Path, num_classes: int, *, unknown_colour: str = 'error'
 ) -> np.ndarray:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from avsbench.checkpoint.vggish import VGGISH
-from avsbench.datasets.transforms.loading import LogMelReader
+from avsbench.datasets.transforms.log_mel_reader import LogMelReader
 from avsbench.media import log_mel
 from avsbench.models import VGGish
 from avsbench.parity.fixture import Computed, Fixture

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from torch.utils.data import DataLoader
 
 from avsbench.datasets import AVSSDataset, MS3Dataset, S4Dataset
-from avsbench.datasets.clip_info import ClipInfo
+from avsbench.datasets.clip_info import AudioClipInfo
 from avsbench.layouts.avss_classes import CLASSES, palette
 from avsbench.media.log_mel import log_mel_patches, read_wav
 from avsbench.registry import DATASETS
@@ -226,7 +226,7 @@ def test_summaries(s4_root: Path, avss_root: Path) -> None:
 def test_clip_infos_have_the_declared_keys(s4_root: Path, ms3_root: Path, avss_root: Path) -> None:
     for kind, root in ((S4Dataset, s4_root), (MS3Dataset, ms3_root), (AVSSDataset, avss_root)):
         for info in kind(root, 'test').clip_infos():
-            assert info.keys() == ClipInfo.__required_keys__ | {'sample_idx'}
+            assert info.keys() == AudioClipInfo.__required_keys__ | {'sample_idx'}
             assert len(info['mask_paths']) == len(info['maskige_paths']) == len(info['frame_paths'])
 
 
@@ -238,7 +238,7 @@ def test_a_clip_info_without_a_key_is_refused(s4_root: Path) -> None:
             return clips
 
     with pytest.raises(
-        TypeError, match=r'Forgetful.*dog_barking/d lacks short_audio; see .*ClipInfo'
+        TypeError, match=r'Forgetful.*dog_barking/d lacks short_audio; see .*AudioClipInfo'
     ):
         Forgetful(s4_root, 'test')
 

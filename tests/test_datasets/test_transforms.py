@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from mmengine.dataset import Compose
 from PIL import Image
 
@@ -15,7 +14,7 @@ from avsbench.datasets.transforms import (
     ClipResize,
     ClipShortSideCrop,
     LoadClip,
-    PackAVSInputs,
+    LoadFrames,
 )
 from avsbench.datasets.transforms.clip_transforms import fitted_size
 from avsbench.utils.errors import ConfigError, DataError
@@ -292,58 +291,6 @@ def test_crop_needs_large_enough_frames() -> None:
         ClipRandomCrop((21, 10)).transform(clip())
 
 
-def test_pack() -> None:
-    packed = PackAVSInputs().transform(clip())
-    frames, audio, sample = (
-        packed['inputs']['frames'],
-        packed['inputs']['audio'],
-        packed['data_samples'],
-    )
-    assert frames.shape == (3, 3, 20, 30)
-    assert frames.dtype == torch.uint8
-    assert frames.is_contiguous()
-    assert (frames[2, 1].numpy() == clip()['frames'][2][..., 1]).all()
-    assert audio.shape == (3, 1, 96, 64)
-    assert (sample.gt_masks.numpy() == clip()['masks']).all()
-    assert sample.gt_valid.tolist() == [True, False, False]
-    assert sample.frame_valid.tolist() == [True, True, True]
-    assert sample.metainfo == {
-        'clip_id': 'a/b',
-        'subset': 's4',
-        'sample_idx': 4,
-        'ori_shape': (20, 30),
-        'img_shape': (20, 30),
-        'frame_paths': ['0.png', '1.png', '2.png'],
-        'front_end': 'vggish',
-        'flip': False,
-    }
-
-
-def test_pack_after_flip_and_without_masks() -> None:
-    results = ClipRandomFlip(1.0).transform(clip())
-    del results['masks']
-    packed = PackAVSInputs().transform(results)
-    assert packed['data_samples'].flip is True
-    assert 'gt_masks' not in packed['data_samples']
-    assert (packed['inputs']['frames'][0, 0].numpy() == clip()['frames'][0][:, ::-1, 0]).all()
-
-
-@pytest.mark.parametrize('missing', ['frames', 'log_mel'])
-def test_pack_names_the_missing_loader(missing: str) -> None:
-    results = clip()
-    del results[missing]
-    with pytest.raises(ConfigError, match='must come before it in the pipeline'):
-        PackAVSInputs().transform(results)
-
-
-def test_pack_puts_maskiges_behind_the_frames() -> None:
-    frames = PackAVSInputs().transform(with_maskiges())['inputs']['frames']
-    assert frames.shape == (3, 6, 20, 30)
-    assert frames.dtype == torch.uint8 and frames.is_contiguous()
-    assert (frames[:, :3].numpy() == np.stack(clip()['frames']).transpose(0, 3, 1, 2)).all()
-    assert (frames[:, 3:] == 255 - frames[:, :3]).all()
-
-
 BAD_ARGUMENTS = [
     (ClipRandomChoiceResize, {'short_sides': [], 'max_long': 5}, 'short_sides is empty'),
     (ClipRandomChoiceResize, {'short_sides': [5, 0], 'max_long': 5}, 'short_sides=[5, 0]'),
@@ -356,6 +303,7 @@ BAD_ARGUMENTS = [
     (ClipRandomFlip, {'prob': 2}, 'prob=2'),
     (ClipRandomAffine, {'degrees': 1, 'scale': (1.0, 0.5), 'shear': 0}, 'scale=(1.0, 0.5)'),
     (LoadClip, {'grey': 'eror'}, "did you mean 'error'?"),
+    (LoadFrames, {'grey': 'eror'}, "did you mean 'error'?"),
     (LoadClip, {'unknown_colour': 'ignore'}, "expected one of 'error', 'background'"),
 ]
 

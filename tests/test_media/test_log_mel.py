@@ -11,7 +11,7 @@ import soundfile
 import torch
 from dataset_trees import noise, write_wav
 
-from avsbench.datasets.transforms.loading import LogMelReader
+from avsbench.datasets.transforms.log_mel_reader import LogMelReader
 from avsbench.media import log_mel
 from avsbench.media.log_mel import (
     count_patches,

@@ -15,7 +15,9 @@ from avsbench.datasets.transforms.colour import (
 )
 from avsbench.datasets.transforms.formatting import PackAVSInputs
 from avsbench.datasets.transforms.frame_selection import KeepAnnotatedFrames, SampleFrames
-from avsbench.datasets.transforms.loading import LoadClip, LoadMaskiges
+from avsbench.datasets.transforms.load_maskiges import LoadMaskiges
+from avsbench.datasets.transforms.loading import LoadClip, LoadFrames
+from avsbench.datasets.transforms.mask_reader import MASK_CODINGS
 from avsbench.datasets.transforms.video_transforms import (
     ClipRandomScale,
     ClipRandomSizedCrop,
@@ -24,6 +26,7 @@ from avsbench.datasets.transforms.video_transforms import (
 )
 
 __all__ = [
+    'MASK_CODINGS',
     'ClipFloatPhotometric',
     'ClipPad',
     'ClipPhotoMetricDistortion',
@@ -39,6 +42,7 @@ __all__ = [
     'ClipShortSideCrop',
     'KeepAnnotatedFrames',
     'LoadClip',
+    'LoadFrames',
     'LoadMaskiges',
     'PackAVSInputs',
     'SampleFrames',

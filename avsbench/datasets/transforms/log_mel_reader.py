@@ -1,0 +1,137 @@
+"""Reads or computes the log-mel patches of a clip."""
+
+import os
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from avsbench.datasets.clip_info import AudioClipInfo
+from avsbench.media.faults import BrokenFileError
+from avsbench.media.front_ends import FRONT_ENDS, VGGISH
+from avsbench.media.log_mel import PATCH_SHAPE, probe_wav, read_wav
+from avsbench.media.log_mel_cache import LogMelCache
+from avsbench.utils.checks import check_choice
+from avsbench.utils.errors import ConfigError, DataError
+from avsbench.utils.safe_pickle import load_tensor_pickle
+
+
+class LogMelReader:
+    """Reads the log-mel patches of a clip, or computes them from its audio file.
+
+    Patches beyond T are dropped, as far as they come from an audio file or from a stored file that
+    is padded with zeros. `short_audio` of the clip tells what follows if an audio file gives fewer
+    than T patches: 'repeat' the last one (as in the files of S4 and MS3), or 'zero' patches (as the
+    published code does for AVSS).
+
+    Args:
+        cache_dir: As in `LoadClip`.
+        front_end: As in `LoadClip`.
+    """
+
+    def __init__(self, cache_dir: str | None = None, front_end: str = 'vggish') -> None:
+        self.front_end = FRONT_ENDS[check_choice('LoadClip: front_end', front_end, FRONT_ENDS)]
+        self.cache = None if cache_dir is None else LogMelCache(cache_dir, self.front_end)
+
+    def read_clip(self, info: AudioClipInfo) -> np.ndarray:
+        """The patches of a clip, (T, *shape) float32."""
+        frames, short_audio = len(info['frame_paths']), info['short_audio']
+        if info['log_mel_path'] is None:
+            return self._computed(info['audio_path'], frames, short_audio)
+        self._refuse_stored(info['log_mel_path'])
+        return _stored(info['log_mel_path'], frames, short_audio)
+
+    def check_clip(self, info: AudioClipInfo, full: bool) -> int | None:
+        """Patches that the audio file of a clip gives, None if log-mel is stored.
+
+        Raises:
+            BrokenFileError: The file can't be used.
+            ConfigError: The stored log-mel is of another front end.
+        """
+        if info['log_mel_path'] is not None:
+            self._refuse_stored(info['log_mel_path'])
+            _check_stored(info['log_mel_path'], len(info['frame_paths']))
+            patches = None
+        else:
+            samples, rate = probe_wav(info['audio_path'])
+            patches = self.front_end.count(samples, rate)
+            if patches == 0 and info['short_audio'] == 'repeat':
+                raise self._short_error(info['audio_path'], f'{samples / rate:.3f} s, ')
+        if full:
+            self.read_clip(info)
+        return patches
+
+    def _refuse_stored(self, path: str) -> None:
+        if self.front_end is not VGGISH:
+            raise ConfigError(
+                f"LoadClip: front_end={self.front_end.name!r}, but {path} holds VGGish's log-mel. "
+                "Set audio_source='wav' of the data set"
+            )
+
+    def _computed(self, path: str, frames: int, short_audio: str) -> np.ndarray:
+        if self.cache is None:
+            patches = self.front_end.patches(*read_wav(path))
+        else:
+            patches = self.cache.get(path)
+        if not len(patches) and short_audio == 'repeat':
+            raise self._short_error(path)
+        missing = frames - len(patches)
+        if missing > 0:
+            filler = np.zeros((1, *self.front_end.shape), np.float32)
+            last = patches[-1:] if short_audio == 'repeat' else filler
+            patches = np.concatenate([patches, np.repeat(last, missing, axis=0)])
+        return patches[:frames]
+
+    def _short_error(self, path: str, length: str = '') -> BrokenFileError:
+        what = f'{path}: {length}shorter than {self.front_end.min_seconds} s, the least it can be'
+        return BrokenFileError(what, 'short audio')
+
+
+def _stored(path: str, frames: int, short_audio: str) -> np.ndarray:
+    patches = read_log_mel(path)
+    more = 'or more ' if short_audio == 'zero' else ''
+    if len(patches) < frames or (len(patches) > frames and short_audio == 'repeat'):
+        what = f'{path}: {len(patches)} log-mel patches, the clip has {frames} frames'
+        raise BrokenFileError(f'{what} ({frames} {more}are needed)', 'broken log-mel')
+    return patches[:frames]
+
+
+def _check_stored(path: str, frames: int) -> None:
+    """Compare the size of a file of log-mel with the least that it can have."""
+    if not os.path.isfile(path):
+        raise BrokenFileError(f'{path}: no such file', 'missing audio')
+    size, needed = os.path.getsize(path), 4 * frames * prod(PATCH_SHAPE)
+    if size < needed:
+        what = f'{path}: {size} bytes, {frames} log-mel patches take {needed} or more'
+        raise BrokenFileError(what, 'broken log-mel')
+
+
+def read_log_mel(path: str | Path) -> np.ndarray:
+    """Log-mel patches stored as AVSBench's pickle or as .npy.
+
+    Args:
+        path: File ending in .pkl or .npy.
+
+    Returns:
+        (patches, 1, 96, 64) float32.
+
+    Raises:
+        BrokenFileError: The file is missing, refused (it holds more than a tensor), or holds
+            something else than finite patches.
+    """
+    try:
+        if str(path).endswith('.npy'):
+            patches = np.load(path, allow_pickle=False)
+        else:
+            patches = load_tensor_pickle(path).numpy()
+    except DataError as error:
+        raise BrokenFileError(str(error), 'broken log-mel') from error
+    except (OSError, ValueError, EOFError, TypeError) as error:
+        reason = f'{path}: not readable as log-mel ({error})'
+        raise BrokenFileError(reason, 'broken log-mel') from error
+    if patches.shape[1:] != PATCH_SHAPE or patches.dtype not in (np.float32, np.float64):
+        what = f'{path}: {patches.dtype} of shape {patches.shape}, expected float32 (n, 1, 96, 64)'
+        raise BrokenFileError(what, 'broken log-mel')
+    if not np.isfinite(patches).all():
+        raise BrokenFileError(f'{path}: it holds NaN or infinity', 'broken log-mel')
+    return patches.astype(np.float32, copy=False)

@@ -1,0 +1,114 @@
+"""Reads the masks of a clip, in whatever way they are stored."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from avsbench.datasets.clip_info import ClipInfo, ClipResults
+from avsbench.datasets.transforms.image_sizes import compare_size, size_error
+from avsbench.media.faults import ClipCheck
+from avsbench.media.images import (
+    probe_image,
+    read_binary_mask,
+    read_colour_label,
+    read_grey_mask,
+    read_index_label,
+)
+from avsbench.utils.checks import check_choice
+
+
+class MaskReader:
+    """Reads masks.
+
+    Args:
+        grey: As in `LoadFrames`.
+        unknown_colour: As in `LoadFrames`.
+        owner: Name of the transform that it reads for, for errors.
+    """
+
+    def __init__(self, grey: str, unknown_colour: str, owner: str) -> None:
+        self.grey = check_choice(f'{owner}: grey', grey, ('error', 'foreground'))
+        self.unknown_colour = check_choice(
+            f'{owner}: unknown_colour', unknown_colour, ('error', 'background')
+        )
+
+    def read_clip(self, info: ClipResults) -> np.ndarray:
+        """The masks of a clip whose frames have the size `ori_shape`, (T, H, W) uint8."""
+        paths, shape = info['mask_paths'], info['ori_shape']
+        masks = np.zeros((len(paths), *shape), np.uint8)
+        for mask, path in zip(masks, paths, strict=True):
+            if path is not None:
+                found = self.read(path, info['mask_coding'], info['num_classes'])
+                if found.shape != shape:
+                    raise size_error(path, found.shape, info['frame_paths'][0], shape)
+                mask[:] = found
+        return masks
+
+    def read(self, path: str, coding: str, num_classes: int | None) -> np.ndarray:
+        """One mask as (H, W) uint8.
+
+        Args:
+            path: Its file.
+            coding: A key of `MASK_CODINGS`.
+            num_classes: K of class labels.
+        """
+        return MASK_CODINGS[coding].read(path, num_classes, self)
+
+    def check_clip(self, info: ClipInfo, found: ClipCheck, *, full: bool) -> None:
+        """Note what is wrong with the masks of a clip."""
+
+        def measure(path: str) -> tuple[int, int]:
+            if full:
+                return self.read(path, info['mask_coding'], info['num_classes']).shape
+            return MASK_CODINGS[info['mask_coding']].probe(path)
+
+        for path in filter(None, info['mask_paths']):
+            compare_size(path, found.attempt(measure, path), found)
+
+
+class MaskCoding(NamedTuple):
+    """A way in which masks are stored.
+
+    Attributes:
+        read: (path, K of class labels, the reader with its options) -> (H, W) uint8.
+        probe: (path) -> (H, W), from the head of the file.
+    """
+
+    read: Callable[[str, int | None, MaskReader], np.ndarray]
+    probe: Callable[[str], tuple[int, int]] = functools.partial(probe_image, kind='broken mask')
+
+
+def _read_binary(path: str, num_classes: None, options: MaskReader) -> np.ndarray:
+    return read_binary_mask(path, grey=options.grey)
+
+
+def _read_index(path: str, num_classes: int, options: MaskReader) -> np.ndarray:
+    return read_index_label(path, num_classes, unknown_colour=options.unknown_colour)
+
+
+def _read_colour(path: str, num_classes: int, options: MaskReader) -> np.ndarray:
+    return read_colour_label(path, num_classes, unknown_colour=options.unknown_colour)
+
+
+def _read_nonzero(path: str, num_classes: None, options: MaskReader) -> np.ndarray:
+    return read_grey_mask(path, 1)
+
+
+def _read_grey80(path: str, num_classes: None, options: MaskReader) -> np.ndarray:
+    return read_grey_mask(path, 80)
+
+
+MASK_CODINGS = {
+    'binary': MaskCoding(_read_binary),
+    'index': MaskCoding(_read_index),
+    'palette': MaskCoding(_read_colour),
+    'nonzero': MaskCoding(_read_nonzero),
+    'grey80': MaskCoding(_read_grey80),
+}
+"""Name of a coding -> how it is read.
+
+'binary' is one foreground of one value, 'nonzero' one of any colour but black, 'grey80' one of grey
+80 (of 255) or brighter; 'index' has class indices and 'palette' the classes' colours.
+"""
