@@ -3,7 +3,7 @@
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from avsbench.utils.maps import probabilities
+from avsbench.utils.maps import decide, probabilities, resize
 
 
 class AVSDataSample(BaseDataElement):
@@ -34,6 +34,9 @@ class AVSDataSample(BaseDataElement):
     absent where it is `img_shape`. Where frames are annotated with boxes, `gt_boxes` (list of T'
     boxes (left, top, width, height) in pixels of the frame on disk, None without one) and `motions`
     (list of T' ints).
+
+    Metainfo of predictions: `threshold_inclusive` (True where a probability of 0.5 counts as
+    foreground; absent otherwise).
     """
 
     gt_masks: Tensor
@@ -54,3 +57,27 @@ class AVSDataSample(BaseDataElement):
         They add up to 1 over several classes only where the network has logits.
         """
         return probabilities(self.seg_logits) if 'seg_logits' in self else self.seg_probs
+
+    def masks_at(self, size: tuple[int, int]) -> Tensor:
+        """The predicted masks at another size.
+
+        Of one class the logits or probabilities are resized bilinearly and then decided, of several
+        the masks by nearest neighbour.
+
+        Args:
+            size: (H, W).
+
+        Returns:
+            (T, H, W) uint8: 0 and 1 where K is 1, else the class index.
+        """
+        if tuple(self.pred_masks.shape[1:]) == tuple(size):
+            return self.pred_masks
+        if self.num_classes > 1:
+            return resize(self.pred_masks[:, None], size, 'nearest')[:, 0]
+        are_logits = 'seg_logits' in self
+        maps = self.seg_logits if are_logits else self.seg_probs
+        return decide(
+            resize(maps.float(), size),
+            are_logits=are_logits,
+            inclusive=self.get('threshold_inclusive', False),
+        )

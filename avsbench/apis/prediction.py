@@ -56,8 +56,8 @@ class MaskPrediction:
         fps: Masks per second.
         size: (H, W) of the video.
         labels: (h, w) uint8 most probable class; None for a network with one class.
-        score: (h, w) float32: logit of the foreground for a network with one class, else the
-            probability of the most probable class.
+        score: (h, w) float32: logit or probability of the foreground for a network with one class,
+            else the probability of the most probable class.
         frame: (h, w, 3) uint8, RGB, the network's input.
         log_mel: (frames, bands) float32 of the second.
         threshold: A pixel is foreground where its probability exceeds this. None: 0.5 with one
@@ -65,6 +65,7 @@ class MaskPrediction:
         maps: Maps of all classes (K, h, w), if asked for: 'logits', or 'probabilities' of a network
             that has no logits.
         front_end: Name of what computed the log-mel.
+        has_logit: Whether the score is a logit.
     """
 
     index: int
@@ -77,6 +78,7 @@ class MaskPrediction:
     threshold: float | None = None
     maps: dict[str, Tensor] = field(default_factory=dict)
     front_end: str = 'vggish'
+    has_logit: bool = True
 
     @property
     def second(self) -> float:
@@ -94,8 +96,8 @@ class MaskPrediction:
         """
         size = size or self.size
         if self.labels is None:
-            logits = resize(self.score[None, None], size)
-            probability = probabilities(logits)[0, 0]
+            score = resize(self.score[None, None], size)
+            probability = (probabilities(score) if self.has_logit else score)[0, 0]
             mask = foreground(probability, THRESHOLD if self.threshold is None else self.threshold)
         else:
             probability = resize(self.score[None, None], size, 'nearest')[0, 0]
@@ -151,7 +153,8 @@ def mask_predictions(
     """
     part = slice(len(indices))
     if sample.num_classes == 1:
-        labels, scores = None, sample.seg_logits[part, 0].float().cpu()
+        maps = sample.seg_logits if 'seg_logits' in sample else sample.seg_probs
+        labels, scores = None, maps[part, 0].float().cpu()
     else:
         labels = sample.pred_masks[part].cpu()
         scores = sample.probabilities()[part].amax(1).float().cpu()
@@ -172,8 +175,9 @@ def mask_predictions(
             frame=frames[place],
             log_mel=log_mel[place],
             threshold=threshold,
-            maps={name: maps[place] for name, maps in kept.items()},
+            maps={name: values[place] for name, values in kept.items()},
             front_end=sample.get('front_end', 'vggish'),
+            has_logit='seg_logits' in sample,
         )
         for place, index in enumerate(indices)
     ]

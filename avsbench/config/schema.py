@@ -89,7 +89,7 @@ def accepted_at(cfg: Config, path: tuple[str, ...]) -> set[str] | None:
         return _PLAIN_DICTS[path]
     if len(path) == 1 and path[0] in DATALOADERS:
         return _dataloader_keys()
-    constructor = _constructor(node, path)
+    constructor = _constructor(node, path) or _implied_constructor(cfg, path)
     if constructor is None:
         return None
     names, is_open = arguments(constructor)
@@ -189,6 +189,15 @@ def _constructor(node: dict, path: tuple[str, ...]) -> Callable[..., Any] | None
     if found is None and path[0] == 'model':
         return _lookup(TASK_UTILS, kind)  # assigners, samplers and coders of mmsegmentation's heads
     return found
+
+
+def _implied_constructor(cfg: Config, path: tuple[str, ...]) -> Callable[..., Any] | None:
+    """What a part of the model is given to that has no `type`: its owner's `implied_types` say."""
+    owner = _node_at(cfg, path[:-1])
+    if path[0] != 'model' or not isinstance(owner, dict) or 'type' not in owner:
+        return None
+    implied = getattr(_constructor(owner, path[:-1]), 'implied_types', {})
+    return _lookup(registries.MODELS, implied[path[-1]]) if path[-1] in implied else None
 
 
 def _lookup(registry: Registry, name: str) -> Any:

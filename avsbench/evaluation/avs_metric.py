@@ -26,8 +26,8 @@ class AVSMetric(RecordMetric):
     Frames that exist but are not annotated are never scored.
 
     Args:
-        task: 'binary' (S4, MS3; reads `seg_logits` with one channel) or 'semantic' (AVSS; reads
-            `pred_masks`).
+        task: 'binary' (S4, MS3; reads `seg_logits` or `seg_probs` with one channel, foreground
+            above 0.5) or 'semantic' (AVSS; reads `pred_masks`).
         num_classes: K; 1 for binary.
         count_padded: Score the frames that only fill up a clip, as AVSBench, AVSegFormer and
             MoDAT do: both masks are background there. The data-set-level numbers never do.

@@ -58,23 +58,26 @@ class BinaryProtocol:
         """Count one clip.
 
         Args:
-            sample: Fields of an `AVSDataSample`; reads `seg_logits` (T, 1, H, W) and `gt_masks`.
+            sample: Fields of an `AVSDataSample`; reads `seg_logits` (T, 1, H, W), or in its absence
+                `seg_probs`, and `gt_masks`.
             scored: (T,) bool, the frames that count.
 
         Returns:
-            The counts of the scored frames, and how many of them have NaN logits.
+            The counts of the scored frames, and how many of them have NaN among these.
 
         Raises:
             DataError: A mask holds other values than 0 and 1.
             ValueError: Prediction and mask differ in shape.
         """
-        logits, masks = sample['seg_logits'], sample['gt_masks']
+        field = 'seg_logits' if 'seg_logits' in sample else 'seg_probs'
+        maps, masks = sample[field], sample['gt_masks']
         expected = (len(masks), 1, *masks.shape[1:])
-        _check_shape(sample, 'seg_logits', tuple(logits.shape), expected)
-        logits, masks = logits[scored].float(), masks[scored]
+        _check_shape(sample, field, tuple(maps.shape), expected)
+        maps, masks = maps[scored].float(), masks[scored]
         check_values(f'clip {sample["clip_id"]}', 'gt_masks', masks, 1)
-        nan_frames = int(logits.isnan().flatten(1).any(1).sum())
-        return functional.binary_counts(probabilities(logits)[:, 0], masks), nan_frames
+        nan_frames = int(maps.isnan().flatten(1).any(1).sum())
+        probability = probabilities(maps) if field == 'seg_logits' else maps
+        return functional.binary_counts(probability[:, 0], masks), nan_frames
 
     def summarise(self, records: Sequence[ClipRecord]) -> dict[str, float | int]:
         """All numbers of the set; `records` in data set order, none without frames."""

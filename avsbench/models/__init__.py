@@ -19,6 +19,7 @@ from avsbench.models.losses import (
     DiceLoss,
 )
 from avsbench.models.segmentor import AVSegmentor
+from avsbench.models.test_time import TestTimeAugmentation
 
 __all__ = [
     'AVSDataPreprocessor',
@@ -33,6 +34,7 @@ __all__ = [
     'FrameTargets',
     'HeadSizes',
     'QueryAVSHead',
+    'TestTimeAugmentation',
     'TimmAudioEncoder',
     'TimmBackbone',
     'TransformerDecoder',

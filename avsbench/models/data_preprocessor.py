@@ -1,5 +1,7 @@
 """From a list of clips to one batch of frames on the device: the only place that pads."""
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseDataPreprocessor
@@ -62,15 +64,22 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
         Args:
             data: `inputs` with lists `frames` ((T, 3, H, W) uint8 each, or (T, 6, H, W) with
                 Maskiges) and, for clips with sound, `audio` ((T, 1, 96, 64) each), and optionally
-                `data_samples`, as collated.
+                `data_samples`, as collated. A sample may keep some frames of its clip only
+                (`kept`), and its targets then are of these; it may also name the size of the
+                prediction (`pred_shape`), which is that of its targets.
             training: Not looked at: both modes are treated alike.
 
         Returns:
             `inputs` with `frames` (N, 3, H, W) float, `audio` (N, 1, 96, 64) if there was any,
-            `clip_lengths` (ints), where frames were padded `frame_valid` (N,) bool, where they were
-            resized `img_shape`, (H, W) as they came, and where the samples have targets `gt_masks`
-            (N, H, W) int64 and `gt_valid` (N,) bool. `data_samples`, or None, whose targets are
-            their parts of these.
+            `clip_lengths` (ints), where frames were padded `frame_valid` (N,) bool, where a sample
+            keeps some of its frames `kept` (N',) int64, their indices among the N, where the
+            prediction has another size than the frames `pred_shape` (H', W'), and where the samples
+            have targets `gt_masks` (N', H', W') int64 and `gt_valid` (N',) bool. `data_samples`, or
+            None, whose targets are their parts of these.
+
+        Raises:
+            DataError: Clips do not fit into one batch.
+            ConfigError: Clips are padded, and one keeps some of its frames only.
         """
         data = self.cast_data(data)
         frames = data['inputs']['frames']
@@ -82,7 +91,7 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             'clip_lengths': tuple(padded),
         }
         if self.frame_size is not None:
-            inputs['img_shape'] = tuple(inputs['frames'].shape[-2:])
+            inputs['pred_shape'] = tuple(inputs['frames'].shape[-2:])
             inputs['frames'] = resize(inputs['frames'], self.frame_size)
         if 'audio' in data['inputs']:
             audio = _join(data['inputs']['audio'], padded)
@@ -91,8 +100,29 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             exists = [torch.ones(length, dtype=torch.bool) for length in lengths]
             inputs['frame_valid'] = _join(exists, padded).to(inputs['frames'].device)
         if samples is not None:
-            inputs |= _targets(samples, padded)
+            inputs |= self._wanted(samples, padded)
+            inputs |= _targets(samples, padded if self.pads else None)
         return {'inputs': inputs, 'data_samples': samples}
+
+    def _wanted(self, samples: list[AVSDataSample], lengths: list[int]) -> dict:
+        """`kept` and `pred_shape`, where samples have their own."""
+        wanted: dict[str, Tensor | tuple[int, int]] = {}
+        if any(sample.get('kept') is not None for sample in samples):
+            if self.pads:
+                raise ConfigError(
+                    'the data set wants the prediction of some frames of a clip only; set '
+                    "model.data_preprocessor.clip_policy='pack' and num_frames=None"
+                )
+            wanted['kept'] = _kept_frames(samples, lengths).to(self.mean.device)
+        shapes = {sample.get('pred_shape') for sample in samples}
+        if len(shapes) > 1:
+            raise DataError(
+                'the samples of one batch want predictions of different sizes (H, W) '
+                f'{", ".join(map(str, shapes))}; set batch_size=1'
+            )
+        if shapes != {None}:
+            wanted['pred_shape'] = tuple(shapes.pop())
+        return wanted
 
     def _padded_lengths(self, frames: list[Tensor]) -> list[int]:
         """Frames of each clip in the batch, for clips that fit together."""
@@ -115,8 +145,19 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
         return ((images - self.mean) / self.std).flatten(1, 2)
 
 
-def _targets(samples: list[AVSDataSample], lengths: list[int]) -> dict[str, Tensor]:
+def _kept_frames(samples: list[AVSDataSample], lengths: list[int]) -> Tensor:
+    """Indices of the frames whose prediction is wanted, in a batch of clips of these lengths."""
+    starts = itertools.accumulate(lengths[:-1], initial=0)
+    kept = []
+    for sample, start, length in zip(samples, starts, lengths, strict=True):
+        places = sample.get('kept')
+        kept += [start + place for place in (range(length) if places is None else places)]
+    return torch.tensor(kept)
+
+
+def _targets(samples: list[AVSDataSample], padded: list[int] | None) -> dict[str, Tensor]:
     """`gt_masks` and `gt_valid` of the batch, of which each sample gets its part."""
+    lengths = padded or [len(sample.frame_valid) for sample in samples]
     for sample, length in zip(samples, lengths, strict=True):
         sample.frame_valid = _join([sample.frame_valid], [length])
     if not all('gt_masks' in sample for sample in samples):

@@ -70,6 +70,23 @@ class AVSHeadOutput:
     matched_pairs: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     aux: dict[str, Tensor] = field(default_factory=dict)
 
+    def select(self, frames: Tensor) -> 'AVSHeadOutput':
+        """What was computed for some frames, to predict them alone.
+
+        What only a loss reads, of whole clips, is left out: `clip_lengths`, `matched_pairs`, `aux`.
+
+        Args:
+            frames: (n,) int64, their indices among the N.
+        """
+        axes = {'logits': 0, 'aux_logits': 0, 'cls_logits': 1, 'mask_logits': 1, 'mask_feature': 0}
+        values = {name: getattr(self, name) for name in axes}
+        return AVSHeadOutput(
+            **{
+                name: None if value is None else value.index_select(axes[name], frames)
+                for name, value in values.items()
+            }
+        )
+
 
 class AVSDecodeHead(BaseModule, metaclass=GatheringMeta):
     """Base of all decode heads.

@@ -1,18 +1,24 @@
 """The one segmentor of all systems: builds the parts, hands channels on, flattens clips."""
 
+from typing import ClassVar
+
 from mmengine.model import BaseModel
 from torch import Tensor
 
 from avsbench.models.heads import AVSDecodeHead, AVSHeadOutput, FrameTargets
+from avsbench.models.test_time import TestTimeAugmentation
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
-from avsbench.utils.maps import decide
+from avsbench.utils.maps import decide, probabilities
 
 
 @MODELS.register_module()
 class AVSegmentor(BaseModel):
     """Backbone, audio encoder and decode head.
+
+    Attributes:
+        implied_types: `type` of those parts whose configs need none.
 
     Args:
         backbone: Config; publishes `in_channels` and `out_channels`. One that looks at several
@@ -20,10 +26,16 @@ class AVSegmentor(BaseModel):
         audio_encoder: Config; publishes `out_channels`. None for videos without sound.
         decode_head: Config; `in_channels` and `audio_channels` are filled in.
         data_preprocessor: Config.
+        test_cfg: Settings of the `TestTimeAugmentation` in tests; None predicts each clip once.
+        val_cfg: The same for validations during a training.
 
     Raises:
         ConfigError: Clips are padded, and the head does not accept that.
     """
+
+    implied_types: ClassVar[dict[str, str]] = dict.fromkeys(
+        ('test_cfg', 'val_cfg'), 'TestTimeAugmentation'
+    )
 
     def __init__(
         self,
@@ -31,6 +43,9 @@ class AVSegmentor(BaseModel):
         audio_encoder: dict | None,
         decode_head: dict,
         data_preprocessor: dict,
+        *,
+        test_cfg: dict | None = None,
+        val_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
         self.backbone = MODELS.build(backbone)
@@ -46,6 +61,10 @@ class AVSegmentor(BaseModel):
                 "model.data_preprocessor.clip_policy='pack' and "
                 'model.data_preprocessor.num_frames=None'
             )
+        self.test_augmentation, self.val_augmentation = (
+            None if cfg is None else MODELS.build({'type': self.implied_types[name], **cfg})
+            for name, cfg in (('test_cfg', test_cfg), ('val_cfg', val_cfg))
+        )
 
     def forward(
         self,
@@ -57,9 +76,10 @@ class AVSegmentor(BaseModel):
 
         Args:
             inputs: `frames` (N, 3, H, W), with an audio encoder `audio` (N, 1, 96, 64),
-                `clip_lengths`, where frames were padded `frame_valid` (N,), where the data
-                preprocessor resized them `img_shape`, (H, W) of the prediction, and for the mode
-                'loss' `gt_masks` and `gt_valid`, see `FrameTargets`.
+                `clip_lengths`, and as far as the data preprocessor made them `frame_valid` (N,),
+                `kept` (N',), the frames that are to be predicted, and `pred_shape` (H', W'), the
+                size of the prediction; for the mode 'loss' `gt_masks` and `gt_valid`, see
+                `FrameTargets`.
             data_samples: One per clip; the mode 'predict' writes into them.
             mode: 'loss' for loss terms, 'predict' for data samples with `seg_logits` (or
                 `seg_probs`, see `AVSDataSample`) and `pred_masks`, 'tensor' for the head's output,
@@ -68,21 +88,63 @@ class AVSegmentor(BaseModel):
         Returns:
             According to the mode.
         """
-        lengths = inputs['clip_lengths']
-        features = self.visual_features(inputs['frames'], lengths)
-        audio = None if self.audio_encoder is None else self.audio_encoder(inputs['audio'])
-        output = self.decode_head(features, audio, lengths, inputs.get('frame_valid'))
+        output = self.head_output(inputs['frames'], inputs)
         if mode == 'tensor':
             return output
         if mode == 'loss':
             return self.decode_head.loss(output, self.targets(inputs))
         if mode not in ('maps', 'predict'):
             raise ValueError(f"mode={mode!r}, expected 'tensor', 'loss', 'maps' or 'predict'")
-        shape = inputs.get('img_shape', tuple(inputs['frames'].shape[-2:]))
-        maps = self.decode_head.predict(output, shape)
-        if mode == 'maps':
-            return maps
-        return self.postprocess(maps, lengths, data_samples)
+        maps = self.maps(output, inputs)
+        return maps if mode == 'maps' else self.postprocess(maps, data_samples)
+
+    def val_step(self, data: dict | tuple | list) -> list[AVSDataSample]:
+        """Predict a collated batch, with the test-time augmentation of validations."""
+        return self._predict(data, self.val_augmentation)
+
+    def test_step(self, data: dict | tuple | list) -> list[AVSDataSample]:
+        """Predict a collated batch, with the test-time augmentation of tests."""
+        return self._predict(data, self.test_augmentation)
+
+    def _predict(
+        self, data: dict | tuple | list, augmentation: TestTimeAugmentation | None
+    ) -> list[AVSDataSample]:
+        batch = self.data_preprocessor(data, False)
+        inputs, samples = batch['inputs'], batch['data_samples']
+        if augmentation is None:
+            return self(inputs, samples, mode='predict')
+        audio = None if self.audio_encoder is None else self.audio_encoder(inputs['audio'])
+
+        def probability(frames: Tensor) -> Tensor:
+            maps = self.maps(self.head_output(frames, inputs, audio), inputs)
+            return probabilities(maps) if self.decode_head.predicts_logits else maps.clamp_(max=1)
+
+        joined = augmentation(inputs['frames'], probability)
+        inclusive = augmentation.threshold_inclusive
+        return self.postprocess(joined, samples, are_logits=False, inclusive=inclusive)
+
+    def head_output(
+        self, frames: Tensor, inputs: dict, audio: Tensor | None = None
+    ) -> AVSHeadOutput:
+        """What the decode head makes of a batch.
+
+        Args:
+            frames: (N, 3, h, w), those of the batch or of another size.
+            inputs: The batch.
+            audio: (N, 1, D) audio embedding; None: it is computed here, if there is sound.
+        """
+        lengths = inputs['clip_lengths']
+        features = self.visual_features(frames, lengths)
+        if audio is None and self.audio_encoder is not None:
+            audio = self.audio_encoder(inputs['audio'])
+        return self.decode_head(features, audio, lengths, inputs.get('frame_valid'))
+
+    def maps(self, output: AVSHeadOutput, inputs: dict) -> Tensor:
+        """Maps (N', K, H', W') of the frames that are to be predicted, at the prediction's size."""
+        if 'kept' in inputs:
+            output = output.select(inputs['kept'])  # before the enlargement, which takes memory
+        shape = inputs.get('pred_shape', tuple(inputs['frames'].shape[-2:]))
+        return self.decode_head.predict(output, shape)
 
     def visual_features(self, frames: Tensor, clip_lengths: tuple[int, ...]) -> list[Tensor]:
         """The backbone's levels (N, C_l, H_l, W_l) of frames (N, 3, H, W), finest first."""
@@ -92,21 +154,45 @@ class AVSegmentor(BaseModel):
 
     @staticmethod
     def targets(inputs: dict) -> FrameTargets:
-        """The targets in a batch."""
+        """The targets in a batch.
+
+        Raises:
+            ValueError: They are of some frames only; a loss compares whole clips.
+        """
+        if 'kept' in inputs:
+            raise ValueError(
+                'a loss needs the targets of all frames of a clip, but the data set keeps '
+                f'{len(inputs["kept"])} of {len(inputs["frames"])}: is it one to test on?'
+            )
         return FrameTargets(inputs['gt_masks'], inputs['gt_valid'])
 
     def postprocess(
-        self, maps: Tensor, clip_lengths: tuple[int, ...], data_samples: list[AVSDataSample]
+        self,
+        maps: Tensor,
+        data_samples: list[AVSDataSample],
+        *,
+        are_logits: bool | None = None,
+        inclusive: bool = False,
     ) -> list[AVSDataSample]:
-        """Decide each pixel of the head's prediction (N, K, H, W), and split it by clip."""
-        masks = decide(maps)  # (N, H, W)
-        field = 'seg_logits'
-        if not self.decode_head.predicts_logits:
-            field, maps = 'seg_probs', maps.clamp_(max=1)
-        parts = zip(data_samples, maps.split(clip_lengths), masks.split(clip_lengths), strict=True)
+        """Decide each pixel of a prediction, and split it by clip.
+
+        Args:
+            maps: (N', K, H', W') of the frames that are to be predicted.
+            data_samples: One per clip, written to.
+            are_logits: Whether the maps are logits or probabilities; None: as the head's are.
+            inclusive: See `decide`.
+        """
+        if are_logits is None:
+            are_logits = self.decode_head.predicts_logits
+            maps = maps if are_logits else maps.clamp_(max=1)
+        masks = decide(maps, are_logits=are_logits, inclusive=inclusive)  # (N', H', W')
+        lengths = [len(sample.frame_valid) for sample in data_samples]
+        parts = zip(data_samples, maps.split(lengths), masks.split(lengths), strict=True)
         for sample, clip_maps, clip_masks in parts:
-            sample.set_field(clip_maps, field)
+            sample.set_field(clip_maps, 'seg_logits' if are_logits else 'seg_probs')
             sample.pred_masks = clip_masks
+            if inclusive:
+                sample.set_metainfo({'threshold_inclusive': True})
         return data_samples
 
     @property

@@ -24,22 +24,34 @@ def probabilities(logits: Tensor) -> Tensor:
     return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(1)
 
 
-def foreground(probability: Tensor, threshold: float = THRESHOLD) -> Tensor:
-    """Where a probability exceeds the threshold: uint8 of the same shape, 0 and 1."""
-    return (probability > threshold).byte()
+def foreground(
+    probability: Tensor, threshold: float = THRESHOLD, inclusive: bool = False
+) -> Tensor:
+    """Where a probability exceeds the threshold: uint8 of the same shape, 0 and 1.
+
+    Args:
+        probability: In [0, 1].
+        threshold: The same.
+        inclusive: Whether the threshold itself is foreground, too.
+    """
+    return (probability >= threshold if inclusive else probability > threshold).byte()
 
 
-def decide(maps: Tensor) -> Tensor:
+def decide(maps: Tensor, *, are_logits: bool = True, inclusive: bool = False) -> Tensor:
     """The class of each pixel.
 
     Args:
-        maps: (N, 1, H, W) logits, of which the foreground is decided; or (N, K, H, W) logits or
-            probabilities, of which the largest counts, the first one of equals.
+        maps: (N, K, H, W) logits or probabilities. Of one class the foreground is decided; of
+            several the largest counts, the first one of equals.
+        are_logits: Whether they are logits.
+        inclusive: Whether a probability of 0.5 is foreground, too.
 
     Returns:
         (N, H, W) uint8: 0 and 1, or the class index.
     """
-    return foreground(probabilities(maps)[:, 0]) if maps.shape[1] == 1 else argmax_classes(maps)
+    if maps.shape[1] > 1:
+        return argmax_classes(maps)
+    return foreground((probabilities(maps) if are_logits else maps)[:, 0], inclusive=inclusive)
 
 
 def argmax_classes(maps: Tensor) -> Tensor:

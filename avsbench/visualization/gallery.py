@@ -52,21 +52,25 @@ def spread(items: Sequence[Any], count: int) -> list[Any]:
 
 
 def view_of(item: dict, title: str | None = None) -> ClipView:
-    """What a pipeline makes of one clip: frames, Maskiges, masks and audio.
+    """What a pipeline makes of one clip: frames, Maskiges, masks and audio, if there is any.
 
-    Frames are labelled by the number in their file name where the pipeline skipped some.
+    Of a clip of which some frames only are predicted, these are shown. Frames are labelled by the
+    number in their file name where the pipeline skipped some.
 
     Args:
         item: One entry of a data set, as packed by its pipeline.
         title: Line above it; None for the clip id.
     """
     frames = item['inputs']['frames'].permute(0, 2, 3, 1).cpu().numpy()  # (T, H, W, 3 or 6)
-    maskiges = frames[..., 3:] if frames.shape[-1] > 3 else None
     sample = item['data_samples']
+    if sample.get('kept') is not None:
+        frames = frames[list(sample.kept)]
+    maskiges = frames[..., 3:] if frames.shape[-1] > 3 else None
     numbers = [_number(path) for path in sample.get('frame_paths', ())]
     gap = None not in numbers and any(b - a != 1 for a, b in itertools.pairwise(numbers))
     labels = [f'frame {number}' for number in numbers] if gap or len(numbers) == 1 else None
-    return ClipView(frames[..., :3], sample, item['inputs']['audio'], title, labels, maskiges)
+    log_mel = item['inputs'].get('audio')
+    return ClipView(frames[..., :3], sample, log_mel, title, labels, maskiges)
 
 
 @torch.no_grad()

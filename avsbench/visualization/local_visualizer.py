@@ -316,7 +316,8 @@ def _draw_log_mel(
 
 def _binary_iou(sample: AVSDataSample, second: int) -> str:
     """'IoU 0.85' of an annotated frame with binary masks, as in the metric; else ''."""
-    binary = 'gt_masks' in sample and 'seg_logits' in sample and sample.seg_logits.shape[1] == 1
+    predicted = 'seg_logits' in sample or 'seg_probs' in sample
+    binary = 'gt_masks' in sample and predicted and sample.num_classes == 1
     if not binary or not sample.gt_valid[second]:
         return ''
     frame = slice(second, second + 1)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,13 @@ def prediction(index, fps=1):
         frame=np.zeros((4, 4, 3), np.uint8),
         log_mel=np.full((96, 64), index, np.float32),
     )
+
+
+def test_probabilities_are_taken_as_they_are():
+    one = replace(prediction(0), score=torch.full((4, 4), 0.6), has_logit=False)
+    mask, probability = one.masked()
+    assert (mask == 1).all() and np.allclose(probability, 0.6)
+    assert (replace(one, threshold=0.7).masked()[0] == 0).all()
 
 
 def filled(count, fps=1):

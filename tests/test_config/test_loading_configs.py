@@ -11,6 +11,7 @@ from avsbench.config.loading import (
     load_config,
     resolved_text,
 )
+from avsbench.config.paths import CONFIG_ROOT
 from avsbench.config.schema import check_arguments
 from avsbench.registry import DATASETS
 from avsbench.utils.errors import ConfigError
@@ -265,6 +266,17 @@ class TestArguments:
         steps = [dict(type='LoadFrame')]
         cfg.train_dataloader.dataset = dict(type='PipelineDataset', pipeline=steps)
         with pytest.raises(ConfigError, match=r"dataset.pipeline.0: unknown type 'LoadFrame'"):
+            check_arguments(cfg)
+
+    def test_settings_whose_type_their_owner_knows(self):
+        cfg = load_config(CONFIG_ROOT / 's4' / 'demo.py')
+        apply_overrides(cfg, {'model.test_cfg': {'flip': True}, 'model.val_cfg': None})
+        apply_overrides(cfg, {'model.test_cfg.scales': [0.5, 1]})
+        check_arguments(cfg)
+        with pytest.raises(ConfigError, match="test_cfg has no key 'scale'; did you mean 'scales'"):
+            apply_overrides(cfg, {'model.test_cfg.scale': [1]})
+        cfg.model.test_cfg.flips = True
+        with pytest.raises(ConfigError, match=r"model\.test_cfg: unknown key 'flips'"):
             check_arguments(cfg)
 
     def test_scheduler_and_iteration_loop(self, toy_config):

@@ -75,6 +75,15 @@ def test_logits_are_enlarged_not_masks(tmp_path):
     assert set(mask) == {0, 255}
 
 
+def test_probabilities_serve_as_logits_do(tmp_path):
+    sample = clip(halves(1), ['1.png'])
+    sample.seg_probs = sample.seg_logits.sigmoid()
+    del sample.seg_logits
+    files = save(tmp_path, [sample])
+    mask = np.asarray(Image.open(tmp_path / files[0]))
+    assert (mask[:, :6] == 0).all() and (mask[:, 6:] == 255).all()
+
+
 def test_semantic_masks_keep_their_index_and_get_the_palette(tmp_path):
     logits = torch.zeros(1, 4, 2, 2)
     for row, column, label in ((0, 0, 0), (0, 1, 1), (1, 0, 2), (1, 1, 3)):

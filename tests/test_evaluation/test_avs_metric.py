@@ -243,6 +243,15 @@ def test_nan_logits_are_counted_and_background():
     assert evaluate(BINARY, [sample])['mIoU'] == metrics['mIoU']
 
 
+def test_probabilities_score_as_their_logits_do():
+    samples = binary_samples(2)
+    wanted = evaluate(BINARY, samples)
+    for sample in samples:
+        sample.seg_probs = sample.seg_logits.sigmoid()
+        del sample.seg_logits
+    assert evaluate(BINARY, samples) == wanted
+
+
 def test_only_counts_are_kept():
     metric = METRICS.build(BINARY)
     for size in ((8, 8), (64, 64)):

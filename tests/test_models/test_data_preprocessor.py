@@ -86,6 +86,47 @@ def test_works_without_data_samples() -> None:
     assert AVSDataPreprocessor(num_frames=5)(data)['data_samples'] is None
 
 
+def window(
+    length: int, kept: tuple[int, ...], shape: tuple[int, int]
+) -> tuple[dict, AVSDataSample]:
+    """A clip of which some frames are to be predicted, at the size of their masks."""
+    inputs, sample = clip(length)
+    sample.set_metainfo({'kept': kept, 'pred_shape': shape})
+    sample.gt_masks = torch.ones(len(kept), *shape, dtype=torch.uint8)
+    sample.gt_valid = torch.tensor([place % 2 == 0 for place in kept])
+    sample.frame_valid = torch.ones(len(kept), dtype=torch.bool)
+    return inputs, sample
+
+
+def test_kept_frames_are_indices_into_the_batch_and_their_targets_have_their_own_size() -> None:
+    data = batch(window(3, (2,), (5, 6)), window(4, (0, 3), (5, 6)))
+    result = AVSDataPreprocessor(clip_policy='pack')(data)
+    inputs = result['inputs']
+    assert inputs['clip_lengths'] == (3, 4) and len(inputs['frames']) == 7
+    assert inputs['kept'].tolist() == [2, 3, 6] and inputs['kept'].dtype == torch.int64
+    assert inputs['pred_shape'] == (5, 6)
+    assert inputs['gt_masks'].shape == (3, 5, 6)
+    assert inputs['gt_valid'].tolist() == [True, True, False]
+    assert [len(sample.gt_masks) for sample in result['data_samples']] == [1, 2]
+
+
+def test_a_clip_without_kept_frames_keeps_all() -> None:
+    plain, other = window(2, (0, 1), (4, 4)), window(3, (1,), (4, 4))
+    plain[1].set_metainfo({'kept': None})
+    inputs = AVSDataPreprocessor(clip_policy='pack')(batch(plain, other))['inputs']
+    assert inputs['kept'].tolist() == [0, 1, 3]
+    nothing = AVSDataPreprocessor(clip_policy='pack')(batch(clip(2)))['inputs']
+    assert not {'kept', 'pred_shape'} & set(nothing)
+
+
+def test_kept_frames_that_do_not_go_together_are_errors() -> None:
+    with pytest.raises(ConfigError, match=r"some frames of a clip only; set .*clip_policy='pack'"):
+        AVSDataPreprocessor(num_frames=3)(batch(window(3, (2,), (5, 6))))
+    data = batch(window(3, (2,), (5, 6)), window(3, (2,), (6, 6)))
+    with pytest.raises(DataError, match=r'predictions of different sizes .*; set batch_size=1'):
+        AVSDataPreprocessor(clip_policy='pack')(data)
+
+
 def test_errors_say_what_to_do() -> None:
     with pytest.raises(DataError, match=r'sizes \(H, W\) \[\(4, 4\), \(8, 8\)\]; add ClipResize'):
         AVSDataPreprocessor(num_frames=5)(batch(clip(5), clip(5, size=8)))
@@ -103,6 +144,6 @@ def test_frames_are_resized_after_normalisation_and_targets_are_not() -> None:
     large = AVSDataPreprocessor(clip_policy='pack', frame_size=(6, 10))(batch(data))
     wanted = F.interpolate(plain['frames'], (6, 10), mode='bilinear', align_corners=False)
     assert torch.equal(large['inputs']['frames'], wanted)
-    assert large['inputs']['img_shape'] == (4, 4)
-    assert 'img_shape' not in plain
+    assert large['inputs']['pred_shape'] == (4, 4)
+    assert 'pred_shape' not in plain
     assert large['data_samples'][0].gt_masks.shape == (2, 4, 4)

@@ -27,6 +27,13 @@ def test_decision() -> None:
     assert foreground(torch.tensor([0.2, 0.3]), 0.25).tolist() == [0, 1]
 
 
+def test_probabilities_are_decided_as_they_are_and_the_threshold_may_count() -> None:
+    maps = torch.tensor([0.2, 0.5, 0.6]).view(1, 1, 1, 3)
+    assert decide(maps, are_logits=False).flatten().tolist() == [0, 0, 1]
+    assert decide(maps, are_logits=False, inclusive=True).flatten().tolist() == [0, 1, 1]
+    assert decide(maps - 0.5, inclusive=True).flatten().tolist() == [0, 1, 1]
+
+
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize('shape', [(2, 71, 9, 11), (1, 1, 4, 4), (1, 256, 3, 3), (1, 5, 300, 400)])
 def test_argmax_equals_torch(shape, dtype):

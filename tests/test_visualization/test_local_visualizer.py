@@ -113,11 +113,13 @@ def test_rows_can_be_left_out():
     assert visualizer.draw([view_of()]).shape == no_truth.shape  # no prediction: no row for it
 
 
-def test_iou_is_the_one_of_the_metric(texts):
+@pytest.mark.parametrize('field', ['seg_logits', 'seg_probs'])
+def test_iou_is_the_one_of_the_metric(texts, field):
     pred = make_clip(loud=1)['data_samples'].gt_masks
     pred[1] = make_clip(loud=0)['data_samples'].gt_masks[1]
     view = view_of(pred)
     view.sample.gt_valid[2] = False
+    view.sample.set_field(view.sample.pop('seg_logits'), field)
     AVSLocalVisualizer().draw([view])
     assert [t for t in texts if t.startswith('IoU')] == ['IoU 0.00', 'IoU 1.00']
     assert 'not\nannotated' in texts

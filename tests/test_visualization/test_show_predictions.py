@@ -134,6 +134,15 @@ def test_view_of_a_packed_clip():
     assert (view.maskiges == 1).all() and not (view.frames == 1).any()
 
 
+def test_view_of_a_window_without_sound_shows_the_frames_that_are_predicted():
+    item = make_clip(seconds=3)
+    del item['inputs']['audio']
+    item['data_samples'].set_metainfo(dict(kept=(2,)))
+    view = view_of(item)
+    assert view.log_mel is None and len(view.frames) == 1
+    assert (view.frames[0] == item['inputs']['frames'][2].permute(1, 2, 0).numpy()).all()
+
+
 @pytest.mark.parametrize(
     'names, labels',
     [

@@ -17,6 +17,7 @@ from avsbench.config.loading import load_config
 from avsbench.config.paths import CONFIG_ROOT
 from avsbench.engine.hooks import VisualizationHook, visualization_hook
 from avsbench.registry import HOOKS
+from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
 from avsbench.visualization import AVSLocalVisualizer
 from avsbench.visualization.local_visualizer import PREDICTION_COLOUR
@@ -117,6 +118,11 @@ def test_logits_of_many_classes_stay_where_they_are(runner, tmp_path, monkeypatc
     validate(VisualizationHook(num_clips=1), runner, classes=4)
     assert 'seg_logits' not in drawn[0].sample and drawn[0].sample.clip_id == 'dog/0'
     assert drawn[0].title == 'dog/0\nepoch 3'
+
+
+def test_probabilities_of_one_class_are_drawn_too():
+    sample = AVSDataSample(seg_probs=torch.rand(1, 1, 4, 4), pred_masks=torch.zeros(1, 4, 4))
+    assert visualization_hook._masks_of(sample).num_classes == 1
 
 
 def test_errors(runner):

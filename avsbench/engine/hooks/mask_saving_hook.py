@@ -13,7 +13,6 @@ from avsbench.media.images import write_mask
 from avsbench.registry import HOOKS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError, DataError, examples
-from avsbench.utils.maps import decide, resize
 
 
 @HOOKS.register_module()
@@ -22,8 +21,8 @@ class MaskSavingHook(Hook):
 
     The masks of a clip go to `<out_dir>/<clip_id>/<file name of the frame>.png`. Binary masks
     hold 0 and 255; semantic ones hold the class index and the palette of the data set. Binary
-    logits are enlarged bilinearly before the threshold, semantic masks by nearest neighbour.
-    Frames that only fill up a clip are left out.
+    logits (or probabilities) are enlarged bilinearly before the threshold, semantic masks by
+    nearest neighbour. Frames that only fill up a clip are left out.
 
     Args:
         out_dir: Folder of the masks.
@@ -69,7 +68,7 @@ class MaskSavingHook(Hook):
         """
         for sample in outputs or ():
             names = self._names(sample)
-            masks = full_size_masks(sample)[sample.frame_valid.cpu().numpy()]
+            masks = sample.masks_at(tuple(sample.ori_shape)).cpu()[sample.frame_valid.cpu()].numpy()
             palette = None
             if sample.num_classes > 1:
                 palette = _palette(runner.test_dataloader.dataset.metainfo)
@@ -98,23 +97,6 @@ class MaskSavingHook(Hook):
                 f'clip ids must differ'
             )
         write_mask(path, mask, palette)
-
-
-def full_size_masks(sample: AVSDataSample) -> np.ndarray:
-    """Predicted masks of a clip at the size of its frames on disk.
-
-    Args:
-        sample: With a prediction and `ori_shape` (H, W).
-
-    Returns:
-        (T, H, W) uint8: 0 and 1 where K is 1, else the class index.
-    """
-    size = tuple(sample.ori_shape)
-    if sample.num_classes == 1:
-        masks = decide(resize(sample.seg_logits.float(), size))
-    else:
-        masks = resize(sample.pred_masks[:, None], size, 'nearest')[:, 0]
-    return masks.cpu().numpy()
 
 
 def _palette(metainfo: dict) -> np.ndarray:

@@ -102,5 +102,6 @@ def _masks_of(sample: AVSDataSample) -> AVSDataSample:
         if name in sample:
             kept.set_field(sample.get(name).cpu(), name)
     if sample.num_classes == 1:
-        kept.seg_logits = sample.seg_logits.cpu()
+        field = 'seg_logits' if 'seg_logits' in sample else 'seg_probs'
+        kept.set_field(sample.get(field).cpu(), field)
     return kept
