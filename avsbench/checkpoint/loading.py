@@ -209,7 +209,7 @@ def _audio_file(model: nn.Module, adapter: CheckpointAdapter) -> dict[str, Tenso
             f'model.audio_encoder.weights={path!r}; put it there, or join the two with '
             'tools/convert_checkpoint.py --audio'
         )
-    weights = match_pretrained(state_dict_of(read_checkpoint(path)), encoder, str(path))
+    weights = match_pretrained(state_dict_of(read_checkpoint(path)), encoder, str(path)).found
     return {adapter.audio_prefix + key: tensor for key, tensor in weights.items()}
 
 

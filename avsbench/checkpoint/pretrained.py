@@ -1,10 +1,14 @@
 """Pretrained weights of a part of the network, as a training starts from them."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from mmengine.logging import print_log
-from torch import Tensor, nn
+from torch import nn
 
+from avsbench.checkpoint.adapter import StateDict
 from avsbench.checkpoint.backbones import DETECTRON_RESNET_RULES, PVT_V2_RULES
 from avsbench.checkpoint.reading import read_checkpoint, state_dict_of
 from avsbench.utils.errors import CheckpointError, examples
@@ -13,6 +17,25 @@ from avsbench.utils.safe_pickle import load_array_pickle
 # What a classification network has on top of the features.
 CLASSIFIER_PREFIXES = ('head.', 'fc.', 'classifier.', 'stem.fc.')
 COUNTER = '.num_batches_tracked'
+# A backbone in the files of DETR and of networks made from it, such as VisTR.
+_DETR_BACKBONE = re.compile(r'(?:\w+\.)?backbone\.0\.body\.')
+
+
+class Matched(NamedTuple):
+    """What a part of the network takes from a file.
+
+    Attributes:
+        found: The part's keys, all or some, and their tensors.
+        left_out: Keys of the file that it has no use for.
+    """
+
+    found: StateDict
+    left_out: list[str]
+
+
+Matcher = Callable[
+    [StateDict, nn.Module, str], Matched
+]  # of a file's weights, for a part; its path
 
 
 class PretrainedPart:
@@ -26,12 +49,14 @@ class PretrainedPart:
     require_weights: bool
     missing_weights: str | None = None
 
-    def load_pretrained(self, module: nn.Module, what: str) -> None:
+    def load_pretrained(self, module: nn.Module, what: str, match: Matcher | None = None) -> None:
         """Load `self.weights` into `module`.
 
         Args:
             module: The network that the file belongs to.
             what: What the file holds, for messages.
+            match: Selects and renames; None for `match_pretrained`. What it does not find keeps
+                its values.
 
         Raises:
             CheckpointError: The file is missing and required, or it does not fit.
@@ -45,8 +70,14 @@ class PretrainedPart:
             state = load_array_pickle(self.weights)
         else:
             state = state_dict_of(read_checkpoint(self.weights))
-        module.load_state_dict(match_pretrained(state, module, self.weights))
-        print_log(f'{what}: loaded {self.weights}', 'current')
+        found, left_out = (match or match_pretrained)(state, module, self.weights)
+        kept = module.load_state_dict(found, strict=False).missing_keys
+        lines = [f'{what}: loaded {self.weights}, {len(found)} tensors']
+        if left_out:
+            lines.append(f'left out of the file: {examples(left_out)}')
+        if kept:
+            lines.append(f'not in the file, left as initialized: {examples(kept)}')
+        print_log('; '.join(lines), 'current')
 
     def _report_missing(self, what: str) -> None:
         if self.require_weights:
@@ -63,36 +94,57 @@ class PretrainedPart:
         )
 
 
-def match_pretrained(state: dict[str, Tensor], module: nn.Module, path: str) -> dict[str, Tensor]:
+def match_pretrained(state: StateDict, module: nn.Module, path: str) -> Matched:
     """Rename and select the entries of a pretraining file that a network needs.
 
     Args:
         state: The file's state dict, under the keys of the network itself, of timm's whole
-            network, of the published PVTv2 files or of detectron2's ResNets.
+            network, of the published PVTv2 files, of detectron2's ResNets, or of a network of
+            DETR's family, whose backbone is taken.
         module: The network.
         path: The file, for messages.
 
     Returns:
-        A state dict with exactly the keys of `module`.
+        Exactly the keys of `module`.
 
     Raises:
         CheckpointError: Keys are missing or left over, or shapes differ.
     """
     wanted = module.state_dict()
-    found: dict[str, Tensor] = {}
+    found: StateDict = {}
+    left_out = []
+    is_detr = any(_DETR_BACKBONE.match(key) for key in state)
     for key, tensor in state.items():
-        names = (key, key.replace('stages.', 'stages_', 1), _published_name(key))
-        found[next((name for name in names if name in wanted), key)] = tensor
-    # detectron2's files were made before batch normalisations counted their batches.
+        inner, is_backbone = _DETR_BACKBONE.subn('', key, count=1)
+        if is_detr and not is_backbone:
+            left_out.append(key)
+            continue
+        names = (inner, inner.replace('stages.', 'stages_', 1), _published_name(inner))
+        name = next((name for name in names if name in wanted), inner)
+        # A frozen normalisation doesn't count its batches.
+        if name not in wanted and (name.startswith(CLASSIFIER_PREFIXES) or name.endswith(COUNTER)):
+            left_out.append(key)
+        else:
+            found[name] = tensor
+    # detectron2's and DETR's files have normalisations that did not count their batches.
     found |= {key: wanted[key] for key in wanted if key.endswith(COUNTER) and key not in found}
+    check_fit(found, wanted, f'{path} does not fit {type(module).__name__}')
+    return Matched(found, left_out)
+
+
+def check_fit(found: StateDict, wanted: StateDict, message: str) -> None:
+    """Check that two state dicts have the same keys and shapes.
+
+    Args:
+        found: What a file gives.
+        wanted: What the network takes.
+        message: What the error begins with.
+
+    Raises:
+        CheckpointError: They differ.
+    """
     missing = [key for key in wanted if key not in found]
-    left_over = [
-        key
-        for key in found
-        if key not in wanted
-        and not key.startswith(CLASSIFIER_PREFIXES)
-        and not key.endswith(COUNTER)  # a frozen normalisation doesn't count
-    ]
+    left_over = [key for key in found if key not in wanted]
     wrong = [key for key in wanted if key in found and found[key].shape != wanted[key].shape]
     problems = [
         f'{len(keys)} {what}: {examples(keys)}'
@@ -104,8 +156,7 @@ def match_pretrained(state: dict[str, Tensor], module: nn.Module, path: str) -> 
         if keys
     ]
     if problems:
-        raise CheckpointError(f'{path} does not fit {type(module).__name__}: {"; ".join(problems)}')
-    return {key: found[key] for key in wanted}
+        raise CheckpointError(f'{message}: {"; ".join(problems)}')
 
 
 def _published_name(key: str) -> str:

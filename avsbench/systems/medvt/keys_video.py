@@ -10,14 +10,15 @@ from torchvision.models.video.swin_transformer import ShiftedWindowAttention3d
 from avsbench.checkpoint.adapter import CheckpointAdapter, KeyRule, StateDict, prefixed
 from avsbench.checkpoint.backbones import RESNET_RULES
 from avsbench.systems.medvt.keys import LABEL_PROPAGATION, fpn_rules, layer_rules
-from avsbench.systems.medvt.video_swin import WINDOW
 
 HEAD = 'decode_head.'
+WINDOW = (8, 7, 7)  # frames, rows and columns of Video Swin's attention
 INDEX = '.attn.relative_position_index'
 TABLE = '.attn.relative_position_bias_table'
 
 
-def _swin_rules() -> list[KeyRule]:
+def swin_rules() -> list[KeyRule]:
+    """Rules of Video Swin, from the names of its own repository."""
     rules = [
         KeyRule('patch_embed.{rest}', 'patch_embed.{rest}'),
         KeyRule('norm_layers.{i}.{rest}', 'norms.{i}.{rest}'),
@@ -33,18 +34,22 @@ def _swin_rules() -> list[KeyRule]:
     return rules
 
 
-def _query_rules(transformer: str, queries: str, attention: str) -> list[KeyRule]:
-    """Rules of the query decoding, from the prefixes of its parts."""
+def decoder_rules(transformer: str, attention: str) -> list[KeyRule]:
+    """Rules of the decoder's layers and of what follows, from the prefixes of both."""
     layer = 'queries.transformer_decoder.layers.{i}'
     return [
-        KeyRule(f'{queries}query_embed.{{rest}}', 'queries.query_pos.{rest}'),
         *layer_rules(f'{transformer}decoder.layers.{{i}}', layer),
         KeyRule(f'{transformer}decoder.norm.{{rest}}', 'queries.transformer_decoder.norm.{rest}'),
         KeyRule(f'{attention}bbox_attention.{{rest}}', 'queries.object_attention.{rest}'),
     ]
 
 
-def _encoder_rules(their_layer: str, our_layer: str) -> list[KeyRule]:
+def _query_rule(queries: str) -> KeyRule:
+    return KeyRule(f'{queries}query_embed.{{rest}}', 'queries.query_pos.{rest}')
+
+
+def encoder_rules(their_layer: str, our_layer: str) -> list[KeyRule]:
+    """Rules of a layer of the context encoder."""
     return [
         KeyRule(f'{their_layer}.self_attn.{{rest}}', f'{our_layer}.attn.{{rest}}'),
         *layer_rules(their_layer, our_layer),
@@ -62,13 +67,14 @@ _BETWEEN = 'transformer.encoder.cross_res_layers.{i}', 'context_encoder.between.
 
 SWIN_HEAD_RULES = (
     KeyRule('transformer.input_proj_modules.{i}.{rest}', 'projections.{i}.{rest}'),
-    *_encoder_rules('transformer.encoder.layers.{stage}.{i}', 'context_encoder.stages.{stage}.{i}'),
+    *encoder_rules('transformer.encoder.layers.{stage}.{i}', 'context_encoder.stages.{stage}.{i}'),
     KeyRule(f'{_BETWEEN[0]}.res_embed.weight', f'{_BETWEEN[1]}.deep_embed', is_row=True),
     KeyRule(f'{_BETWEEN[0]}.res_embed_shallow.weight', f'{_BETWEEN[1]}.shallow_embed', is_row=True),
     KeyRule(f'{_BETWEEN[0]}.self_attn.{{rest}}', f'{_BETWEEN[1]}.attn.{{rest}}'),
     KeyRule(f'{_BETWEEN[0]}.{{rest}}', f'{_BETWEEN[1]}.{{rest}}'),
     *fpn_rules('transformer.fpn'),
-    *_query_rules('transformer.', 'transformer.', 'transformer.'),
+    _query_rule('transformer.'),
+    *decoder_rules('transformer.', 'transformer.'),
     *_predictor_rules(),
 )
 
@@ -79,9 +85,9 @@ RESNET_HEAD_RULES = (
     KeyRule('vistr.input_proj.{rest}', 'projections.1.{rest}'),
     KeyRule('vistr.input_proj_2.{rest}', 'projections.0.{rest}'),
     # One list of layers: six on the coarsest level, then one on the next.
-    *_encoder_rules(f'{_VISTR}encoder.layers.6', 'context_encoder.stages.1.0'),
-    *_encoder_rules(f'{_VISTR}encoder.layers.{{i}}', 'context_encoder.stages.0.{i}'),
-    *_encoder_rules(f'vistr.{_BETWEEN[0]}', _BETWEEN[1]),
+    *encoder_rules(f'{_VISTR}encoder.layers.6', 'context_encoder.stages.1.0'),
+    *encoder_rules(f'{_VISTR}encoder.layers.{{i}}', 'context_encoder.stages.0.{i}'),
+    *encoder_rules(f'vistr.{_BETWEEN[0]}', _BETWEEN[1]),
     *fpn_rules(f'{_VISTR}mask_head'),
     *(
         KeyRule(
@@ -90,7 +96,8 @@ RESNET_HEAD_RULES = (
         )
         for index in range(3)
     ),
-    *_query_rules(_VISTR, 'vistr.', ''),
+    _query_rule('vistr.'),
+    *decoder_rules(_VISTR, ''),
     *_predictor_rules(),
 )
 
@@ -129,7 +136,7 @@ SWIN_VIDEO = CheckpointAdapter(
         'insmask_head.0.weight',
     ),
     rules=(
-        *prefixed(_swin_rules(), 'backbone.', 'backbone.'),
+        *prefixed(swin_rules(), 'backbone.', 'backbone.'),
         *prefixed(SWIN_HEAD_RULES, '', HEAD),
     ),
     unused=(*LABEL_PROPAGATION.unused, f'backbone.{{block}}{INDEX}'),

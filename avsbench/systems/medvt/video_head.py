@@ -4,13 +4,18 @@ Paper: MED-VT: Multiscale Encoder-Decoder Video Transformer, CVPR 2023; reposito
 github.com/rkyuca/medvt. Written from a description of it.
 """
 
+from dataclasses import dataclass
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
+from avsbench.checkpoint.pretrained import PretrainedPart
 from avsbench.models.heads import AVSDecodeHead, AVSHeadOutput, FrameTargets, HeadSizes
 from avsbench.models.layers import sine_position_encoding_3d, xavier_init
 from avsbench.registry import MODELS
 from avsbench.systems.medvt.object_attention import ObjectAttention
+from avsbench.systems.medvt.starts import HeadStart, match_coco
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError, DataError
 from avsbench.utils.maps import resize
@@ -18,8 +23,22 @@ from avsbench.utils.maps import resize
 MEMORIES = ('decoded', 'encoded_first', 'finer')
 
 
+@dataclass(frozen=True)
+class ClipLosses:
+    """The losses of a clip.
+
+    Attributes:
+        losses: Config of each loss by its name, `loss_*`. They compare logits (n, K, H, W) with
+            targets (n, H, W), the annotated frames of one clip; the mean over the clips counts.
+        aux_weight: Weight of the same losses on the logits before label propagation.
+    """
+
+    losses: dict[str, dict]
+    aux_weight: float = 0.5
+
+
 @MODELS.register_module()
-class MEDVTVideoHead(AVSDecodeHead):
+class MEDVTVideoHead(PretrainedPart, AVSDecodeHead):
     """Attends across frames in the encoder, decodes one query per frame, convolves over time.
 
         features --1x1--> levels --> context encoder (space and time) --> pixel decoder --> D0..D3
@@ -40,12 +59,11 @@ class MEDVTVideoHead(AVSDecodeHead):
             filled in.
         transformer_decoder: Config; `embed_dims` is filled in.
         predictor: Config of the 3-D head; channels and classes are filled in.
-        losses: Config of each loss by its name, `loss_*`. They compare logits (n, K, H, W) with
-            targets (n, H, W), the annotated frames of one clip; the mean over the clips counts.
         queries: Settings of `FrameQueries`, the query decoding; without `embed_dims`.
         num_projected: How many levels, from the coarsest on, are projected to C channels; the
             others meet the pixel decoder as they are, and it adapts them.
-        aux_weight: Weight of the same losses on the logits before label propagation.
+        criterion: The losses; a config has its fields, `losses` and `aux_weight`, at their place.
+        start: What the transformer starts from; a config has its fields, such as `weights`.
     """
 
     def __init__(
@@ -57,10 +75,10 @@ class MEDVTVideoHead(AVSDecodeHead):
         pixel_decoder: dict,
         transformer_decoder: dict,
         predictor: dict,
-        losses: dict[str, dict],
         queries: dict,
         num_projected: int = 4,
-        aux_weight: float = 0.5,
+        criterion: ClipLosses,
+        start: HeadStart,
     ) -> None:
         super().__init__(sizes)
         if embed_dims % 6:
@@ -79,9 +97,12 @@ class MEDVTVideoHead(AVSDecodeHead):
         self.predictor = MODELS.build(
             {'in_channels': channels, 'num_classes': sizes.num_classes, **predictor}
         )
-        self.losses = nn.ModuleDict({name: MODELS.build(cfg) for name, cfg in losses.items()})
-        self.aux_weight = aux_weight
+        losses = {name: MODELS.build(cfg) for name, cfg in criterion.losses.items()}
+        self.losses = nn.ModuleDict(losses)
+        self.aux_weight = criterion.aux_weight
         self.loss_factor = 1.0  # of all losses; a hook may change it from epoch to epoch
+        self.weights, self.require_weights = start.weights, start.require_weights
+        self.same_backbone = start.same_backbone
 
     def forward(
         self,
@@ -136,9 +157,11 @@ class MEDVTVideoHead(AVSDecodeHead):
         return torch.cat([code[length] for length in clip_lengths])
 
     def init_weights(self) -> None:
-        """Published start: Xavier for everything of more than one dimension."""
+        """Published start: Xavier for everything of more than one dimension, then the file."""
         super().init_weights()
         xavier_init(self)
+        match = partial(match_coco, same_backbone=self.same_backbone)
+        self.load_pretrained(self, 'COCO weights of the transformer', match)
 
     def _terms(
         self, logits: Tensor, clip_lengths: tuple[int, ...], targets: FrameTargets

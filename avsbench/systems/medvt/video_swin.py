@@ -9,14 +9,16 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torchvision.models.video.swin_transformer import SwinTransformer3d
 
+from avsbench.checkpoint.pretrained import PretrainedPart
 from avsbench.registry import MODELS
+from avsbench.systems.medvt.keys_video import WINDOW
+from avsbench.systems.medvt.starts import match_video_swin
 
-WINDOW = (8, 7, 7)  # frames, rows, columns
 PATCH = (1, 4, 4)
 
 
 @MODELS.register_module()
-class VideoSwin(BaseModule):
+class VideoSwin(PretrainedPart, BaseModule):
     """Levels at stride 8, 16, 32 and 32: the first three stages end with their patch merging.
 
     Attributes:
@@ -28,6 +30,9 @@ class VideoSwin(BaseModule):
         depths: Blocks of each stage.
         num_heads: Heads of each stage.
         drop_path_rate: Stochastic depth of the last block, growing linearly from 0.
+        weights: File of Video Swin's repository to start training from, or None to start from
+            random weights; see `match_video_swin`.
+        require_weights: Whether a missing file stops the training instead of being reported.
     """
 
     in_channels = 3
@@ -40,6 +45,8 @@ class VideoSwin(BaseModule):
         num_heads: tuple[int, int, int, int] = (4, 8, 16, 32),
         *,
         drop_path_rate: float = 0.1,
+        weights: str | None = None,
+        require_weights: bool = False,
     ) -> None:
         super().__init__()
         network = SwinTransformer3d(
@@ -60,6 +67,8 @@ class VideoSwin(BaseModule):
                 # Follows from the window's size: no part of a checkpoint.
                 index = module.relative_position_index
                 module.register_buffer('relative_position_index', index, persistent=False)
+        self.weights = weights
+        self.require_weights = require_weights
 
     def forward(self, frames: Tensor, clip_lengths: tuple[int, ...]) -> list[Tensor]:
         """Compute the levels.
@@ -85,3 +94,7 @@ class VideoSwin(BaseModule):
                 level = self.norms[len(levels)](tokens).flatten(0, 1)
                 levels.append(level.permute(0, 3, 1, 2).contiguous())
         return levels
+
+    def init_weights(self) -> None:
+        """Load the weights of a classification of videos, if there are any."""
+        self.load_pretrained(self, 'Kinetics weights of Video Swin', match_video_swin)

@@ -1,7 +1,11 @@
 # MED-VT on ResNet-101 for actor-action segmentation; published: A2D 45.7
 _base_ = './medvt_resnet101_avos.py'
 model = dict(
+    # The published network starts from ImageNet alone.
+    backbone=dict(weights='pretrained/resnet101-63fe2227.pth'),
     decode_head=dict(
+        weights=None,
+        same_backbone=False,
         context_encoder=dict(
             stages=[
                 dict(num_layers=6, num_heads=8, feedforward_channels=1024, dropout=0.1),

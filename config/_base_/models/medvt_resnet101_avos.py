@@ -2,8 +2,10 @@
 # with the labels enlarged 7.2, 8 and 7.3 times
 _base_ = ['./medvt_video.py', '../backbones/resnet101_frozen.py']
 model = dict(
-    backbone=_base_.resnet101_frozen,
+    backbone=dict(_base_.resnet101_frozen, weights='pretrained/384_coco_r101.pth'),
     decode_head=dict(
+        weights='pretrained/384_coco_r101.pth',
+        same_backbone=True,
         num_projected=2,
         context_encoder=dict(
             stages=[

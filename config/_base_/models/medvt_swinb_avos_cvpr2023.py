@@ -2,8 +2,11 @@
 # CRF 86.5), YouTube-Objects 79.1, MoCA 78.5
 _base_ = './medvt_video.py'
 model = dict(
-    backbone=dict(type='VideoSwin'),
+    backbone=dict(
+        type='VideoSwin', weights='pretrained/swin_base_patch244_window877_kinetics400_22k.pth'
+    ),
     decode_head=dict(
+        weights='pretrained/384_coco_r101.pth',
         context_encoder=dict(
             stages=[
                 dict(num_layers=6, **_base_.layers),
