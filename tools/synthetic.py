@@ -1,6 +1,7 @@
-"""Synthetic data: make clips or videos, and show with them that a network uses the audio.
+"""Synthetic data: make clips or videos, and show with them what a network uses.
 
     python tools/synthetic.py clips --subset s4 --preset default --out data/synthetic
+    python tools/synthetic.py trees --subset davis moca --preset default --out data/synthetic
     python tools/synthetic.py videos --out data/own --num 40
     python tools/synthetic.py twins config/s4/demo.py work_dir/s4/demo/best_mIoU.pth --out DIR
     python tools/synthetic.py listening --subset s4 ms3
@@ -21,6 +22,7 @@ from avsbench.utils.cli import run_command
 
 COMMANDS = {
     'clips': "make clips in AVSBench's layout, with ceilings for models that do not listen",
+    'trees': 'make videos in the layouts of DAVIS, MoCA ..., with ceilings for single frames',
     'videos': 'make videos and masks, to try training on custom videos with',
     'twins': 'show on videos that the masks follow the audio',
     'listening': 'train with and without audio, and compare with the ceiling',

@@ -4,8 +4,10 @@ import functools
 import json
 import platform
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
@@ -28,6 +30,30 @@ from avsbench.utils.errors import ConfigError, DataError, examples
 from avsbench.utils.parallel import map_in_processes
 
 Task = tuple[str, str, int]  # part, split, scene number
+Written = tuple[list[dict], dict[str, str]]  # entries of truth.json, path -> sha256
+
+
+@dataclass(frozen=True)
+class Tree:
+    """How a synthetic tree is made.
+
+    Args:
+        root: Its folder.
+        label: What is made, for the progress bar.
+        top_level: Names of all entries that the folder gets; no others are ever removed.
+        record: Content of generator.json.
+        tasks: What `write` is called with, in any order and by any process.
+        write: Makes the files of one scene.
+        records: From all entries of truth.json, the other files of the tree: path, content.
+    """
+
+    root: Path
+    label: str
+    top_level: tuple[str, ...]
+    record: dict
+    tasks: Sequence[Any]
+    write: Callable[[Any], Written]
+    records: Callable[[list[dict]], Iterable[tuple[str, bytes]]]
 
 
 def generate_tree(
@@ -57,27 +83,57 @@ def generate_tree(
         ConfigError: `workers` is negative.
         DataError: The folder holds other content.
     """
-    if workers < 0:
-        raise ConfigError(f'--workers: got {workers}, expected 0 or more')
-    root = settings.root(out)
-    if _prepare(root, settings, overwrite):
-        return root
-    files = dict([write_file(root, 'generator.json', encode_json(_record(settings)))])
-    clips = []
     tasks = [
         (part.name, split, index)
         for part in settings.parts
         for split in SPLITS
         for index in range(settings.num_scenes(part, split))
     ]
-    results = _run(settings, tasks, root, workers)
+    tree = Tree(
+        root=settings.root(out),
+        label=f'scenes of {settings.subset}',
+        top_level=top_level(settings.layout),
+        record=_record(settings),
+        tasks=tasks,
+        write=functools.partial(_write_task, settings, settings.root(out)),
+        records=functools.partial(_records, settings),
+    )
+    return build_tree(tree, workers=workers, overwrite=overwrite, progress=progress)
+
+
+def build_tree(
+    tree: Tree, *, workers: int = 0, overwrite: bool = False, progress: bool = False
+) -> Path:
+    """Makes a tree; a complete one of the same record is left as it is.
+
+    Args:
+        tree: What to make.
+        workers: Processes; 0 and 1 work in this one.
+        overwrite: Replace an earlier tree of this generator; never deletes anything else.
+        progress: Show a progress bar.
+
+    Returns:
+        The tree's folder.
+
+    Raises:
+        ConfigError: `workers` is negative.
+        DataError: The folder holds other content.
+    """
+    if workers < 0:
+        raise ConfigError(f'--workers: got {workers}, expected 0 or more')
+    root = tree.root
+    if _prepare(tree, overwrite):
+        return root
+    files = dict([write_file(root, 'generator.json', encode_json(tree.record))])
+    clips = []
+    results = map_in_processes(tree.write, tree.tasks, workers)
     if progress:
         console = Console(stderr=True)
-        results = track(results, f'scenes of {settings.subset}', len(tasks), console=console)
+        results = track(results, tree.label, len(tree.tasks), console=console)
     for entries, written in results:
         clips += entries
         files.update(written)
-    for path, content in _records(settings, clips):
+    for path, content in tree.records(clips):
         files.update([write_file(root, path, content)])
     write_file(root, MANIFEST, manifest(files))
     return root
@@ -93,19 +149,21 @@ def read_record(root: str | Path, name: str) -> dict | list:
     if not (root / MANIFEST).is_file():
         raise DataError(
             f'{root}: no {MANIFEST}, so this is not a complete synthetic tree; make one with '
-            'python tools/synthetic.py clips --subset s4 --out DIR, and name its subset folder'
+            'python tools/synthetic.py clips --subset s4 --out DIR (videos: trees --subset davis), '
+            'and name the folder of its subset'
         )
     return json.loads((root / name).read_text())
 
 
-def _prepare(root: Path, settings: Settings, overwrite: bool) -> bool:
+def _prepare(tree: Tree, overwrite: bool) -> bool:
     """Makes room for a tree; returns True if it is already there."""
+    root = tree.root
     if root.exists() and not root.is_dir():
         raise DataError(f'{root}: is a file; choose another output folder')
     found = sorted(entry.name for entry in root.iterdir()) if root.is_dir() else []
     if not found:
         return False
-    known = set(top_level(settings.layout))
+    known = set(tree.top_level)
     if 'generator.json' not in found:
         ours = [name for name in found if name in known]
         if ours:
@@ -120,7 +178,7 @@ def _prepare(root: Path, settings: Settings, overwrite: bool) -> bool:
             )
         return False
     complete = MANIFEST in found
-    if complete and json.loads((root / 'generator.json').read_text()) == _record(settings):
+    if complete and json.loads((root / 'generator.json').read_text()) == tree.record:
         return True
     if not overwrite:
         state = 'with other settings' if complete else 'that was not finished'
@@ -140,13 +198,7 @@ def _prepare(root: Path, settings: Settings, overwrite: bool) -> bool:
     return False
 
 
-def _run(
-    settings: Settings, tasks: list[Task], root: Path, workers: int
-) -> Iterator[tuple[list[dict], dict[str, str]]]:
-    yield from map_in_processes(functools.partial(_write_task, settings, root), tasks, workers)
-
-
-def _write_task(settings: Settings, root: Path, task: Task) -> tuple[list[dict], dict[str, str]]:
+def _write_task(settings: Settings, root: Path, task: Task) -> Written:
     name, split, index = task
     part = next(part for part in settings.parts if part.name == name)
     return write_scene(settings, part, split, index, root)
@@ -159,12 +211,16 @@ def _record(settings: Settings) -> dict:
         'version': GENERATOR_VERSION,
         'settings': settings.to_json(),
         # The same settings give the same bytes under the same versions of these.
-        'libraries': {
-            'python': platform.python_version(),
-            'numpy': np.__version__,
-            'pillow': PIL.__version__,
-            'soundfile': soundfile.__version__,
-        },
+        'libraries': {**library_versions(), 'soundfile': soundfile.__version__},
+    }
+
+
+def library_versions() -> dict[str, str]:
+    """Versions that the bytes of all trees depend on."""
+    return {
+        'python': platform.python_version(),
+        'numpy': np.__version__,
+        'pillow': PIL.__version__,
     }
 
 

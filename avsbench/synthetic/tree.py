@@ -25,8 +25,8 @@ PNG_LEVEL = 1  # noise hardly compresses; the level decides the speed, not the s
 def encode_frame(frame: np.ndarray, path: str) -> bytes:
     """An image (H, W, 3) uint8 as PNG or JPEG, by the path's suffix."""
     if path.endswith('.jpg'):
-        return _encode(Image.fromarray(frame), format='JPEG', quality=JPEG_QUALITY)
-    return _encode(Image.fromarray(frame), format='PNG', compress_level=PNG_LEVEL)
+        return encode_image(Image.fromarray(frame), format='JPEG', quality=JPEG_QUALITY)
+    return encode_image(Image.fromarray(frame), format='PNG', compress_level=PNG_LEVEL)
 
 
 def encode_masks(
@@ -50,7 +50,8 @@ def encode_masks(
         'palette': lambda: palette()[values],
     }
     return {
-        coding: _encode(Image.fromarray(coded[coding]()), format='PNG') for coding in layout.masks
+        coding: encode_image(Image.fromarray(coded[coding]()), format='PNG')
+        for coding in layout.masks
     }
 
 
@@ -139,7 +140,8 @@ def _csv(header: tuple[str, ...], rows: list[tuple]) -> bytes:
     return buffer.getvalue().encode()
 
 
-def _encode(image: Image.Image, **options: object) -> bytes:
+def encode_image(image: Image.Image, **options: object) -> bytes:
+    """An image file in memory; `options` are those of `Image.save`, `format` among them."""
     buffer = io.BytesIO()
     image.save(buffer, **options)
     return buffer.getvalue()
