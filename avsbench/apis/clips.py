@@ -6,114 +6,93 @@ The rules, all in one place:
   second: mask n covers [n / F, (n + 1) / F) and belongs to all frames in it.
 * The frame from which a mask is predicted is the one on screen after 15/16 of what it covers. With
   one mask per second these are the frames that the published preprocessing of AVSBench took.
-* A clip has the frames of T consecutive seconds, one per second, and their audio. With F masks per
-  second, T seconds are F clips with the same audio: masks 0, F, 2F ..., masks 1, F + 1 ...
+
+Data sets have clips of two kinds, and `fps` a default for each. A network gets the kind that the
+data set of its config has, with or without sound.
+
+Clips of seconds (`avsbench.apis.second_clips`: S4, MS3, AVSS, own data), by default 1 mask per
+second:
+
+* A clip has the frames of T consecutive seconds, one per second, and their audio if the network
+  reads any. With F masks per second, T seconds are F clips with the same audio: masks 0, F, 2F ...,
+  masks 1, F + 1 ...
 * The last clip may be short. Its audio is continued by silence. For S4 and MS3, whose networks only
   know clips of T frames, the last frame is repeated up to T; for AVSS, which has clips of different
   lengths, the clip stays short, and the data preprocessor pads it where it does so in training.
   What is predicted for repeated frames is dropped.
+
+Windows of consecutive frames (`avsbench.apis.windows`: DAVIS, YouTube-Objects, MoCA, A2D, VSPW), by
+default a mask of each frame, whatever the frame rate:
+
+* A clip has T consecutive frames, or with `fps` F the frames of T consecutive masks. F may not
+  exceed the frame rate: frames that repeat would stand still.
+* Windows 'disjoint' predict each frame once, in clips of T frames one after the other. The last one
+  begins earlier where fewer than T frames are left, and keeps what is new.
+* Windows 'centre' give each frame a clip of its own, as the published inference does: T // 2 frames
+  before it and the rest after it, and only its own prediction is kept; T times the work. At both
+  ends a window goes on at the other end of the video, as in the data sets: positions count modulo
+  the number of frames.
+* A video of fewer than T frames repeats them in a circle, too, and each is predicted once.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
-from fractions import Fraction
-from itertools import islice
+from collections.abc import Iterator
 
-import numpy as np
+from avsbench.apis.pipeline import ClipBatch, ClipPipeline
+from avsbench.apis.second_clips import second_clip_batches
+from avsbench.apis.sources import VideoSource
+from avsbench.apis.windows import WINDOWS, window_batches
+from avsbench.utils.checks import check_choice
+from avsbench.utils.errors import ConfigError, DataError
 
-from avsbench.apis.pipeline import ClipPipeline, ResizedFrame
-from avsbench.apis.sources import Audio, VideoSource
-from avsbench.apis.timing import stage, timed
-from avsbench.utils.errors import DataError
-from avsbench.video.sampling import INSTANT
-
-
-@dataclass(frozen=True)
-class ClipBatch:
-    """Clips of one video to run the network on together.
-
-    Attributes:
-        clips: Packed clips of one length, with their frames and audio.
-        indices: For each clip, the numbers of the masks that its frames stand for. A clip may have
-            further frames that only fill it.
-        fps: Masks per second.
-        size: (H, W) of the frames of the video.
-    """
-
-    clips: list[dict]
-    indices: list[Sequence[int]]
-    fps: int
-    size: tuple[int, int]
+MAX_FPS = 120
 
 
 def clip_batches(
-    source: VideoSource, pipeline: ClipPipeline, fps: int, batch_size: int
+    source: VideoSource,
+    pipeline: ClipPipeline,
+    *,
+    fps: int | None,
+    batch_size: int,
+    windows: str,
 ) -> Iterator[ClipBatch]:
-    """Cut a video into batches of clips, with the frames of T seconds in memory at a time.
+    """Cut a video into batches of clips, with the frames of a few clips in memory at a time.
 
     Args:
         source: The video.
-        pipeline: What resizes frames and packs clips; knows T.
-        fps: Masks per second.
+        pipeline: What resizes frames and packs clips; knows T and the kind of clips.
+        fps: Masks per second; None for the default of the kind.
         batch_size: Clips per batch. Clips of different T seconds are never in one batch, so there
-            are at most `fps` of them.
+            are at most `fps` of that kind.
+        windows: 'disjoint' or 'centre', of consecutive frames.
 
     Raises:
-        DataError: The video has no frames.
+        ConfigError: A setting is out of its range, or is none of this kind of clips.
+        DataError: The video has no frames, or lacks the audio that the network reads.
     """
-    resized = timed('decode', map(pipeline.resize, select_frames(source, fps)))
-    size, start = None, 0  # in seconds
-    with closing(source.audio()) as audio:
-        while frames := list(islice(resized, pipeline.seconds * fps)):
-            size = size or frames[0].original_size
-            clips, indices = _pack(frames, start, fps, source.name, audio, pipeline)
-            for first in range(0, len(clips), batch_size):
-                part = slice(first, first + batch_size)
-                yield ClipBatch(clips[part], indices[part], fps, size)
-            start += pipeline.seconds
-    if size is None:
+    _check(pipeline, fps, batch_size, windows)
+    fps = pipeline.masks_per_second(fps)
+    if pipeline.consecutive:
+        batches = window_batches(source, pipeline, fps, batch_size, windows)
+    else:
+        batches = second_clip_batches(source, pipeline, fps, batch_size)
+    empty = True
+    for batch in batches:
+        empty = False
+        yield batch
+    if empty:
         raise DataError(f'{source.name}: has no frames')
 
 
-def mask_index(time: Fraction, fps: int) -> int:
-    """Number of the mask that a frame at `time` (seconds since the first frame) belongs to."""
-    return int(time * fps)
-
-
-def select_frames(source: VideoSource, fps: int) -> Iterator[np.ndarray]:
-    """The frame (H, W, 3) uint8 of each mask, from the first to that of the last frame."""
-    index, shown = 0, None
-    for frame in source.frames():
-        while shown is not None and frame.time > (index + INSTANT) / fps:
-            yield shown.rgb()
-            index += 1
-        shown = frame
-    while shown is not None and index <= mask_index(shown.time, fps):
-        yield shown.rgb()
-        index += 1
-
-
-def _pack(
-    frames: list[ResizedFrame],
-    start: int,
-    fps: int,
-    name: str,
-    audio: Audio,
-    pipeline: ClipPipeline,
-) -> tuple[list[dict], list[Sequence[int]]]:
-    """The clips of up to T seconds, and the masks of each: see `ClipBatch`."""
-    seconds = -(-len(frames) // fps)
-    length = pipeline.seconds if pipeline.fill else seconds
-    with stage('audio'):
-        samples = audio.between(start, start + seconds)
-        silence = length * audio.rate - len(samples)
-        samples = np.pad(samples, (0, max(0, silence)))
-        log_mel = pipeline.front_end.patches(samples, audio.rate)[:length]
-    clips, indices = [], []
-    for offset in range(min(fps, len(frames))):
-        chosen = frames[offset::fps]
-        chosen += chosen[-1:] * (length - len(chosen))
-        clips.append(pipeline.pack(chosen, log_mel, f'{name} from {start} s'))
-        indices.append(range(start * fps + offset, start * fps + len(frames), fps))
-    return clips, indices
+def _check(pipeline: ClipPipeline, fps: int | None, batch_size: int, windows: str) -> None:
+    if fps is not None and not (isinstance(fps, int) and 1 <= fps <= MAX_FPS):
+        raise ConfigError(
+            f'fps={fps!r}: expected a whole number of masks per second, 1 to {MAX_FPS}'
+        )
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ConfigError(f'batch_size={batch_size!r}: expected 1 or more clips')
+    check_choice('windows', windows, WINDOWS)
+    if windows != 'disjoint' and not pipeline.consecutive:
+        raise ConfigError(
+            f'windows={windows!r}: is for networks that see consecutive frames; this one has clips '
+            f'of {pipeline.length} seconds with one frame each'
+        )

@@ -1,6 +1,7 @@
 """One call from a video to its masks."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,16 @@ from mmengine.infer import BaseInferencer
 from mmengine.model import BaseModel
 from rich.progress import track
 
-from avsbench.apis.clips import ClipBatch, clip_batches
+from avsbench.apis.clips import clip_batches
 from avsbench.apis.model import load_model
-from avsbench.apis.pipeline import ClipPipeline
-from avsbench.apis.prediction import FIELDS, MaskPrediction, check_threshold, mask_predictions
+from avsbench.apis.pipeline import ClipBatch, ClipPipeline
+from avsbench.apis.prediction import (
+    FIELDS,
+    MaskPrediction,
+    check_threshold,
+    mask_predictions,
+    second_text,
+)
 from avsbench.apis.sources import VideoSource, open_source
 from avsbench.apis.timing import stage
 from avsbench.apis.views import clip_view
@@ -26,22 +33,17 @@ from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
 from avsbench.visualization import AVSLocalVisualizer
 
-SOUNDING = 'sounding'
-"""The one class of S4 and MS3."""
-
-MAX_FPS = 120
-
 
 class AVSInferencer(BaseInferencer):
-    """Segments the sounding objects in videos of any length.
+    """Segments the objects in videos of any length: those that sound, or move, or all.
 
         inferencer = AVSInferencer('config/s4/pvt2.py', 'work_dir/s4/pvt2/best_mIoU.pth')
         inferencer('clip.mp4')['predictions'][0]['masks']        # (seconds, H, W) uint8
 
     An input is the path of a video, or a dict: `frames`, a folder of images or an array
     (n, H, W, 3) uint8 RGB; `audio`, a wav file or samples with their `sample_rate`; `frame_rate`,
-    frames per second (1 by default). `avsbench.apis.clips` defines how frames, seconds and clips
-    belong together.
+    frames per second (1 by default). A network without sound needs no audio, and reads none.
+    `avsbench.apis.clips` defines how frames, seconds and clips belong together.
 
     A call takes one input or a list of them and returns the masks of whole videos; `stream` yields
     the masks of one video as they are predicted. Both go the same way: `preprocess` cuts the video
@@ -89,8 +91,9 @@ class AVSInferencer(BaseInferencer):
         return_datasamples: bool = False,
         batch_size: int = 1,
         *,
-        fps: int = 1,
+        fps: int | None = None,
         threshold: float | None = None,
+        windows: str = 'disjoint',
         with_logits: bool = False,
         draw: bool = False,
     ) -> dict:
@@ -99,9 +102,10 @@ class AVSInferencer(BaseInferencer):
         Args:
             inputs: One input, or a list of them.
             return_datasamples: Return data samples instead of dicts.
-            batch_size: Clips per batch; with `fps` 1 there is one clip in T seconds.
-            fps: Masks per second.
+            batch_size: See `stream`.
+            fps: See `stream`.
             threshold: See `MaskPrediction`.
+            windows: See `stream`.
             with_logits: Keep the logits of all classes.
             draw: Draw the clips.
 
@@ -109,7 +113,8 @@ class AVSInferencer(BaseInferencer):
             What `postprocess` returns, with one entry for each input.
         """
         results = {'predictions': [], 'visualization': []}
-        options = dict(fps=fps, batch_size=batch_size, threshold=threshold, with_logits=with_logits)
+        options = dict(fps=fps, batch_size=batch_size, windows=windows)
+        options |= dict(threshold=threshold, with_logits=with_logits)
         for source in self._inputs_to_list(inputs):
             stream = self.stream(source, **options)
             found = list(track(stream, 'Inference') if self.show_progress else stream)
@@ -136,26 +141,31 @@ class AVSInferencer(BaseInferencer):
     def _inputs_to_list(self, inputs: Any) -> list[VideoSource]:
         """Open the source of each input; a folder is not taken for a list of videos."""
         items = inputs if isinstance(inputs, Sequence) and not isinstance(inputs, str) else [inputs]
-        return [open_source(item) for item in items]
+        return [open_source(item, need_audio=self.pipeline.sound) for item in items]
 
     def stream(
         self,
         inputs: Any,
         *,
-        fps: int = 1,
+        fps: int | None = None,
         batch_size: int = 1,
         threshold: float | None = None,
+        windows: str = 'disjoint',
         with_logits: bool = False,
     ) -> Iterator[MaskPrediction]:
         """Predict the masks of one video in their order, each as soon as it is known.
 
-        Holds T seconds at the size of the network's input, however long the video is.
+        Holds a few clips at the size of the network's input, however long the video is.
 
         Args:
             inputs: One input.
-            fps: Masks per second.
-            batch_size: Clips per batch; with `fps` 1 there is one clip in T seconds.
+            fps: Masks per second; None for 1, or a mask of each frame from a network that sees
+                consecutive frames.
+            batch_size: Clips per batch. Of clips of seconds there is one in T seconds and for
+                each mask per second.
             threshold: See `MaskPrediction`.
+            windows: For networks that see consecutive frames, 'disjoint' to predict each frame
+                once, 'centre' to predict it in the middle of a clip of its own, in T times the time.
             with_logits: Keep the logits of all classes.
 
         Yields:
@@ -163,30 +173,36 @@ class AVSInferencer(BaseInferencer):
         """
         waiting: dict[int, MaskPrediction] = {}
         following = 0
-        for batch in self.preprocess([open_source(inputs)], batch_size, fps):
+        source = open_source(inputs, need_audio=self.pipeline.sound)
+        for batch in self.preprocess([source], batch_size, fps, windows):
             with stage('network'):
                 found = self.forward(batch, with_logits, threshold)
-            waiting |= {prediction.index: prediction for prediction in found}
+            waiting |= {prediction.span.index: prediction for prediction in found}
             while following in waiting:
                 yield waiting.pop(following)
                 following += 1
 
     def preprocess(
-        self, inputs: list[VideoSource], batch_size: int = 1, fps: int = 1
+        self,
+        inputs: list[VideoSource],
+        batch_size: int = 1,
+        fps: int | None = None,
+        windows: str = 'disjoint',
     ) -> Iterator[ClipBatch]:
         """Cut videos into batches of clips.
 
         Args:
             inputs: The videos.
-            batch_size: Clips per batch.
-            fps: Masks per second.
+            batch_size: See `stream`.
+            fps: See `stream`.
+            windows: See `stream`.
 
         Raises:
-            ConfigError: A number is out of its range.
+            ConfigError: A number is out of its range, or the windows are not for this network.
         """
-        _check_numbers(fps, batch_size)
+        settings = dict(fps=fps, batch_size=batch_size, windows=windows)
         for source in inputs:
-            yield from clip_batches(source, self.pipeline, fps, batch_size)
+            yield from clip_batches(source, self.pipeline, **settings)
 
     @torch.no_grad()
     def forward(
@@ -205,12 +221,11 @@ class AVSInferencer(BaseInferencer):
         check_threshold(threshold)
         samples = self.model.test_step(self.collate_fn(inputs.clips))
         found = []
-        for sample, clip, indices in zip(samples, inputs.clips, inputs.indices, strict=True):
+        for sample, clip, masks in zip(samples, inputs.clips, inputs.masks, strict=True):
             found += mask_predictions(
                 sample,
                 clip,
-                indices,
-                fps=inputs.fps,
+                masks,
                 size=inputs.size,
                 threshold=threshold,
                 with_logits=with_logits,
@@ -220,7 +235,7 @@ class AVSInferencer(BaseInferencer):
     def visualize(
         self, inputs: list[VideoSource], preds: list[MaskPrediction], draw: bool = False
     ) -> list[list[np.ndarray]]:
-        """Draw frames, masks and audio of each clip of one video.
+        """Draw frames, masks and audio of one video, T seconds or T frames in an image.
 
         Args:
             inputs: The video, in a list of its own.
@@ -232,10 +247,10 @@ class AVSInferencer(BaseInferencer):
         """
         (source,) = inputs
         images = []
-        step = self.pipeline.seconds * preds[0].fps
-        for start in range(0, len(preds) if draw else 0, step):
-            part = preds[start : start + step]
-            title = f'{source.name} from {part[0].second:g} s'
+        groups = groupby(preds if draw else (), lambda found: self.pipeline.clip_of(found.span))
+        for _, group in groups:
+            part = list(group)
+            title = f'{source.name} from {second_text(part[0].second)} s'
             images.append(self.visualizer.draw([clip_view(part, title)]))
         return [images]
 
@@ -287,9 +302,11 @@ class AVSInferencer(BaseInferencer):
 def _classes(cfg: Config) -> tuple[tuple[str, ...], np.ndarray | None]:
     """Names and palette of the classes, those of the data set that the config tests on."""
     count = cfg.get('num_classes') or cfg.model.decode_head.num_classes
+    dataset = cfg.get('test_dataloader', {}).get('dataset', {})
     if count == 1:
-        return (CLASSES[0], SOUNDING), None
-    names = cfg.get('test_dataloader', {}).get('dataset', {}).get('classes')
+        kind = DATASETS.get(dataset.get('type', '')) or BaseClipDataset
+        return tuple(kind.METAINFO['classes']), None
+    names = dataset.get('classes')
     if names is None:
         names = CLASSES if count == len(CLASSES) else [f'class {index}' for index in range(count)]
     if len(names) != count:
@@ -298,12 +315,3 @@ def _classes(cfg: Config) -> tuple[tuple[str, ...], np.ndarray | None]:
             f'network has {count} classes, the background included'
         )
     return tuple(names), palette(count)
-
-
-def _check_numbers(fps: int, batch_size: int) -> None:
-    if not isinstance(fps, int) or not 1 <= fps <= MAX_FPS:
-        raise ConfigError(
-            f'fps={fps!r}: expected a whole number of masks per second, 1 to {MAX_FPS}'
-        )
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ConfigError(f'batch_size={batch_size!r}: expected 1 or more clips')

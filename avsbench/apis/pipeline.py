@@ -1,13 +1,16 @@
 """The test pipeline of a config, for frames and audio in memory instead of files."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from mmengine.config import Config, ConfigDict
 
+from avsbench.apis.selection import MaskSpan
 from avsbench.config.clips import clip_length
 from avsbench.datasets import BaseAVSDataset
-from avsbench.datasets.transforms import LoadClip, LoadMaskiges, PackAVSInputs
+from avsbench.datasets.base_clip_dataset import BaseClipDataset
+from avsbench.datasets.transforms import LoadClip, LoadFrames, LoadMaskiges, PackAVSInputs
 from avsbench.maskiges import PALETTE, rank_map, superpixels
 from avsbench.registry import DATASETS, TRANSFORMS
 from avsbench.utils.errors import ConfigError
@@ -31,6 +34,22 @@ class ResizedFrame:
     original_size: tuple[int, int]
 
 
+@dataclass(frozen=True)
+class ClipBatch:
+    """Clips of one video to run the network on together.
+
+    Attributes:
+        clips: Packed clips of one length, with their frames and audio.
+        masks: For each clip, the masks that its kept frames stand for, or its first ones: a clip of
+            seconds may have further frames that only fill it.
+        size: (H, W) of the frames of the video.
+    """
+
+    clips: list[dict]
+    masks: list[Sequence[MaskSpan]]
+    size: tuple[int, int]
+
+
 class ClipPipeline:
     """The transforms of `test_dataloader`, except those that read files.
 
@@ -42,11 +61,13 @@ class ClipPipeline:
         cfg: A config of this toolbox.
 
     Attributes:
-        seconds: T, seconds and frames per clip.
-        fill: Whether the network only knows clips of T frames.
+        length: T, frames per clip.
+        consecutive: Whether a clip has consecutive frames, instead of one for each second.
+        fill: Whether the network only knows clips of T seconds.
+        sound: Whether the network reads audio.
+        front_end: What it gets of the audio; None without.
         maskiges: Whether the network reads Maskiges.
         subset: Of the config.
-        front_end: What the network gets of the audio.
         size: (h, w) of the network's input for a video of 16:9.
 
     Raises:
@@ -61,12 +82,17 @@ class ClipPipeline:
         except (AttributeError, KeyError) as error:
             raise ConfigError(f'{where}: has no test pipeline ({error})') from error
         self.subset = cfg.get('subset', '')
-        ends = steps[:1] + steps[-1:]
-        if [type(step) for step in ends] != [LoadClip, PackAVSInputs]:
-            raise ConfigError(f'{where}.pipeline: expected LoadClip first, and PackAVSInputs last')
-        self.front_end = steps[0].log_mel.front_end
-        self.seconds = clip_length(cfg)
-        self.fill = _dataset_kind(dataset, where).short_audio == 'repeat'
+        kinds = [type(step) for step in steps]
+        if kinds[:1] not in ([LoadClip], [LoadFrames]) or kinds[-1] is not PackAVSInputs:
+            raise ConfigError(
+                f'{where}.pipeline: expected LoadClip or LoadFrames first, and PackAVSInputs last'
+            )
+        self.sound = _reads_audio(cfg, kinds[0], where)
+        self.front_end = steps[0].log_mel.front_end if self.sound else None
+        self.length = clip_length(cfg)
+        kind = _dataset_kind(dataset, where)
+        self.consecutive = not issubclass(kind, BaseAVSDataset)
+        self.fill = issubclass(kind, BaseAVSDataset) and kind.short_audio == 'repeat'
         self.maskiges = any(isinstance(step, LoadMaskiges) for step in steps)
         self._steps = [step for step in steps[1:-1] if not isinstance(step, LoadMaskiges)]
         self._pack = steps[-1]
@@ -88,18 +114,32 @@ class ClipPipeline:
         (resized,) = results['frames']
         return resized
 
-    def pack(self, frames: list[ResizedFrame], log_mel: np.ndarray, name: str) -> dict:
+    def masks_per_second(self, fps: int | None) -> int | None:
+        """`fps`, or the default for the kind of clips; None for a mask of each frame."""
+        return fps if fps is not None or self.consecutive else 1
+
+    def clip_of(self, span: MaskSpan) -> int:
+        """Number of the T seconds, or of the T frames, that a mask is in."""
+        return span.index // self.length if self.consecutive else int(span.start // self.length)
+
+    def pack(
+        self,
+        frames: list[ResizedFrame],
+        log_mel: np.ndarray | None,
+        name: str,
+        kept: Sequence[int] | None = None,
+    ) -> dict:
         """Pack a clip for the data preprocessor.
 
         Args:
             frames: T of them.
-            log_mel: (T, *shape) float32, with the shape of `front_end`.
+            log_mel: (T, *shape) float32, with the shape of `front_end`; None without sound.
             name: Of the clip, for messages.
+            kept: Positions of the frames that are to be predicted; None for all.
         """
         results = {
             'frames': [frame.frame for frame in frames],
-            'log_mel': log_mel,
-            'front_end': self.front_end.name,
+            'kept': kept,
             'clip_id': name,
             'subset': self.subset,
             'sample_idx': 0,
@@ -107,18 +147,31 @@ class ClipPipeline:
             'img_shape': frames[0].frame.shape[:2],
             'frame_paths': [f'{name}, frame {index}' for index in range(len(frames))],
         }
+        if log_mel is not None:
+            results |= {'log_mel': log_mel, 'front_end': self.front_end.name}
         if self.maskiges:
             results['maskiges'] = [frame.maskige for frame in frames]
         return self._pack(results)
 
 
-def _dataset_kind(dataset: ConfigDict, where: str) -> type[BaseAVSDataset]:
-    """The class of a data set, which knows the rule for short audio."""
+def _reads_audio(cfg: Config, load: type, where: str) -> bool:
+    """Whether the network reads the audio of its clips."""
+    deaf = 'audio_encoder' in cfg.model and cfg.model.audio_encoder is None
+    if load is LoadFrames and cfg.model.get('audio_encoder') is not None:
+        raise ConfigError(
+            f'{where}.pipeline: LoadFrames reads no audio, but model.audio_encoder is a '
+            f'{cfg.model.audio_encoder.type}; put LoadClip first, or set model.audio_encoder=None'
+        )
+    return load is LoadClip and not deaf
+
+
+def _dataset_kind(dataset: ConfigDict, where: str) -> type[BaseClipDataset]:
+    """The class of a data set, which knows what its clips are."""
     kind = DATASETS.get(dataset.get('type', ''))
-    if not (isinstance(kind, type) and issubclass(kind, BaseAVSDataset)):
+    if not (isinstance(kind, type) and issubclass(kind, BaseClipDataset)):
         raise ConfigError(
             f'{where}.type={dataset.get("type")!r}: a data set of this toolbox is expected, which '
-            'defines what follows short audio'
+            'defines what a clip is'
         )
     return kind
 

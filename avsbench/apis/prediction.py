@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 import numpy as np
 from torch import Tensor
 
+from avsbench.apis.selection import MaskSpan
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
 from avsbench.utils.maps import THRESHOLD, foreground, probabilities, resize
@@ -44,7 +44,7 @@ class TableRow:
     def cells(self) -> tuple[str, ...]:
         """The values as text, in the order of `COLUMNS`."""
         probability = '' if self.probability is None else f'{self.probability:.4f}'
-        return f'{self.second:g}', self.name, f'{self.area:.6f}', probability
+        return second_text(self.second), self.name, f'{self.area:.6f}', probability
 
 
 @dataclass(frozen=True)
@@ -52,38 +52,36 @@ class MaskPrediction:
     """The prediction for one mask, at the size of the network's input.
 
     Attributes:
-        index: Number n of the mask, which covers the seconds [n / fps, (n + 1) / fps).
-        fps: Masks per second.
+        span: Number of the mask, and the part of the video that it belongs to.
         size: (H, W) of the video.
         labels: (h, w) uint8 most probable class; None for a network with one class.
         score: (h, w) float32: logit or probability of the foreground for a network with one class,
             else the probability of the most probable class.
         frame: (h, w, 3) uint8, RGB, the network's input.
-        log_mel: (frames, bands) float32 of the second.
+        log_mel: (frames, bands) float32 of the second; None without sound.
         threshold: A pixel is foreground where its probability exceeds this. None: 0.5 with one
             class; with several, the most probable class whatever its probability.
         maps: Maps of all classes (K, h, w), if asked for: 'logits', or 'probabilities' of a network
             that has no logits.
-        front_end: Name of what computed the log-mel.
+        front_end: Name of what computed the log-mel; None without sound.
         has_logit: Whether the score is a logit.
     """
 
-    index: int
-    fps: int
+    span: MaskSpan
     size: tuple[int, int]
     labels: Tensor | None
     score: Tensor
     frame: np.ndarray
-    log_mel: np.ndarray
+    log_mel: np.ndarray | None = None
     threshold: float | None = None
     maps: dict[str, Tensor] = field(default_factory=dict)
-    front_end: str = 'vggish'
+    front_end: str | None = None
     has_logit: bool = True
 
     @property
     def second(self) -> float:
         """At which the mask begins."""
-        return float(Fraction(self.index, self.fps))
+        return float(self.span.start)
 
     def masked(self, size: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Mask and probability of each pixel, enlarged as the masks of a test are.
@@ -133,9 +131,8 @@ class MaskPrediction:
 def mask_predictions(
     sample: AVSDataSample,
     clip: dict,
-    indices: Sequence[int],
+    spans: Sequence[MaskSpan],
     *,
-    fps: int,
     size: tuple[int, int],
     threshold: float | None,
     with_logits: bool,
@@ -143,15 +140,15 @@ def mask_predictions(
     """Split the prediction for a clip into those for its masks.
 
     Args:
-        sample: With a prediction for T frames.
+        sample: With a prediction for the kept frames of a clip, or for all.
         clip: The packed clip.
-        indices: Numbers of the masks that its first frames stand for; further frames fill the clip.
-        fps: Masks per second.
+        spans: The masks that the first of the predicted frames stand for; further ones fill the
+            clip.
         size: (H, W) of the video.
         threshold: See `MaskPrediction`.
         with_logits: Keep the logits of all classes, or the probabilities where there are none.
     """
-    part = slice(len(indices))
+    part = slice(len(spans))
     if sample.num_classes == 1:
         maps = sample.seg_logits if 'seg_logits' in sample else sample.seg_probs
         labels, scores = None, maps[part, 0].float().cpu()
@@ -163,24 +160,28 @@ def mask_predictions(
         for name, key in FIELDS.items()
         if with_logits and key in sample
     }
-    frames = clip['inputs']['frames'][:, :3].permute(0, 2, 3, 1).numpy()
-    log_mel = clip['inputs']['audio'][:, 0].numpy()
+    frames = clip['inputs']['frames'][sample.get('kept') or part, :3].permute(0, 2, 3, 1).numpy()
+    audio = clip['inputs'].get('audio')
     return [
         MaskPrediction(
-            index=index,
-            fps=fps,
+            span=span,
             size=size,
             labels=None if labels is None else labels[place],
             score=scores[place],
             frame=frames[place],
-            log_mel=log_mel[place],
+            log_mel=None if audio is None else audio[place, 0].numpy(),
             threshold=threshold,
             maps={name: values[place] for name, values in kept.items()},
-            front_end=sample.get('front_end', 'vggish'),
+            front_end=sample.get('front_end'),
             has_logit='seg_logits' in sample,
         )
-        for place, index in enumerate(indices)
+        for place, span in enumerate(spans)
     ]
+
+
+def second_text(second: float) -> str:
+    """Seconds with as many digits as the masks of a video need to differ."""
+    return f'{round(second, 3):.10g}'
 
 
 def check_threshold(threshold: float | None) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from avsbench.apis.clips import mask_index
 from avsbench.apis.inferencer import AVSInferencer
 from avsbench.apis.outputs import Outputs
 from avsbench.apis.prediction import COLUMNS, MaskPrediction
+from avsbench.apis.selection import mask_index
 from avsbench.apis.summary import VideoSummary
 from avsbench.apis.timing import StageClock, measure_stages, stage, timed
 from avsbench.apis.views import draw_sheet
@@ -31,9 +31,9 @@ class RenderReport:
 
     Attributes:
         frames: Frames of the overlay video.
-        seconds: Seconds that were analysed, whole ones.
+        seconds: Seconds that the masks cover.
         masks: Masks that were computed.
-        audio: What happened to the audio track, e.g. 'copied'.
+        audio: What happened to the audio track, e.g. 'copied', or 'none'.
         wall: Seconds that it took.
         clock: Time of the stages `decode`, `audio`, `network`, `encode` and `sheet`.
         summary: What is plotted.
@@ -59,9 +59,10 @@ def render_video(
     source: VideoFile,
     outputs: Outputs,
     *,
-    fps: int = 1,
+    fps: int | None = None,
     threshold: float | None = None,
     batch_size: int = 1,
+    windows: str = 'disjoint',
     progress: Progress | None = None,
 ) -> RenderReport:
     """Segment a video file and write all results; nothing is left behind if that fails.
@@ -73,9 +74,10 @@ def render_video(
         inferencer: The network.
         source: The video file.
         outputs: Where the results go.
-        fps: Masks per second.
+        fps: See `AVSInferencer.stream`.
         threshold: See `MaskPrediction`.
-        batch_size: Clips per batch.
+        batch_size: See `AVSInferencer.stream`.
+        windows: See `AVSInferencer.stream`.
         progress: Called after each frame.
 
     Raises:
@@ -83,7 +85,9 @@ def render_video(
         ConfigError: A number is out of its range.
     """
     report, start = RenderReport(), time.perf_counter()
-    predictions = inferencer.stream(source, fps=fps, batch_size=batch_size, threshold=threshold)
+    predictions = inferencer.stream(
+        source, fps=fps, batch_size=batch_size, threshold=threshold, windows=windows
+    )
     try:
         with measure_stages() as report.clock:
             with outputs.temporary(outputs.table).open('w', newline='', encoding='utf-8') as file:
@@ -91,7 +95,8 @@ def render_video(
                 table.writerow(COLUMNS)
                 masks = _write_masks(predictions, inferencer, outputs, table, report)
                 painter = MaskPainter(inferencer.classes, inferencer.palette)
-                frames = _painted(source, masks, painter, fps)
+                per_second = inferencer.pipeline.masks_per_second(fps)
+                frames = _painted(source, masks, painter, per_second)
                 _write_overlay(source, frames, outputs, report, progress)
             with stage('sheet'):
                 sheet = draw_sheet(inferencer.visualizer, report.summary, source.path.name)
@@ -123,20 +128,21 @@ def _write_masks(
             report.summary.add(prediction, rows)
             report.masks += 1
             if outputs.masks is not None:
-                write_mask(outputs.mask(prediction.index), mask, inferencer.palette)
+                write_mask(outputs.mask(prediction.span.index), mask, inferencer.palette)
         yield mask
 
 
 def _painted(
-    source: VideoFile, masks: Iterator[np.ndarray], painter: MaskPainter, fps: int
+    source: VideoFile, masks: Iterator[np.ndarray], painter: MaskPainter, fps: int | None
 ) -> Iterator[tuple[DecodedFrame, np.ndarray]]:
     """Each frame, and its image (H, W, 3) uint8 under the mask that covers its time."""
     current = -1
-    for frame in timed('decode', source.frames()):
-        while current < mask_index(frame.time, fps):
+    for number, frame in enumerate(timed('decode', source.frames())):
+        wanted = mask_index(number, frame.time, fps)
+        while current < wanted:
             mask = next(masks)
             current += 1
-            if current == mask_index(frame.time, fps):
+            if current == wanted:
                 with stage('encode'):
                     painter.set_mask(mask)
         with stage('decode'):

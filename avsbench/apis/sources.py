@@ -1,4 +1,4 @@
-"""Where frames and audio come from: a video file, a folder of frames with a wav file, or arrays."""
+"""Where frames and audio come from: a video file, a folder of frames and a wav file, or arrays."""
 
 import os
 import re
@@ -55,19 +55,25 @@ class VideoSource(Protocol):
     Attributes:
         name: For messages.
         duration: In seconds, None where it is not known in advance.
+        rate: Mean number of frames per second.
     """
 
     name: str
     duration: float | None
+    rate: Fraction
 
     def frames(self) -> Iterator[TimedFrame]:
         """Frames in the order of their times, the first at 0."""
 
     def audio(self) -> Audio:
-        """The audio, from the time of the first frame on."""
+        """The audio, from the time of the first frame on.
+
+        Raises:
+            DataError: There is none.
+        """
 
 
-def open_source(item: Any) -> VideoSource:
+def open_source(item: Any, *, need_audio: bool = True) -> VideoSource:
     """Open what a user has given as a video.
 
     Args:
@@ -78,6 +84,7 @@ def open_source(item: Any) -> VideoSource:
               [-1, 1];
             * `sample_rate`: of samples, in Hz;
             * `frame_rate`: frames per second, 1 by default.
+        need_audio: Whether an item without audio is an error.
 
     Raises:
         DataError: It is something else, or a file that can't be used.
@@ -86,11 +93,12 @@ def open_source(item: Any) -> VideoSource:
         return item
     if isinstance(item, str | os.PathLike):
         if Path(item).is_dir():
+            audio = (", audio='its.wav'", ' with its audio') if need_audio else ('', '')
             raise DataError(
-                f"{item}: is a folder; give dict(frames={str(item)!r}, audio='its.wav') for a "
-                'folder of frames with its audio'
+                f'{item}: is a folder; give dict(frames={str(item)!r}{audio[0]}) for a folder of '
+                f'frames{audio[1]}'
             )
-        return VideoFile(item)
+        return VideoFile(item, need_audio=need_audio)
     if not isinstance(item, Mapping):
         raise DataError(
             f'cannot read a video from {type(item).__name__}: expected the path of a video, or a '
@@ -99,14 +107,15 @@ def open_source(item: Any) -> VideoSource:
     for key in item:
         if key not in KEYS:
             raise DataError(f'unknown key {key!r} of an input{nearest(key, KEYS)}')
-    for key in ('frames', 'audio'):
+    needed = ('frames', 'audio') if need_audio else ('frames',)
+    for key in needed:
         if item.get(key) is None:
-            raise DataError(f'an input without {key!r}: a dict needs frames and audio')
-    return ArraySource(
-        _frames(item['frames']),
-        *_samples(item['audio'], item.get('sample_rate')),
-        frame_rate=item.get('frame_rate', 1),
-    )
+            raise DataError(f'an input without {key!r}: a dict needs {" and ".join(needed)}')
+    given, rate = item.get('audio'), item.get('sample_rate')
+    if given is None and rate is not None:
+        raise DataError(f'sample_rate={rate!r} is for samples, and there is no audio')
+    audio = None if given is None else ArrayAudio(*_samples(given, rate))
+    return ArraySource(_frames(item['frames']), item.get('frame_rate', 1), audio)
 
 
 @dataclass(frozen=True)
@@ -144,9 +153,8 @@ class ArraySource:
 
     Args:
         frames: Functions that return one frame each.
-        samples: (n,) float64 in [-1, 1].
-        rate: Sample rate in Hz.
         frame_rate: Frames per second.
+        audio: None for frames without audio.
     """
 
     name = 'frames'
@@ -154,24 +162,25 @@ class ArraySource:
     def __init__(
         self,
         frames: list[Callable[[], np.ndarray]],
-        samples: np.ndarray,
-        rate: int,
-        frame_rate: float | Fraction,
+        frame_rate: float | Fraction = 1,
+        audio: ArrayAudio | None = None,
     ) -> None:
         if not frame_rate > 0:
             raise DataError(f'frame_rate={frame_rate!r}, expected frames per second, above 0')
         self._frames = frames
-        self._rate = Fraction(frame_rate).limit_denominator(100_000)
-        self._audio = ArrayAudio(samples, rate)
-        self.duration = float(len(frames) / self._rate)
+        self._audio = audio
+        self.rate = Fraction(frame_rate).limit_denominator(100_000)
+        self.duration = float(len(frames) / self.rate)
 
     def frames(self) -> Iterator[StoredFrame]:
         """See `VideoSource`."""
         for index, read in enumerate(self._frames):
-            yield StoredFrame(index / self._rate, read)
+            yield StoredFrame(index / self.rate, read)
 
     def audio(self) -> ArrayAudio:
         """See `VideoSource`."""
+        if self._audio is None:
+            raise DataError(f'{self.name}: have no audio, and the masks follow the audio')
         return self._audio
 
 

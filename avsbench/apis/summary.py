@@ -40,10 +40,10 @@ class VideoSummary:
             self._rows.append(rows)
             if len(self._rows) > MAX_POINTS:
                 self._rows, self._row_step = self._rows[::2], 2 * self._row_step
-        if self._masks % prediction.fps == 0:
+        if prediction.log_mel is not None and prediction.span.start.denominator == 1:
             self._add_log_mel(prediction.log_mel)
         self._masks += 1
-        self.end = (prediction.index + 1) / prediction.fps
+        self.end = float(prediction.span.stop)
 
     def _add_log_mel(self, patch: np.ndarray) -> None:
         if self._patches % self._log_mel_step == 0:
@@ -54,8 +54,13 @@ class VideoSummary:
         self._patches += 1
 
     @property
-    def log_mel(self) -> tuple[np.ndarray, float]:
-        """(n, columns, 64) log-mel patches, evenly spaced, and the seconds that they cover."""
+    def log_mel(self) -> tuple[np.ndarray, float] | None:
+        """(n, columns, 64) log-mel patches, evenly spaced, and the seconds that they cover.
+
+        None without sound.
+        """
+        if not self._log_mel:
+            return None
         seconds = float(len(self._log_mel) * self._log_mel_step)
         return np.stack(self._log_mel).astype(np.float32), seconds
 

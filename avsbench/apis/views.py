@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 
-from avsbench.apis.prediction import MaskPrediction
+from avsbench.apis.prediction import MaskPrediction, second_text
 from avsbench.apis.summary import VideoSummary
 from avsbench.media.front_ends import FRONT_ENDS
 from avsbench.structures import AVSDataSample
@@ -22,7 +22,7 @@ MIN_WIDTH = 480  # pixels of the plots
 def clip_view(
     predictions: Sequence[MaskPrediction], title: str, *, with_audio: bool = True
 ) -> ClipView:
-    """Frames, masks and audio of some masks, for `AVSLocalVisualizer.draw`."""
+    """Frames, masks and audio, if any, of some masks, for `AVSLocalVisualizer.draw`."""
     height, width = predictions[0].size
     size = (FRAME_HEIGHT, max(1, round(FRAME_HEIGHT * width / height)))
     masks = [prediction.masked(size)[0] for prediction in predictions]
@@ -30,21 +30,24 @@ def clip_view(
         cv2.resize(prediction.frame, size[::-1], interpolation=cv2.INTER_LINEAR)
         for prediction in predictions
     ]
-    log_mel = np.stack([prediction.log_mel for prediction in predictions])[:, None]
+    log_mel, metainfo = None, {}
+    if with_audio and predictions[0].log_mel is not None:
+        log_mel = np.stack([prediction.log_mel for prediction in predictions])[:, None]
+        metainfo = {'front_end': predictions[0].front_end}
     return ClipView(
         np.stack(frames),
         AVSDataSample(
             pred_masks=torch.from_numpy(np.stack(masks)),
-            metainfo={'front_end': predictions[0].front_end},
+            metainfo=metainfo,
         ),
-        log_mel if with_audio else None,
+        log_mel,
         title,
-        [f'{prediction.second:g} s' for prediction in predictions],
+        [f'{second_text(prediction.second)} s' for prediction in predictions],
     )
 
 
 def draw_sheet(visualizer: AVSLocalVisualizer, summary: VideoSummary, title: str) -> np.ndarray:
-    """Frames with their masks, log-mel and areas: (h, w, 3) uint8, RGB."""
+    """Frames with their masks, log-mel if there is sound, and areas: (h, w, 3) uint8, RGB."""
     frames = spread(summary.frames, SHEET_FRAMES)
     strip = visualizer.draw([clip_view(frames, title, with_audio=False)])
     return contact_sheet([strip, *draw_plots(visualizer, summary, strip.shape[1])])
@@ -52,12 +55,19 @@ def draw_sheet(visualizer: AVSLocalVisualizer, summary: VideoSummary, title: str
 
 def draw_plots(
     visualizer: AVSLocalVisualizer, summary: VideoSummary, width: int = 800
-) -> tuple[np.ndarray, np.ndarray]:
-    """Log-mel and areas over the time of the video: two images (h, width, 3) uint8, RGB."""
+) -> list[np.ndarray]:
+    """Log-mel, if there is sound, and areas over the time of the video.
+
+    Returns:
+        One or two images (h, width, 3) uint8, RGB.
+    """
     width = max(width, MIN_WIDTH)
-    mel_range = FRONT_ENDS[summary.frames[0].front_end].mel_range
-    log_mel = draw_log_mel(*summary.log_mel, summary.end, mel_range=mel_range, width=width)
-    areas = draw_areas(
-        summary.starts, summary.areas, summary.end, colours=visualizer.class_colours, width=width
-    )
-    return log_mel, areas
+    plots = []
+    if summary.log_mel is not None:
+        mel_range = FRONT_ENDS[summary.frames[0].front_end].mel_range
+        plots.append(
+            draw_log_mel(*summary.log_mel, summary.end, mel_range=mel_range, width=width)
+        )
+    colours = visualizer.class_colours
+    plots.append(draw_areas(summary.starts, summary.areas, summary.end, colours=colours, width=width))
+    return plots

@@ -55,7 +55,7 @@ class DecodedFrame:
 
 
 class VideoFile:
-    """A video file with audio.
+    """A video file.
 
     Times count from the first frame. The constructor reads the header and the first frame; each
     call of `frames` or `audio` opens the file anew and holds one frame at a time, so that several
@@ -63,8 +63,10 @@ class VideoFile:
 
     Args:
         path: The file.
+        need_audio: Whether a file without an audio track is an error.
 
     Attributes:
+        has_audio: Whether the file has an audio track.
         size: (H, W) of the upright frames in pixels.
         rate: Mean number of frames per second.
         time_base: Seconds of one unit of `DecodedFrame.pts`.
@@ -77,10 +79,11 @@ class VideoFile:
         read_error: Why `frames` ended before the end of the file when it last ran, or None.
 
     Raises:
-        VideoError: It is not readable, lacks video or audio, has no frame, or is too large.
+        VideoError: It is not readable, lacks video or the audio that is needed, has no frame, or is
+            too large.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, need_audio: bool = True) -> None:
         self.path = Path(path)
         self.name = str(path)
         self.damaged = 0
@@ -91,12 +94,11 @@ class VideoFile:
         with open_container(self.path) as container:
             stream = video_stream(container)
             if stream is None:
-                raise VideoError(f'{self.path}: has no video track, expected a video with audio')
-            if audio_stream(container) is None:
-                raise VideoError(
-                    f'{self.path}: has no audio track, and the masks follow the audio; give a '
-                    'video with audio, or its frames in a folder with a wav file'
-                )
+                with_audio = ' with audio' if need_audio else ''
+                raise VideoError(f'{self.path}: has no video track, expected a video{with_audio}')
+            self.has_audio = audio_stream(container) is not None
+            if need_audio:
+                self._check_audio()
             self._read_header(container, stream)
 
     def _read_header(self, container: InputContainer, stream: av.VideoStream) -> None:
@@ -167,6 +169,7 @@ class VideoFile:
         Raises:
             VideoError: It holds no audio that can be decoded.
         """
+        self._check_audio()
         self._audio = AudioTrack(self.path, self.origin)
         return self._audio
 
@@ -174,6 +177,13 @@ class VideoFile:
         """What was wrong with frames and audio when they were last read, one sentence each."""
         found = [self.warning(), self._audio.warning() if self._audio else None]
         return [text for text in found if text]
+
+    def _check_audio(self) -> None:
+        if not self.has_audio:
+            raise VideoError(
+                f'{self.path}: has no audio track, and the masks follow the audio; give a '
+                'video with audio, or its frames in a folder with a wav file'
+            )
 
     def _note(self, decoded: int, reader: StreamReader) -> None:
         self._decoded = decoded

@@ -1,4 +1,4 @@
-"""Writes a video: frames encoded anew, with the audio track of another file."""
+"""Writes a video: frames encoded anew, with the audio track of another file, if it has one."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def container_of(path: str | Path) -> str:
 
 
 class VideoWriter:
-    """Writes frames with the times of a source video, and the source's audio track.
+    """Writes frames with the times of a source video, and the source's audio track if it has one.
 
     The audio track is copied packet by packet where the container can hold its codec, else it is
     encoded as AAC. Frames with odd sides get one more line or column, as H.264 requires.
@@ -63,7 +63,7 @@ class VideoWriter:
         name: Of the file in messages, where it is renamed later; None for `path`.
 
     Attributes:
-        audio: 'copied' or 'encoded as aac'.
+        audio: 'copied' or 'encoded as aac'; 'none' where the source has no audio track.
 
     Raises:
         VideoError: The file can't be written.
@@ -78,30 +78,33 @@ class VideoWriter:
         self._time_base = source.time_base
         self._input = open_container(source.path)
         try:
-            if not self._open(source, container, _CopiedAudio):
-                self._open(source, container, _EncodedAudio)
+            kinds = (_CopiedAudio, _EncodedAudio) if source.has_audio else (None,)
+            next(kind for kind in kinds if self._open(source, container, kind))
         except VideoError:
             self._input.close()
             raise
-        self.audio = self._audio.kind
-        self._waiting = self._audio.packets()
+        self.audio = 'none' if self._audio is None else self._audio.kind
+        self._waiting = iter(()) if self._audio is None else self._audio.packets()
         self._next = next(self._waiting, None)
 
     def _open(
-        self, source: VideoFile, container: str, kind: type[_CopiedAudio] | type[_EncodedAudio]
+        self,
+        source: VideoFile,
+        container: str,
+        kind: type[_CopiedAudio] | type[_EncodedAudio] | None,
     ) -> bool:
         """Open the file with one kind of audio; False if it can't be copied to the container."""
-        track = StreamReader(self._input, audio_stream(self._input))
         options = {'movflags': 'faststart'} if container != 'matroska' else {}
         with self._explained():
             self._output = av.open(
                 str(self.path.absolute()), 'w', format=container, options=options
             )
         try:
-            if kind is _CopiedAudio and not _can_hold(self._output, track.codec):
-                raise ValueError(f'{container} does not hold {track.codec}')
             self._video = self._add_video(source)
-            self._audio = kind(track, self._output, self._shift)
+            self._audio = None
+            if kind is not None:
+                track = StreamReader(self._input, audio_stream(self._input))
+                self._audio = kind(track, self._output, self._shift)
             self._output.start_encoding()  # writes the header
         except (av.FFmpegError, OSError, ValueError) as error:
             self._close_quietly()
@@ -195,6 +198,8 @@ class _CopiedAudio:
     kind = 'copied'
 
     def __init__(self, reader: StreamReader, target: OutputContainer, shift: Fraction) -> None:
+        if not _can_hold(target, reader.codec):
+            raise ValueError(f'{target.format.name} does not hold {reader.codec}')
         self.reader, self.shift = reader, shift
         self.stream = target.add_stream_from_template(reader.stream)
 

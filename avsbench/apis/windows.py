@@ -1,0 +1,117 @@
+"""Clips of T consecutive frames: see `avsbench.apis.clips`."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from avsbench.apis.pipeline import ClipBatch, ClipPipeline, ResizedFrame
+from avsbench.apis.selection import MaskSpan, select_frames
+from avsbench.apis.sources import TimedFrame, VideoSource
+from avsbench.apis.timing import stage, timed
+from avsbench.utils.errors import ConfigError
+
+_Frame = tuple[MaskSpan, ResizedFrame]
+
+
+@dataclass(frozen=True)
+class _Window:
+    """T frames, and the positions of those whose prediction is kept."""
+
+    frames: Sequence[_Frame]
+    kept: Sequence[int]
+
+
+def window_batches(
+    source: VideoSource, pipeline: ClipPipeline, fps: int | None, batch_size: int, windows: str
+) -> Iterator[ClipBatch]:
+    """Cut a video into batches of windows.
+
+    Args:
+        source: The video.
+        pipeline: What resizes frames and packs clips.
+        fps: Masks per second; None for a mask of each frame.
+        batch_size: Clips per batch.
+        windows: One of `WINDOWS`.
+
+    Raises:
+        ConfigError: There are fewer than `fps` frames per second.
+    """
+    if fps is not None and fps > source.rate:
+        raise ConfigError(
+            f'fps={fps}: {source.name} has {float(source.rate):.4g} frames per second, and the '
+            'frames of a clip must differ; expected fewer masks per second, or none given for a '
+            'mask of each frame'
+        )
+    found = WINDOWS[windows](source, pipeline, fps)
+    while batch := list(islice(found, batch_size)):
+        yield ClipBatch(
+            [_pack(window, source.name, pipeline) for window in batch],
+            [[window.frames[place][0] for place in window.kept] for window in batch],
+            batch[0].frames[0][1].original_size,
+        )
+
+
+def _disjoint(source: VideoSource, pipeline: ClipPipeline, fps: int | None) -> Iterator[_Window]:
+    """Each frame once, in windows one after the other."""
+    length, before = pipeline.length, []
+    frames = _resized(source, pipeline, fps)
+    while part := list(islice(frames, length)):
+        missing = length - len(part)
+        if before:
+            window = before[len(before) - missing :] + part
+        else:
+            window = [part[place % len(part)] for place in range(length)]
+            missing = 0
+        yield _Window(window, range(missing, missing + len(part)))
+        before = part
+
+
+def _centred(source: VideoSource, pipeline: ClipPipeline, fps: int | None) -> Iterator[_Window]:
+    """A window around each frame."""
+    length, before = pipeline.length, pipeline.length // 2
+    count, last = _last_frames(source, fps, before)
+    frames = _resized(source, pipeline, fps)
+    if count < length:
+        every = list(frames)
+        for centre in range(count):
+            places = [(centre - before + place) % count for place in range(length)]
+            yield _Window([every[place] for place in places], [before % count])
+        return
+    window = deque([(span, pipeline.resize(frame.rgb())) for span, frame in last], maxlen=length)
+    first: list[_Frame] = []
+    for frame in frames:
+        if len(first) < length - before - 1:
+            first.append(frame)
+        window.append(frame)
+        if len(window) == length:
+            yield _Window(list(window), [before])
+    for frame in first:
+        window.append(frame)
+        yield _Window(list(window), [before])
+
+
+WINDOWS = {'disjoint': _disjoint, 'centre': _centred}
+
+
+def _resized(source: VideoSource, pipeline: ClipPipeline, fps: int | None) -> Iterator[_Frame]:
+    selected = select_frames(source, fps)
+    return timed('decode', ((span, pipeline.resize(frame.rgb())) for span, frame in selected))
+
+
+def _last_frames(
+    source: VideoSource, fps: int | None, count: int
+) -> tuple[int, list[tuple[MaskSpan, TimedFrame]]]:
+    """The number of frames that have a mask, and the last `count` of them."""
+    number, last = 0, deque(maxlen=count)
+    with stage('decode'):
+        for number, frame in enumerate(select_frames(source, fps), start=1):
+            last.append(frame)
+    return number, list(last)
+
+
+def _pack(window: _Window, name: str, pipeline: ClipPipeline) -> dict:
+    start = float(window.frames[window.kept[0]][0].start)
+    frames = [frame for _, frame in window.frames]
+    kept = None if len(window.kept) == len(frames) else list(window.kept)
+    return pipeline.pack(frames, None, f'{name} at {start:.4g} s', kept)
