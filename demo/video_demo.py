@@ -1,9 +1,11 @@
-"""Mark the sounding objects of a video: overlay with its audio, masks, table, contact sheet.
+"""Mark the sounding or moving objects of a video: overlay, masks, table, contact sheet.
 
     python demo/video_demo.py IN.mp4 --config config/s4/pvt2.py --checkpoint FILE --out OUT.mp4
 
-Besides OUT.mp4 it writes OUT.csv (second, class, area as a fraction of the image, mean probability)
-and OUT.png (some frames with their masks, the audio, the area over time).
+OUT.mp4 has the video's audio track. Besides it writes OUT.csv (second, class, area as a fraction of
+the image, mean probability) and OUT.png (some frames with their masks, the audio if the network
+reads it, the area over time). A network without sound, e.g. config/davis/medvt_swinb.py, needs no
+audio track.
 """
 
 import argparse
@@ -15,9 +17,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from avsbench.apis import AVSInferencer
+from avsbench.apis.clips import WINDOWS
 from avsbench.apis.model import add_network_arguments
 from avsbench.apis.outputs import Outputs
 from avsbench.apis.render import RenderReport, render_video
+from avsbench.config.clips import reads_audio
+from avsbench.config.loading import open_config
 from avsbench.utils.cli import run_command
 from avsbench.video import VideoFile
 
@@ -28,13 +33,25 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog='Write a name that begins with a dash as ./-IN.mp4.',
     )
-    parser.add_argument('video', type=Path, metavar='IN.mp4', help='video with audio')
+    parser.add_argument('video', type=Path, metavar='IN.mp4', help='the video')
     parser.add_argument('--config', type=Path, required=True, help='e.g. config/s4/pvt2.py')
     parser.add_argument('--checkpoint', required=True, help='weights for that config')
     parser.add_argument('--out', type=Path, required=True, metavar='OUT.mp4', help='or .mov, .mkv')
     parser.add_argument('--masks', type=Path, metavar='DIR', help='also write the masks as PNG')
     parser.add_argument(
-        '--fps', type=int, default=1, metavar='F', help='masks per second (default: 1)'
+        '--fps',
+        type=int,
+        metavar='F',
+        help='masks per second (default: 1; with a network that sees consecutive frames, a mask of '
+        'each frame)',
+    )
+    parser.add_argument(
+        '--windows',
+        choices=WINDOWS,
+        default='disjoint',
+        help='clips of consecutive frames: disjoint predicts each frame once; centre predicts it in '
+        'the middle of a clip of its own, as the published results, T times as slow (default: '
+        '%(default)s)',
     )
     parser.add_argument(
         '--threshold',
@@ -45,7 +62,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--overwrite', action='store_true', help='replace existing results')
     parser.add_argument(
-        '--batch-size', type=int, default=1, help='clips per batch (matters with --fps > 1)'
+        '--batch-size', type=int, default=1, help='clips per batch (of clips of seconds, at most F)'
     )
     add_network_arguments(parser)
     return parser.parse_args()
@@ -53,15 +70,13 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    source = VideoFile(args.video)  # an unusable file is reported before the network is built
+    cfg = open_config(args.config, args.cfg_options)
+    # An unusable file is reported before the network is built.
+    source = VideoFile(args.video, need_audio=reads_audio(cfg))
     outputs = Outputs(args.out, args.masks, overwrite=args.overwrite, source=args.video)
     try:
         inferencer = AVSInferencer(
-            args.config,
-            args.checkpoint,
-            device=args.device,
-            trust_checkpoint=args.trust_checkpoint,
-            cfg_options=args.cfg_options,
+            cfg, args.checkpoint, device=args.device, trust_checkpoint=args.trust_checkpoint
         )
         report = render_with_bar(inferencer, source, outputs, args)
     finally:
@@ -88,6 +103,7 @@ def render_with_bar(
             fps=args.fps,
             threshold=args.threshold,
             batch_size=args.batch_size,
+            windows=args.windows,
             progress=update,
         )
 

@@ -29,6 +29,7 @@ from avsbench.apis.views import clip_view
 from avsbench.checkpoint.reading import check_file
 from avsbench.config.loading import open_config
 from avsbench.layouts.avss_classes import CLASSES, palette
+from avsbench.registry import DATASETS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
 from avsbench.visualization import AVSLocalVisualizer
@@ -164,8 +165,8 @@ class AVSInferencer(BaseInferencer):
             batch_size: Clips per batch. Of clips of seconds there is one in T seconds and for
                 each mask per second.
             threshold: See `MaskPrediction`.
-            windows: For networks that see consecutive frames, 'disjoint' to predict each frame
-                once, 'centre' to predict it in the middle of a clip of its own, in T times the time.
+            windows: For networks that see consecutive frames: 'disjoint' predicts each frame once,
+                'centre' in the middle of a clip of its own, which takes T times as long.
             with_logits: Keep the logits of all classes.
 
         Yields:
@@ -303,15 +304,16 @@ def _classes(cfg: Config) -> tuple[tuple[str, ...], np.ndarray | None]:
     """Names and palette of the classes, those of the data set that the config tests on."""
     count = cfg.get('num_classes') or cfg.model.decode_head.num_classes
     dataset = cfg.get('test_dataloader', {}).get('dataset', {})
+    metainfo = getattr(DATASETS.get(dataset.get('type', '')), 'METAINFO', {})
+    colours = metainfo.get('palette', ())
+    names = dataset.get('classes') or metainfo.get('classes', ())
     if count == 1:
-        kind = DATASETS.get(dataset.get('type', '')) or BaseClipDataset
-        return tuple(kind.METAINFO['classes']), None
-    names = dataset.get('classes')
-    if names is None:
-        names = CLASSES if count == len(CLASSES) else [f'class {index}' for index in range(count)]
-    if len(names) != count:
+        return tuple(names) if len(names) == 2 else (CLASSES[0], 'object'), None
+    if len(names) != count and 'classes' in dataset:
         raise ConfigError(
             f'{cfg.filename}: test_dataloader.dataset.classes has {len(names)} names, but the '
             f'network has {count} classes, the background included'
         )
-    return tuple(names), palette(count)
+    if len(names) != count:
+        names = CLASSES if count == len(CLASSES) else [f'class {index}' for index in range(count)]
+    return tuple(names), np.asarray(colours, np.uint8) if len(colours) == count else palette(count)

@@ -7,7 +7,7 @@ import numpy as np
 from mmengine.config import Config, ConfigDict
 
 from avsbench.apis.selection import MaskSpan
-from avsbench.config.clips import clip_length
+from avsbench.config.clips import clip_length, reads_audio
 from avsbench.datasets import BaseAVSDataset
 from avsbench.datasets.base_clip_dataset import BaseClipDataset
 from avsbench.datasets.transforms import LoadClip, LoadFrames, LoadMaskiges, PackAVSInputs
@@ -87,7 +87,7 @@ class ClipPipeline:
             raise ConfigError(
                 f'{where}.pipeline: expected LoadClip or LoadFrames first, and PackAVSInputs last'
             )
-        self.sound = _reads_audio(cfg, kinds[0], where)
+        self.sound = reads_audio(cfg)
         self.front_end = steps[0].log_mel.front_end if self.sound else None
         self.length = clip_length(cfg)
         kind = _dataset_kind(dataset, where)
@@ -152,17 +152,6 @@ class ClipPipeline:
         if self.maskiges:
             results['maskiges'] = [frame.maskige for frame in frames]
         return self._pack(results)
-
-
-def _reads_audio(cfg: Config, load: type, where: str) -> bool:
-    """Whether the network reads the audio of its clips."""
-    deaf = 'audio_encoder' in cfg.model and cfg.model.audio_encoder is None
-    if load is LoadFrames and cfg.model.get('audio_encoder') is not None:
-        raise ConfigError(
-            f'{where}.pipeline: LoadFrames reads no audio, but model.audio_encoder is a '
-            f'{cfg.model.audio_encoder.type}; put LoadClip first, or set model.audio_encoder=None'
-        )
-    return load is LoadClip and not deaf
 
 
 def _dataset_kind(dataset: ConfigDict, where: str) -> type[BaseClipDataset]:

@@ -23,9 +23,7 @@ class MaskSpan:
     stop: Fraction
 
 
-def select_frames(
-    source: VideoSource, fps: int | None
-) -> Iterator[tuple[MaskSpan, TimedFrame]]:
+def select_frames(source: VideoSource, fps: int | None) -> Iterator[tuple[MaskSpan, TimedFrame]]:
     """Each mask of a video with the frame that it is predicted from, in their order.
 
     Args:

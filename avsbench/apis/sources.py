@@ -111,11 +111,12 @@ def open_source(item: Any, *, need_audio: bool = True) -> VideoSource:
     for key in needed:
         if item.get(key) is None:
             raise DataError(f'an input without {key!r}: a dict needs {" and ".join(needed)}')
+    frames = _frames(item['frames'])
     given, rate = item.get('audio'), item.get('sample_rate')
     if given is None and rate is not None:
         raise DataError(f'sample_rate={rate!r} is for samples, and there is no audio')
     audio = None if given is None else ArrayAudio(*_samples(given, rate))
-    return ArraySource(_frames(item['frames']), item.get('frame_rate', 1), audio)
+    return ArraySource(frames, item.get('frame_rate', 1), audio)
 
 
 @dataclass(frozen=True)

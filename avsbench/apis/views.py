@@ -65,9 +65,9 @@ def draw_plots(
     plots = []
     if summary.log_mel is not None:
         mel_range = FRONT_ENDS[summary.frames[0].front_end].mel_range
-        plots.append(
-            draw_log_mel(*summary.log_mel, summary.end, mel_range=mel_range, width=width)
-        )
+        plots.append(draw_log_mel(*summary.log_mel, summary.end, mel_range=mel_range, width=width))
     colours = visualizer.class_colours
-    plots.append(draw_areas(summary.starts, summary.areas, summary.end, colours=colours, width=width))
+    plots.append(
+        draw_areas(summary.starts, summary.areas, summary.end, colours=colours, width=width)
+    )
     return plots

@@ -103,11 +103,12 @@ def _last_frames(
     source: VideoSource, fps: int | None, count: int
 ) -> tuple[int, list[tuple[MaskSpan, TimedFrame]]]:
     """The number of frames that have a mask, and the last `count` of them."""
-    number, last = 0, deque(maxlen=count)
+    total, last = 0, deque(maxlen=count)
     with stage('decode'):
-        for number, frame in enumerate(select_frames(source, fps), start=1):
+        for frame in select_frames(source, fps):
+            total += 1
             last.append(frame)
-    return number, list(last)
+    return total, list(last)
 
 
 def _pack(window: _Window, name: str, pipeline: ClipPipeline) -> dict:

@@ -2,8 +2,9 @@
 
 from mmengine.config import Config
 
+from avsbench.datasets.transforms import LoadClip
 from avsbench.media.front_ends import FRONT_ENDS, FrontEnd
-from avsbench.registry import DATASETS
+from avsbench.registry import DATASETS, TRANSFORMS
 from avsbench.utils.errors import ConfigError
 
 
@@ -45,6 +46,24 @@ def frame_size(cfg: Config) -> tuple[int, int]:
         )
     height, width = sizes[-1] if given is None else given
     return height, width
+
+
+def reads_audio(cfg: Config) -> bool:
+    """Whether the network reads the audio of its clips.
+
+    Raises:
+        ConfigError: It does, and the test pipeline loads none.
+    """
+    pipeline = cfg.get('test_dataloader', {}).get('dataset', {}).get('pipeline', [])
+    loads = any(TRANSFORMS.get(step.type) is LoadClip for step in pipeline)
+    encoder = cfg.model.get('audio_encoder')
+    if encoder is not None and not loads:
+        raise ConfigError(
+            f'{cfg.filename}: model.audio_encoder is a {encoder.type}, but '
+            'test_dataloader.dataset.pipeline loads no audio; begin it with LoadClip, or set '
+            'model.audio_encoder=None'
+        )
+    return loads and (encoder is not None or 'audio_encoder' not in cfg.model)
 
 
 def front_end(cfg: Config) -> FrontEnd:

@@ -6,7 +6,7 @@ from soundfile import write as write_wav
 from video_clips import HIGH, LOW, RATE, SIZE, TONE_CLASSES, tone, toy_listener, write_video
 
 from avsbench.apis import AVSInferencer
-from avsbench.apis.sources import ArraySource
+from avsbench.apis.sources import ArrayAudio, ArraySource
 from avsbench.config.loading import load_config
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import CheckpointError, ConfigError, DataError
@@ -192,7 +192,7 @@ def test_stream_holds_one_clip_length_at_a_time(inferencer):
     """Frames of a folder are read when they are needed, not before."""
     read = []
     frames = [lambda n=n: (read.append(n), np.zeros((*SIZE, 3), np.uint8))[1] for n in range(40)]
-    source = ArraySource(frames, tone([LOW] * 40), RATE, 1)
+    source = ArraySource(frames, 1, ArrayAudio(tone([LOW] * 40), RATE))
     stream = inferencer.stream(source)
     next(stream)
     assert len(read) <= 6

@@ -40,7 +40,7 @@ def test_clips_of_every_config(path):
     """T is that of the subset, the size that of the test."""
     cfg = load_config(path)
     pipeline = ClipPipeline(cfg)
-    assert pipeline.seconds == (10 if cfg.subset == 'avss' else 5)
+    assert pipeline.length == (10 if cfg.subset == 'avss' else 5)
     assert pipeline.fill == (cfg.subset != 'avss')
     resized = [pipeline.resize(frame) for frame in FRAMES]
     packed = pipeline.pack(resized, np.zeros((2, 1, 96, 64), np.float32), 'clip')

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -6,18 +7,18 @@ import torch
 
 from avsbench.apis import summary
 from avsbench.apis.prediction import NO_CLASS, MaskPrediction, TableRow
+from avsbench.apis.selection import MaskSpan
 from avsbench.apis.summary import VideoSummary
 
 
-def prediction(index, fps=1):
+def prediction(index, fps=1, sound=True):
     return MaskPrediction(
-        index=index,
-        fps=fps,
+        span=MaskSpan(index, Fraction(index, fps), Fraction(index + 1, fps)),
         size=(8, 8),
         labels=None,
         score=torch.zeros(4, 4),
         frame=np.zeros((4, 4, 3), np.uint8),
-        log_mel=np.full((96, 64), index, np.float32),
+        log_mel=np.full((96, 64), index, np.float32) if sound else None,
     )
 
 
@@ -38,7 +39,7 @@ def filled(count, fps=1):
 
 def test_all_of_a_short_video():
     found = filled(6, fps=2)
-    assert [p.index for p in found.frames] == list(range(6)) and found.end == 3
+    assert [p.span.index for p in found.frames] == list(range(6)) and found.end == 3
     assert found.starts == [0, 0.5, 1, 1.5, 2, 2.5]
     assert found.areas == {'sounding': [0, 1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6]}
     log_mel, span = found.log_mel
@@ -50,7 +51,7 @@ def test_a_long_video_stays_within_the_bounds(monkeypatch):
     monkeypatch.setattr(summary, 'MAX_POINTS', 10)
     found = filled(1000)
     assert len(found.frames) <= summary.MAX_FRAMES and len(found.starts) <= 10
-    indices = [p.index for p in found.frames]
+    indices = [p.span.index for p in found.frames]
     assert indices[0] == 0 and len(set(np.diff(indices))) == 1 and indices[-1] > 900
     log_mel, span = found.log_mel
     assert len(log_mel) <= 10 and span == pytest.approx(1000, rel=0.15)
