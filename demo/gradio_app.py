@@ -1,4 +1,4 @@
-"""A local page: a video in, the same video with its sounding objects marked out.
+"""A local page: a video in, the same video with its sounding or moving objects marked out.
 
     python demo/gradio_app.py --config config/s4/pvt2.py --checkpoint FILE
 
@@ -21,6 +21,7 @@ import numpy as np
 from avsbench.apis import AVSInferencer
 from avsbench.apis.model import add_network_arguments
 from avsbench.apis.outputs import Outputs
+from avsbench.apis.pipeline import ClipPipeline
 from avsbench.apis.render import RenderReport, render_video
 from avsbench.apis.views import draw_plots
 from avsbench.utils.cli import run_command
@@ -31,8 +32,8 @@ from avsbench.video import VideoFile
 MAX_UPLOAD = '2gb'
 KEEP = 3600  # seconds for which videos of the page stay on disk
 
-Result = tuple[str | None, np.ndarray | None, np.ndarray | None, str]
-"""Overlay video, plot of the audio, plot of the areas, status."""
+Result = tuple[str | np.ndarray | None, ...]
+"""Status, overlay video, the plots: of the audio if the network reads it, of the areas."""
 
 
 def parse_args() -> argparse.Namespace:
@@ -73,14 +74,17 @@ def main() -> None:
 
 
 def build_page(gradio: Any, inferencer: AVSInferencer) -> Any:
-    with gradio.Blocks(
-        title='What sounds?', analytics_enabled=False, delete_cache=(KEEP, KEEP)
-    ) as page:
-        image = dict(interactive=False, show_label=False, buttons=['download', 'fullscreen'])
-        gradio.Markdown(f'# What sounds?\n\n{describe(inferencer)}')
+    sound = inferencer.pipeline.sound
+    title = 'What sounds?' if sound else 'What is in the video?'
+    with gradio.Blocks(title=title, analytics_enabled=False, delete_cache=(KEEP, KEEP)) as page:
+        gradio.Markdown(f'# {title}\n\n{describe(inferencer)}')
         with gradio.Row():
             with gradio.Column():
-                video = gradio.Video(label='video with audio', sources=['upload'], elem_id='given')
+                video = gradio.Video(
+                    label='video with audio' if sound else 'video',
+                    sources=['upload'],
+                    elem_id='given',
+                )
                 threshold = gradio.Slider(
                     0,
                     0.95,
@@ -90,29 +94,55 @@ def build_page(gradio: Any, inferencer: AVSInferencer) -> Any:
                     info='mark pixels whose probability exceeds it'
                     + ('' if inferencer.palette is None else '; 0: the most probable class'),
                 )
-                fps = gradio.Slider(1, 10, value=1, step=1, label='masks per second')
-                button = gradio.Button('Mark sounding objects', variant='primary', elem_id='run')
+                settings = [threshold, *clip_settings(gradio, inferencer.pipeline)]
+                button = gradio.Button(
+                    'Mark sounding objects' if sound else 'Mark objects',
+                    variant='primary',
+                    elem_id='run',
+                )
                 status = gradio.Textbox(
                     label='status', interactive=False, lines=3, elem_id='status'
                 )
             with gradio.Column():
                 overlay = gradio.Video(label='overlay', interactive=False, elem_id='overlay')
-                audio = gradio.Image(elem_id='audio', **image)
-                areas = gradio.Image(elem_id='areas', **image)
+                image = dict(
+                    interactive=False, show_label=False, buttons=['download', 'fullscreen']
+                )
+                plots = [
+                    gradio.Image(elem_id=name, **image)
+                    for name in (('audio', 'areas') if sound else ('areas',))
+                ]
         button.click(
-            handler(gradio, inferencer),
-            inputs=[video, threshold, fps],
-            outputs=[overlay, audio, areas, status],
+            handler(gradio, inferencer, len(plots)),
+            inputs=[video, *settings],
+            outputs=[status, overlay, *plots],
         )
     return page
+
+
+def clip_settings(gradio: Any, pipeline: ClipPipeline) -> list[Any]:
+    """Controls of the masks per second, and of the windows where there is a choice."""
+    if not pipeline.consecutive:
+        rate = gradio.Slider(1, 10, value=1, step=1, label='masks per second')
+        return [rate, gradio.State('disjoint')]
+    return [
+        gradio.Slider(
+            0, 30, value=0, step=1, label='masks per second', info='0: a mask of each frame'
+        ),
+        gradio.Radio(
+            [('each frame once', 'disjoint'), ('each frame in the middle of a clip', 'centre')],
+            value='disjoint',
+            label='clips',
+            info=f'the second takes {pipeline.length} times as long',
+            elem_id='windows',
+        ),
+    ]
 
 
 def describe(inferencer: AVSInferencer) -> str:
     """The network and its input, as text for the page."""
     cfg, pipeline = inferencer.cfg, inferencer.pipeline
     model = cfg.model
-    height, width = pipeline.size
-    classes = len(inferencer.classes) - 1
     parts = [
         model.get('decode_head', {}).get('type'),
         model.get('backbone', {}).get('model_name') or model.get('backbone', {}).get('type'),
@@ -120,24 +150,43 @@ def describe(inferencer: AVSInferencer) -> str:
     name = ' on '.join(part for part in parts if part) or model.type
     return (
         f'**{name}**, `{cfg.filename}`, checkpoint `{inferencer.checkpoint}`\n\n'
-        f'Protocol of {pipeline.subset.upper() or "its data set"}: clips of {pipeline.seconds} '
-        f'seconds, one frame per second at {width} x {height} pixels with the log-mel of that '
-        f'second (0.96 s), {f"{classes} classes" if classes > 1 else "one class, sounding"}. '
-        'Several masks of one second share its audio.'
+        f'Protocol of {pipeline.subset.upper() or "its data set"}: {describe_clips(inferencer)}'
     )
 
 
+def describe_clips(inferencer: AVSInferencer) -> str:
+    """What a clip is, and what is found in it."""
+    pipeline = inferencer.pipeline
+    height, width = pipeline.size
+    size = f'at {width} x {height} pixels'
+    if pipeline.consecutive:
+        clips = f'clips of {pipeline.length} consecutive frames {size} (of a video of 16:9)'
+    else:
+        clips = f'clips of {pipeline.length} seconds, one frame per second {size}'
+    if pipeline.sound:
+        clips += ' with the log-mel of that second (0.96 s)'
+    count = len(inferencer.classes) - 1
+    found = f'{count} classes' if count > 1 else f'one class, {inferencer.classes[1]}'
+    shared = ' Several masks of one second share its audio.' if pipeline.sound else ''
+    return f'{clips}, {found}.{shared}'
+
+
 def handler(
-    gradio: Any, inferencer: AVSInferencer
-) -> Callable[[str | None, float, float, Any], Iterator[Result]]:
-    """The function behind the button."""
+    gradio: Any, inferencer: AVSInferencer, plots: int
+) -> Callable[[str | None, float, float, str, Any], Iterator[Result]]:
+    """The function behind the button, for a page with so many plots."""
     bar = gradio.Progress()
+    nothing = [None] * (1 + plots)
 
     def run(
-        video: str | None, threshold: float, fps: float, progress: Any = bar
+        video: str | None,
+        threshold: float,
+        fps: float,
+        windows: str,
+        progress: Any = bar,
     ) -> Iterator[Result]:
         if video is None:
-            yield None, None, None, 'error: choose a video first'
+            yield 'error: choose a video first', *nothing
             return
 
         def update(done: float, total: float | None) -> None:
@@ -146,23 +195,24 @@ def handler(
         several = inferencer.palette is not None
         with tempfile.TemporaryDirectory() as folder:
             try:
-                source = VideoFile(video)
+                source = VideoFile(video, need_audio=inferencer.pipeline.sound)
                 outputs = Outputs(Path(folder, f'{source.path.stem}_marked.mp4'), source=video)
                 report = render_video(
                     inferencer,
                     source,
                     outputs,
-                    fps=int(fps),
+                    fps=int(fps) or None,
                     threshold=None if several and threshold == 0 else threshold,
+                    windows=windows,
                     progress=update,
                 )
             except AVSBenchError as error:
                 # The user knows the file by its name, not by where the page has put it.
-                yield None, None, None, f'error: {error}'.replace(video, Path(video).name)
+                yield f'error: {error}'.replace(video, Path(video).name), *nothing
                 return
-            plots = draw_plots(inferencer.visualizer, report.summary)
+            status = status_text(report).replace(video, Path(video).name)
             # The page copies the video before the folder is removed.
-            yield str(outputs.video), *plots, status_text(report).replace(video, Path(video).name)
+            yield status, str(outputs.video), *draw_plots(inferencer.visualizer, report.summary)
 
     return run
 

@@ -49,9 +49,9 @@ def parse_args() -> argparse.Namespace:
         '--windows',
         choices=WINDOWS,
         default='disjoint',
-        help='clips of consecutive frames: disjoint predicts each frame once; centre predicts it in '
-        'the middle of a clip of its own, as the published results, T times as slow (default: '
-        '%(default)s)',
+        help='for networks that see T consecutive frames: disjoint predicts each frame once; '
+        'centre in the middle of a clip of its own, as tests do, and takes T times as long '
+        '(default: %(default)s)',
     )
     parser.add_argument(
         '--threshold',
