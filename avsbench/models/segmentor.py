@@ -204,4 +204,4 @@ class AVSegmentor(BaseModel):
     def missing_pretrained(self) -> list[str]:
         """Weight files that the training should have started from, but were not there."""
         parts = [getattr(module, 'missing_weights', None) for module in self.modules()]
-        return [part for part in parts if part]
+        return list(dict.fromkeys(part for part in parts if part))  # two parts may share a file

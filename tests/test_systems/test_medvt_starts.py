@@ -197,6 +197,8 @@ def test_a_missing_file(tmp_path) -> None:
     path = str(tmp_path / '384_coco_r101.pth')
     model = built('swinb_avos', weights=path)
     assert model.missing_pretrained == [path]
+    model.backbone.missing_weights = path
+    assert model.missing_pretrained == [path]  # a file that two parts share is named once
     with pytest.raises(CheckpointError, match='384_coco_r101.pth'):
         built('swinb_avos', weights=path, require_weights=True)
 

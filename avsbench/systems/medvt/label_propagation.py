@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avsbench.utils.checks import check_choice
 from avsbench.utils.maps import resize
 
 TEMPERATURE = 30.0
@@ -24,6 +25,10 @@ class LabelPropagation(nn.Module):
             smaller.
         key_channels: Width of the projection in which similarity is measured.
         label_channels: Channels of an encoded label.
+        label_targets: Which frames take labels over. 'all': every frame from all others, the
+            published mode 2. 'last': the last frame alone from those before it, averaged with its
+            own encoded label, while the others keep their logits. This is mode 1, which no
+            published command uses and no fixture covers: only this sentence of it is known.
     """
 
     def __init__(
@@ -34,9 +39,14 @@ class LabelPropagation(nn.Module):
         label_scale: float = 8,
         key_channels: int = 128,
         label_channels: int = 16,
+        label_targets: str = 'all',
     ) -> None:
         super().__init__()
         self.label_scale = label_scale
+        self.only_last = (
+            check_choice('LabelPropagation: label_targets', label_targets, ('all', 'last'))
+            == 'last'
+        )
         self.encoder = LabelEncoder(num_classes, label_channels)
         self.self_attn = OtherFramesAttention(feature_channels, key_channels)
         self.cross_attn = OtherFramesAttention(feature_channels, key_channels)
@@ -68,15 +78,29 @@ class LabelPropagation(nn.Module):
         size = [int(side * self.label_scale) for side in logits.shape[2:]]
         labels = self.encoder(resize(logits, size, 'nearest'))  # (T, E, h', w')
         mixed = self.propagate(labels, feature)
+        if self.only_last:
+            mixed = (mixed + labels[-1:]) / 2
         propagated = self.decode(mixed)
         larger = max(logits.shape[2:], propagated.shape[2:], key=lambda shape: shape.numel())
-        return (resize(logits, larger, 'nearest') + resize(propagated, larger, 'nearest')) / 2
+        logits, propagated = (resize(maps, larger, 'nearest') for maps in (logits, propagated))
+        kept, changed = logits.split((len(logits) - len(propagated), len(propagated)))
+        return torch.cat((kept, (changed + propagated) / 2))
 
     def propagate(self, labels: Tensor, feature: Tensor) -> Tensor:
-        """Mix labels (T, E, h, w) by the similarity of features (T, D, H, W): (T, E, h, w)."""
+        """Mix labels by the similarity of features.
+
+        Args:
+            labels: (T, E, h, w).
+            feature: (T, D, H, W).
+
+        Returns:
+            (T, E, h, w); (1, E, h, w) where the last frame alone takes labels over.
+        """
         feature = resize(feature, labels.shape[2:], 'nearest')
         tokens = feature.flatten(2).transpose(1, 2)  # (T, h * w, D)
-        mixed = tokens + self.self_attn(tokens, tokens, tokens)
+        first = len(tokens) - 1 if self.only_last else 0
+        query = tokens[first:]
+        mixed = query + self.self_attn(query, tokens, tokens)
         query = F.instance_norm(_maps(mixed, feature)).flatten(2).transpose(1, 2)
         mixed = self.cross_attn(query, tokens, labels.flatten(2).transpose(1, 2))
         return F.instance_norm(_maps(mixed, labels))
@@ -106,16 +130,16 @@ class OtherFramesAttention(nn.Module):
         avoid.
 
         Args:
-            query: (T, S, D), tokens of each frame.
+            query: (T', S, D), tokens of the last T' frames, each of which takes values over.
             key: (T, S, D).
             value: (T, S, E).
 
         Returns:
-            (T, S, E).
+            (T', S, E).
         """
         query, key = (F.normalize(self.key_proj(tokens), dim=-1) for tokens in (query, key))
         mixed = []
-        for frame, tokens in enumerate(query):
+        for frame, tokens in enumerate(query, start=len(key) - len(query)):
             keys, values = (
                 torch.cat((part[:frame], part[frame + 1 :])).flatten(0, 1) for part in (key, value)
             )

@@ -62,7 +62,8 @@ class PropagatingPredictor(BaseModule):
         num_classes: K.
         channels: Channels after each convolution but the last.
         label_scale: Enlargement of the logits before the label encoder; None leaves label
-            propagation out.
+            propagation out, the published mode 0.
+        label_targets: Which frames take labels over, see `LabelPropagation`: 'all' or 'last'.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class PropagatingPredictor(BaseModule):
         *,
         channels: tuple[int, int, int] = (384, 256, 128),
         label_scale: float | None = 8,
+        label_targets: str = 'all',
     ) -> None:
         super().__init__()
         first, second, third = channels
@@ -89,7 +91,9 @@ class PropagatingPredictor(BaseModule):
         )
         self.propagation = None
         if label_scale is not None:
-            self.propagation = LabelPropagation(in_channels, num_classes, label_scale=label_scale)
+            self.propagation = LabelPropagation(
+                in_channels, num_classes, label_scale=label_scale, label_targets=label_targets
+            )
 
     def forward(self, maps: Tensor, clip_lengths: tuple[int, ...]) -> Tensor:
         """Map (N, D, h, w) to logits (N, K, h, w), clip by clip."""
