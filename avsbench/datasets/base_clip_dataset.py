@@ -161,7 +161,7 @@ class BaseClipDataset(BaseDataset):
         where = f'{type(self).__name__}, split {self.split!r} of {self.ann_file}'
         count = self.num_checked()
         text = f'{where}: {len(broken)} of {count} {self.checked_units} cannot be used\n'
-        text += describe(broken)
+        text += describe(broken, self.checked_units)
         commands = self.fix_commands(broken)
         for command in commands:
             text += f'\n  To make what is missing: {command}'

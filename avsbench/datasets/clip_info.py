@@ -14,7 +14,8 @@ class ClipInfo(TypedDict):
         split: Its split.
         frame_paths: T images.
         mask_paths: T files, None where a frame is not annotated.
-        mask_coding: How masks are stored: a key of `avsbench.datasets.transforms.MASK_CODINGS`.
+        mask_coding: How masks are stored, a key of `avsbench.datasets.transforms.MASK_CODINGS`;
+            None where there are none.
         num_classes: K of class labels, None for binary masks.
         csv_path: What lists the clips.
         csv_row: Line of the clip in it, None where it is no csv.
@@ -25,7 +26,7 @@ class ClipInfo(TypedDict):
     split: str
     frame_paths: list[str]
     mask_paths: list[str | None]
-    mask_coding: str
+    mask_coding: str | None
     num_classes: int | None
     csv_path: str
     csv_row: int | None

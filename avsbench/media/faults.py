@@ -7,12 +7,16 @@ from typing import TypeVar
 from avsbench.utils.errors import DataError, examples
 
 REMEDIES = {
-    'missing file': 'unpack the download again, or set data_root to the folder that holds the csv',
+    'missing file': 'unpack the download again, or correct data_root',
     'missing audio': 'unpack the download again; either the wav or the log-mel file is needed',
     'broken image': 'restore the file from the download',
     'broken mask': 'restore the file from the download',
     'sizes differ': 'a mask has the size of its frame, and all frames of a clip have one size: '
     'restore the files from the download',
+    'extracted frames': 'extract all frames of the clip again: `ffmpeg -i Release/clips320H/ID.mp4 '
+    '-vsync 0 -start_number 1 frames/ID/%05d.png`',
+    'label count': 'restore the folder from the download',
+    'old label file': 'restore the file from the download, or save it again with -v7.3 in MATLAB',
     'frame count': 'restore the folder from the download',
     'broken audio': 'restore the file from the download, or make it again from the video',
     'short audio': 'a clip needs about a second of audio; make the file again from the video, or '
@@ -79,8 +83,13 @@ class ClipCheck:
             return None
 
 
-def describe(checks: Iterable[ClipCheck]) -> str:
-    """One paragraph for each kind of fault: count, up to five examples, how to fix it."""
+def describe(checks: Iterable[ClipCheck], units: str = 'clips') -> str:
+    """One paragraph for each kind of fault: count, up to five examples, how to fix it.
+
+    Args:
+        checks: What was found.
+        units: What each of them is about, in the plural.
+    """
     found: dict[str, list[str]] = {}
     clips: dict[str, set[str]] = {}
     for check in checks:
@@ -89,7 +98,7 @@ def describe(checks: Iterable[ClipCheck]) -> str:
             found.setdefault(fault.kind, []).append(f'{fault.what}{where}')
             clips.setdefault(fault.kind, set()).add(check.clip_id)
     return '\n'.join(
-        f'  {kind}: {len(cases)} in {len(clips[kind])} clips, e.g. {examples(cases)}\n'
+        f'  {kind}: {len(cases)} in {len(clips[kind])} {units}, e.g. {examples(cases)}\n'
         f'    to fix it: {REMEDIES[kind]}'
         for kind, cases in found.items()
     )

@@ -27,6 +27,9 @@ from avsbench.utils.files import atomic_write
 MAX_PIXELS = 1 << 26
 """An image of more pixels is refused: a few hundred bytes can claim to be gigabytes."""
 
+VOID = 255
+"""Label of a pixel that belongs to no class."""
+
 _DECODER_ERRORS = (
     OSError,  # truncated, or not an image at all
     SyntaxError,  # Pillow's for a broken PNG
@@ -192,6 +195,31 @@ def read_index_label(
             raise BrokenFileError(what, 'label values')
         values = np.where(unknown, 0, values)
     return values.astype(np.uint8, copy=False)
+
+
+def read_numbered_label(path: str | Path, num_classes: int) -> np.ndarray:
+    """A label image whose values are classes numbered from 1, as (H, W) uint8 of indices from 0.
+
+    Args:
+        path: Image of one channel: 8 bit grey, or a palette (read by its indices).
+        num_classes: K; 0 and 255 are no class and become 255.
+
+    Raises:
+        BrokenFileError: The file is missing or can't be decoded, has colours or another number.
+    """
+    with _opened(path, 'broken mask') as image:
+        if image.mode not in ('L', 'P'):
+            what = f'{path}: a label of one channel and 8 bits was expected, not mode {image.mode}'
+            raise BrokenFileError(what, 'broken mask')
+        values = np.asarray(image)
+    unknown = (values > num_classes) & (values < VOID)
+    if unknown.any():
+        what = (
+            f'{path}: class numbers are 1 to {num_classes}, beside 0 and {VOID}; found also '
+            f'{_counts(values[unknown])}'
+        )
+        raise BrokenFileError(what, 'broken mask')
+    return np.where((values == 0) | (values == VOID), VOID, values - 1).astype(np.uint8)
 
 
 def read_colour_label(

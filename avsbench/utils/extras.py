@@ -14,6 +14,7 @@ PACKAGES = {
     'av': ('PyAV', 'av', 'video'),
     'gradio': ('gradio', 'gradio', 'demo'),
     'skimage': ('scikit-image', 'scikit-image', 'maskiges'),
+    'h5py': ('h5py', 'h5py', 'a2d'),
     'pycocotools': ('pycocotools', 'pycocotools', 'maskiges'),
 }
 

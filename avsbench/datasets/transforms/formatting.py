@@ -24,10 +24,10 @@ class PackAVSInputs(BaseTransform):
     (T, 6, H, W) where Maskiges were loaded: they follow the frames on the channel axis; and `audio`
     (T, 1, frames, bands) float32 of clips with log-mel.
 
-    `data_samples` is an `AVSDataSample` with `gt_masks` (T', H', W') uint8 and `gt_valid` (T',)
-    bool where masks were loaded, and `frame_valid` (T',) bool, all True: padding is the data
-    preprocessor's. T' are the frames of the clip's `kept`, all T without it. Masks may be of
-    another size than the frames, if the pipeline left them as they are; `pred_shape` of the
+    `data_samples` is an `AVSDataSample` with `gt_masks` (T', H', W') uint8 where masks were loaded,
+    `gt_valid` (T',) bool where annotations were, and `frame_valid` (T',) bool, all True: padding is
+    the data preprocessor's. T' are the frames of the clip's `kept`, all T without it. Masks may be
+    of another size than the frames, if the pipeline left them as they are; `pred_shape` of the
     metainfo then says so.
     """
 
@@ -53,10 +53,11 @@ def _pack_sample(results: ClipResults) -> AVSDataSample:
     positions = list(range(total)) if kept is None else list(kept)
     sample = AVSDataSample(metainfo=_metainfo(results, positions))
     sample.frame_valid = torch.ones(len(positions), dtype=torch.bool)
+    if 'gt_valid' in results:
+        sample.gt_valid = torch.from_numpy(results['gt_valid'][positions])
     if 'masks' in results:
         masks = results['masks']
         sample.gt_masks = torch.from_numpy(masks if kept is None else masks[positions])
-        sample.gt_valid = torch.from_numpy(results['gt_valid'][positions])
         if masks.shape[1:] != tuple(results['img_shape']):
             sample.set_metainfo({'pred_shape': masks.shape[1:]})
     return sample

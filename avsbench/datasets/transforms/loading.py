@@ -19,8 +19,8 @@ class LoadFrames(BaseTransform):
     """Read frames and masks of a clip, as its data set describes it.
 
     Adds `frames` (list of T arrays (H, W, 3) uint8, RGB), `ori_shape` and `img_shape` (H, W),
-    `masks` (T, H, W) uint8 (0 and 1, or the class index; zeros where a frame is not annotated) and
-    `gt_valid` (T,) bool.
+    `masks` (T, H, W) uint8 (0 and 1, or the class index; zeros where a frame is not annotated; no
+    such key where frames have boxes instead) and `gt_valid` (T,) bool.
 
     Args:
         grey: Of masks coded 'binary': what a grey image with more than one value beside 0 means.
@@ -40,8 +40,10 @@ class LoadFrames(BaseTransform):
         """Add `frames`, `masks` and what belongs to them."""
         results['frames'] = read_frames(results['frame_paths'])
         results['ori_shape'] = results['img_shape'] = results['frames'][0].shape[:2]
-        results['masks'] = self.masks.read_clip(results)
-        results['gt_valid'] = np.array([path is not None for path in results['mask_paths']])
+        annotations = results.get('gt_boxes', results['mask_paths'])
+        results['gt_valid'] = np.array([annotation is not None for annotation in annotations])
+        if results['mask_coding'] is not None:
+            results['masks'] = self.masks.read_clip(results)
         return results
 
     def check(self, info: ClipInfo, found: ClipCheck, *, full: bool) -> None:

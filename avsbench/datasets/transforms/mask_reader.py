@@ -8,6 +8,7 @@ import numpy as np
 
 from avsbench.datasets.clip_info import ClipInfo, ClipResults
 from avsbench.datasets.transforms.image_sizes import compare_size, size_error
+from avsbench.media.a2d_label import probe_a2d_label, read_a2d_label
 from avsbench.media.faults import ClipCheck
 from avsbench.media.images import (
     probe_image,
@@ -15,6 +16,7 @@ from avsbench.media.images import (
     read_colour_label,
     read_grey_mask,
     read_index_label,
+    read_numbered_label,
 )
 from avsbench.utils.checks import check_choice
 
@@ -100,15 +102,26 @@ def _read_grey80(path: str, num_classes: None, options: MaskReader) -> np.ndarra
     return read_grey_mask(path, 80)
 
 
+def _read_vspw(path: str, num_classes: int, options: MaskReader) -> np.ndarray:
+    return read_numbered_label(path, num_classes)
+
+
+def _read_a2d(path: str, num_classes: int, options: MaskReader) -> np.ndarray:
+    return read_a2d_label(path, num_classes)
+
+
 MASK_CODINGS = {
     'binary': MaskCoding(_read_binary),
     'index': MaskCoding(_read_index),
     'palette': MaskCoding(_read_colour),
     'nonzero': MaskCoding(_read_nonzero),
     'grey80': MaskCoding(_read_grey80),
+    'vspw': MaskCoding(_read_vspw),
+    'a2d_mat': MaskCoding(_read_a2d, probe_a2d_label),
 }
 """Name of a coding -> how it is read.
 
 'binary' is one foreground of one value, 'nonzero' one of any colour but black, 'grey80' one of grey
-80 (of 255) or brighter; 'index' has class indices and 'palette' the classes' colours.
+80 (of 255) or brighter; 'index' has class indices and 'palette' the classes' colours; 'vspw' has
+class numbers from 1, and 'a2d_mat' class indices in a file of MATLAB's.
 """
