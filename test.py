@@ -1,9 +1,8 @@
 """Test a checkpoint: `bash test.sh SUBSET CONFIG CHECKPOINT`, or this file for one process."""
 
 import argparse
-from pathlib import Path
 
-from avsbench.engine.commands import add_run_arguments, build_runner
+from avsbench.engine.commands import add_run_arguments, add_test_arguments, build_runner
 from avsbench.processes.group import close_distributed
 from avsbench.utils.cli import run_command
 
@@ -16,14 +15,9 @@ def parse_args() -> argparse.Namespace:
         'results/ in the work dir.',
         epilog='example: bash test.sh s4 config/s4/pvt2.py work_dir/s4/pvt2/best_mIoU.pth',
     )
-    parser.add_argument('subset', help='that of the config: s4, ms3 or avss')
-    parser.add_argument('config', type=Path, help='e.g. config/s4/pvt2.py')
-    parser.add_argument('checkpoint', help='of this toolbox, or published by a supported system')
-    parser.add_argument('--save-masks', metavar='DIR', help='also write the masks as PNG files')
-    parser.add_argument(
-        '--overwrite', action='store_true', help='let --save-masks replace files that are there'
-    )
     add_run_arguments(parser)
+    parser.add_argument('checkpoint', help='of this toolbox, or published by a supported system')
+    add_test_arguments(parser)
     return parser.parse_args()
 
 

@@ -1,7 +1,6 @@
 """Train a network: `bash train.sh SUBSET CONFIG`, or this file directly for one process."""
 
 import argparse
-from pathlib import Path
 
 from avsbench.engine.commands import add_run_arguments, build_runner
 from avsbench.processes.group import close_distributed
@@ -15,8 +14,7 @@ def parse_args() -> argparse.Namespace:
         description='Train a network. Checkpoints, logs and results go to the work dir.',
         epilog='example: GPUS=2 bash train.sh s4 config/s4/pvt2.py --resume',
     )
-    parser.add_argument('subset', help='that of the config: s4, ms3 or avss')
-    parser.add_argument('config', type=Path, help='e.g. config/s4/pvt2.py')
+    add_run_arguments(parser)
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -30,7 +28,6 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='mixed precision: float16 on a GPU, bfloat16 on the CPU',
     )
-    add_run_arguments(parser)
     return parser.parse_args()
 
 

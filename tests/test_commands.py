@@ -1,5 +1,7 @@
 """train.sh and test.sh from end to end: what they write, and what they say on mistakes."""
 
+import argparse
+import copy
 import itertools
 import json
 import os
@@ -11,8 +13,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
+from avsbench.config.paths import subsets
+from avsbench.engine.commands import (
+    add_run_arguments,
+    add_test_arguments,
+    apply_test_arguments,
+)
 from avsbench.synthetic import generate
+from avsbench.utils.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
 QUIET = ('--cfg-options', 'log_level=WARNING')
@@ -139,10 +149,36 @@ class TestOneProcess:
         code, _, err = call('test.py', 's4', 'toy.py', 'page.pth')
         assert code == 2 and 'page.pth: is a web page' in err
 
+    def test_options_of_a_test_change_the_config(self):
+        parser = argparse.ArgumentParser()
+        add_run_arguments(parser)
+        add_test_arguments(parser)
+        cfg = Config(dict(model=dict(test_cfg=dict(flip=False, flip_join='maximum'))))
+
+        def changed(*words):
+            args, copied = parser.parse_args(['s4', 'x.py', *words]), copy.deepcopy(cfg)
+            apply_test_arguments(copied, args)
+            return copied
+
+        assert changed().to_dict() == cfg.to_dict()
+        augmented = changed('--flip', '--scales', '0.5', '1').model.test_cfg
+        assert augmented == dict(flip=True, flip_join='maximum', scales=[0.5, 1])
+        assert changed('--no-flip').model.test_cfg.flip is False
+        (crf,) = changed('--crf').custom_hooks
+        assert crf == dict(type='CRFHook', out_dir=None)
+        saving, crf = changed('--crf', '--save-masks', 'd', '--overlays').custom_hooks
+        assert (saving.out_dir, saving.overlays, saving.overwrite) == ('d', True, False)
+        assert crf.out_dir == 'd'
+        with pytest.raises(ConfigError, match='belong to --save-masks'):
+            changed('--overlays')
+        del cfg.model['test_cfg']
+        assert changed('--flip').model.test_cfg == dict(flip=True)
+
     def test_help(self, call):
         for script, words in (
             ('train', ('--resume', '--amp', '--cfg-options', 'example: GPUS=2')),
-            ('test', ('--save-masks', '--overwrite', '--trust-checkpoint', 'checkpoint')),
+            ('test', ('--save-masks', '--overwrite', '--trust-checkpoint', 'checkpoint', '--crf')),
+            ('test', ('--no-flip', '--scales', *subsets())),
         ):
             code, out, _ = call(f'{script}.py', '--help')
             assert code == 0 and out.startswith(f'usage: {script}.sh')

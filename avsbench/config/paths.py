@@ -7,6 +7,13 @@ from avsbench.utils.errors import ConfigError, nearest
 CONFIG_ROOT = Path(__file__).resolve().parents[2] / 'config'
 
 
+def subsets() -> list[str]:
+    """The data sets that there are configs for: the folders of the config tree."""
+    return sorted(
+        path.name for path in CONFIG_ROOT.iterdir() if path.is_dir() and path.name != '_base_'
+    )
+
+
 def config_file(name: str | Path) -> Path:
     """A config by its path, or by its path below `config/` from whatever folder.
 

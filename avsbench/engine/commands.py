@@ -1,19 +1,25 @@
 """What train.py and test.py share: their common options, and the runner that they ask for."""
 
 import argparse
+from pathlib import Path
 
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 from avsbench.checkpoint.reading import check_file
 from avsbench.config.build import building
 from avsbench.config.loading import check_subset, default_work_dir, open_config
+from avsbench.config.paths import subsets
 from avsbench.engine.amp import use_amp
 from avsbench.registry import RUNNERS
 from avsbench.utils.cli import OverrideAction
+from avsbench.utils.errors import ConfigError
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that training and testing share, and defaults of those that differ."""
+    """Add what training and testing share, and defaults of the options that differ."""
+    parser.add_argument('subset', help=f'that of the config: {", ".join(subsets())}')
+    parser.add_argument('config', type=Path, help='e.g. config/s4/pvt2.py')
     parser.add_argument('--work-dir', metavar='DIR', help='default: work_dir/SUBSET/CONFIG_NAME')
     parser.add_argument(
         '--cfg-options',
@@ -42,6 +48,40 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help='how several processes were started; train.sh and test.sh set it',
     )
     parser.set_defaults(amp=False, resume=None, checkpoint=None, save_masks=None, overwrite=False)
+    parser.set_defaults(flip=None, scales=None, crf=False, overlays=False)
+
+
+def add_test_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of testing: what is predicted, and what is left of it."""
+    parser.add_argument(
+        '--flip',
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help='join the predictions for the frames and their mirror images, or not; default: '
+        'model.test_cfg.flip of the config, or not',
+    )
+    parser.add_argument(
+        '--scales',
+        type=float,
+        nargs='+',
+        metavar='FACTOR',
+        help='join the predictions at several sizes of the frames, e.g. 0.75 1 1.25; default: '
+        'model.test_cfg.scales of the config, or 1',
+    )
+    parser.add_argument(
+        '--crf',
+        action='store_true',
+        help='refine the masks of davis by a dense CRF after the test, and score these, too',
+    )
+    parser.add_argument(
+        '--save-masks', metavar='DIR', help='also write the masks as PNG files, as published'
+    )
+    parser.add_argument(
+        '--overlays', action='store_true', help='with --save-masks: also masks over the frames'
+    )
+    parser.add_argument(
+        '--overwrite', action='store_true', help='let --save-masks replace files that are there'
+    )
 
 
 def build_runner(args: argparse.Namespace) -> Runner:
@@ -49,7 +89,8 @@ def build_runner(args: argparse.Namespace) -> Runner:
 
     Args:
         args: `subset`, `config`, and the options of `add_run_arguments`; of training `amp` and
-            `resume` ('auto' or a path); of testing `checkpoint`, `save_masks` and `overwrite`.
+            `resume` ('auto' or a path); of testing `checkpoint` and the options of
+            `add_test_arguments`.
 
     Raises:
         ConfigError: The config has an error, or is one for another subset.
@@ -66,10 +107,30 @@ def build_runner(args: argparse.Namespace) -> Runner:
         cfg.resume, cfg.load_from = True, None if args.resume == 'auto' else args.resume
     if args.checkpoint is not None:
         cfg.resume, cfg.load_from = False, args.checkpoint
-    if args.save_masks:
-        hook = dict(type='MaskSavingHook', out_dir=args.save_masks, overwrite=args.overwrite)
-        cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
+    apply_test_arguments(cfg, args)
     if cfg.get('load_from') is not None:
         check_file(cfg.load_from)
     with building(cfg):
         return RUNNERS.build(cfg)
+
+
+def apply_test_arguments(cfg: Config, args: argparse.Namespace) -> None:
+    """Change the config as the options of `add_test_arguments` say.
+
+    Raises:
+        ConfigError: An option has no effect without another.
+    """
+    changed = {'flip': args.flip, 'scales': args.scales}
+    changed = {name: value for name, value in changed.items() if value is not None}
+    if changed:
+        cfg.model.test_cfg = {**(cfg.model.get('test_cfg') or {}), **changed}
+    hooks = []
+    if args.save_masks:
+        hook = dict(type='MaskSavingHook', out_dir=args.save_masks)
+        hooks.append(hook | dict(overwrite=args.overwrite, overlays=args.overlays))
+    elif args.overwrite or args.overlays:
+        raise ConfigError('--overwrite and --overlays belong to --save-masks DIR')
+    if args.crf:
+        hooks.append(dict(type='CRFHook', out_dir=args.save_masks))
+    if hooks:
+        cfg.custom_hooks = [*cfg.get('custom_hooks', []), *hooks]

@@ -260,18 +260,25 @@ def palette_image(indices: np.ndarray, palette: np.ndarray) -> Image.Image:
     return image
 
 
-def write_mask(path: str | Path, mask: np.ndarray, palette: np.ndarray | None) -> None:
-    """Write a mask as PNG, atomically.
+def mask_image(mask: np.ndarray, palette: np.ndarray | None) -> Image.Image:
+    """A mask as an image of one channel.
 
     Args:
-        path: The file.
         mask: (H, W) uint8: 0 and 1, which become 0 and 255; or class indices, with a palette.
         palette: (K, 3) uint8, RGB; None for a mask of 0 and 1.
     """
-    if palette is None:
-        image = Image.fromarray(mask * np.uint8(255))
-    else:
-        image = palette_image(mask, palette)
+    return (
+        Image.fromarray(mask * np.uint8(255)) if palette is None else palette_image(mask, palette)
+    )
+
+
+def write_mask(path: str | Path, mask: np.ndarray, palette: np.ndarray | None) -> None:
+    """Write a mask as PNG, atomically; see `mask_image`."""
+    write_png(path, mask_image(mask, palette))
+
+
+def write_png(path: str | Path, image: Image.Image) -> None:
+    """Write an image as PNG, atomically."""
     with atomic_write(path) as temporary:
         image.save(temporary, format='PNG')
 

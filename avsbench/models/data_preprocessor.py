@@ -151,7 +151,7 @@ def _kept_frames(samples: list[AVSDataSample], lengths: list[int]) -> Tensor:
     kept = []
     for sample, start, length in zip(samples, starts, lengths, strict=True):
         places = sample.get('kept')
-        kept += [start + place for place in (range(length) if places is None else places)]
+        kept += [start + place % length for place in (range(length) if places is None else places)]
     return torch.tensor(kept)
 
 

@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from avsbench.config.paths import CONFIG_ROOT, config_file
+from avsbench.config.paths import CONFIG_ROOT, config_file, subsets
 from avsbench.parity.fixture import Computed, Fixture, Row
 from avsbench.registry import CHECKERS, SYSTEMS
 from avsbench.utils.errors import ConfigError, DataError, nearest
@@ -88,10 +88,8 @@ def find_config(fixture: Fixture) -> Path:
         DataError: The variant names no subset, and there is no base of its name.
     """
     backbone, *rest = fixture.variant.split('_')
-    subsets = sorted(
-        path.name for path in CONFIG_ROOT.iterdir() if path.is_dir() and path.name != '_base_'
-    )
-    subset = next((part for part in rest if part in subsets), None)
+    known = subsets()
+    subset = next((part for part in rest if part in known), None)
     folder = '_base_/models' if subset is None else subset
     names = [fixture.system, backbone, *(part for part in rest if part != subset)]
     while len(names) > 2 and not (CONFIG_ROOT / folder / f'{"_".join(names)}.py').is_file():
@@ -100,7 +98,7 @@ def find_config(fixture: Fixture) -> Path:
     if subset is None and not (CONFIG_ROOT / file).is_file():
         raise DataError(
             f'{fixture.path}: variant {fixture.variant!r} names none of the subsets '
-            f'{", ".join(subsets)}, and no base under {CONFIG_ROOT / folder}; give --config'
+            f'{", ".join(known)}, and no base under {CONFIG_ROOT / folder}; give --config'
         )
     try:
         return config_file(file)

@@ -4,44 +4,66 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
 from mmengine.dist import barrier
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from PIL import Image
 
-from avsbench.media.images import write_mask
+from avsbench.media.images import write_png
 from avsbench.registry import HOOKS
 from avsbench.structures import AVSDataSample
+from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError, DataError, examples
+from avsbench.visualization.result_layouts import KINDS, LAYOUTS, SampleResults
 
 
 @HOOKS.register_module()
 class MaskSavingHook(Hook):
-    """Save each predicted mask of a test at the size of its frame on disk.
+    """Save each predicted mask of a test, and what else the data set's layout of results has.
 
-    The masks of a clip go to `<out_dir>/<clip_id>/<file name of the frame>.png`. Binary masks
-    hold 0 and 255; semantic ones hold the class index and the palette of the data set. Binary
-    logits (or probabilities) are enlarged bilinearly before the threshold, semantic masks by
+    By default the masks of a clip go to `<out_dir>/<clip_id>/<file name of the frame>.png`, at the
+    size of the frames on disk. Data sets with results of their own kind name another layout
+    (`avsbench.visualization.result_layouts`), such as DAVIS: masks and probability maps in folders
+    of their own.
+
+    Binary masks hold 0 and 255; semantic ones hold the class index and the palette of the data set.
+    Binary logits (or probabilities) are enlarged bilinearly before the threshold, semantic masks by
     nearest neighbour. Frames that only fill up a clip are left out.
 
     Args:
         out_dir: Folder of the masks.
         overwrite: Replace masks that are already there. Without it a folder that holds any PNG
             is refused before the test starts.
+        overlays: Also draw the masks over the frames.
+        layout: Name of a layout; None for that of the data set.
+        kinds: Write images of these kinds only, such as 'mask'; None for all of the layout.
     """
 
-    def __init__(self, out_dir: str, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        out_dir: str,
+        overwrite: bool = False,
+        *,
+        overlays: bool = False,
+        layout: str | None = None,
+        kinds: Sequence[str] | None = None,
+    ) -> None:
         self.out_dir = Path(out_dir)
         self.overwrite = overwrite
+        self.overlays = overlays
+        self.layout = layout
+        self.kinds = kinds
         self._written: dict[Path, int] = {}
 
     def before_test(self, runner: Runner) -> None:
-        """Check the folder before anything is computed.
+        """Check the folder and the layout before anything is computed.
 
         Raises:
-            DataError: It holds masks already, or is no folder.
+            DataError: The folder holds masks already, or is no folder.
+            ConfigError: There is no such layout, or it has no such images.
         """
         self._written.clear()
+        self._choose(runner.test_dataloader.dataset.metainfo)
         if self.out_dir.exists() and not self.out_dir.is_dir():
             raise DataError(f'{self.out_dir}: is a file, expected a folder for the masks')
         if not self.overwrite:
@@ -66,43 +88,45 @@ class MaskSavingHook(Hook):
             DataError: A clip id leads out of the folder, or two frames have one name.
             ConfigError: Semantic masks, but the data set has no palette.
         """
+        metainfo = runner.test_dataloader.dataset.metainfo
         for sample in outputs or ():
-            names = self._names(sample)
-            masks = sample.masks_at(tuple(sample.ori_shape)).cpu()[sample.frame_valid.cpu()].numpy()
-            palette = None
-            if sample.num_classes > 1:
-                palette = _palette(runner.test_dataloader.dataset.metainfo)
-            for name, mask in zip(names, masks, strict=True):
-                self._save(name, mask, palette, sample.sample_idx)
+            results = SampleResults(sample, self._layout, metainfo)
+            for index in results.frames():
+                for kind in self._chosen:
+                    path = self._inside(results.path(kind, index))
+                    self._save(path, KINDS[kind].draw(results, index), sample.sample_idx)
 
     def after_test(self, runner: Runner) -> None:
         """Say where the masks are."""
-        runner.logger.info(f'{len(self._written)} masks of this process are in {self.out_dir}')
+        runner.logger.info(f'{len(self._written)} images of this process are in {self.out_dir}')
 
-    def _names(self, sample: AVSDataSample) -> list[Path]:
-        clip = PurePosixPath(sample.clip_id)
-        if clip.is_absolute() or '..' in clip.parts:
+    def _choose(self, metainfo: dict) -> None:
+        """Set the layout, and the kinds of images."""
+        name = self.layout or metainfo.get('result_layout', 'clips')
+        self._layout = LAYOUTS[check_choice('MaskSavingHook: layout', name, LAYOUTS)]
+        for kind in self.kinds or ():
+            if kind not in self._layout.files:
+                raise ConfigError(
+                    f'MaskSavingHook: the layout {name!r} has no images of the kind {kind!r}; it '
+                    f'has {", ".join(self._layout.files)}'
+                )
+        self._chosen = self.kinds or [
+            kind for kind in self._layout.files if self.overlays or not KINDS[kind].on_request
+        ]
+
+    def _inside(self, name: str) -> Path:
+        path = PurePosixPath(name)
+        if path.is_absolute() or '..' in path.parts:
             raise DataError(
-                f'clip id {sample.clip_id!r} leads out of {self.out_dir}: fix it in the csv'
+                f'the name of a clip leads out of {self.out_dir} ({name}): fix it in the csv'
             )
-        return [self.out_dir / clip / f'{Path(path).stem}.png' for path in sample.frame_paths]
+        return self.out_dir / path
 
-    def _save(
-        self, path: Path, mask: np.ndarray, palette: np.ndarray | None, sample_idx: int
-    ) -> None:
+    def _save(self, path: Path, image: Image.Image, sample_idx: int) -> None:
         frame_of = self._written.setdefault(path, sample_idx)
         if frame_of != sample_idx:
             raise DataError(
                 f'{path}: clips {frame_of} and {sample_idx} of the data set both have this frame; '
                 f'clip ids must differ'
             )
-        write_mask(path, mask, palette)
-
-
-def _palette(metainfo: dict) -> np.ndarray:
-    if metainfo.get('palette') is None:
-        raise ConfigError(
-            'MaskSavingHook: the data set has no palette in its metainfo, which semantic masks '
-            'are saved with; add metainfo=dict(palette=[[R, G, B], ...]) to the data set'
-        )
-    return np.asarray(metainfo['palette'], dtype=np.uint8)
+        write_png(path, image)

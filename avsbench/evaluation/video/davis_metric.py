@@ -18,6 +18,11 @@ class FrameScore(NamedTuple):
     f: float
 
 
+def frame_score(pred: np.ndarray, target: np.ndarray) -> FrameScore:
+    """Compare two masks (H, W) bool."""
+    return FrameScore(float(mask_iou(pred, target)), davis.boundary_f(pred, target))
+
+
 @METRICS.register_module()
 class DAVISMetric(VideoMetric):
     """MED-VT's mean IoU, and the official J and F with recall and decay.
@@ -34,8 +39,7 @@ class DAVISMetric(VideoMetric):
 
     def measure(self, sample: Mapping[str, Any], index: int) -> FrameScore:
         """Compare the masks of one frame."""
-        pred, target = (mask.view(bool) for mask in maps_of(sample, index, 1))
-        return FrameScore(float(mask_iou(pred, target)), davis.boundary_f(pred, target))
+        return frame_score(*(mask.view(bool) for mask in maps_of(sample, index, 1)))
 
     def summarise(self, videos: Mapping[str, Frames]) -> dict[str, float | int]:
         """The numbers of a set."""
