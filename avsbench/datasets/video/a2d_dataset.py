@@ -43,7 +43,11 @@ class A2DDataset(VideoDataset):
         indices: See `VideoDataset`.
     """
 
-    METAINFO = {'classes': CLASSES, 'palette': palette(NUM_CLASSES).tolist()}
+    METAINFO = {
+        'classes': CLASSES,
+        'palette': palette(NUM_CLASSES).tolist(),
+        'result_layout': 'a2d',
+    }
     subset = 'a2d'
     splits = ('train', 'test')
     list_file = os.path.join('Release', 'videoset.csv')

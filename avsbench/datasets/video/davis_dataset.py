@@ -27,6 +27,7 @@ class DAVISDataset(VideoDataset):
     Arguments are those of `VideoDataset`.
     """
 
+    METAINFO = VideoDataset.METAINFO | {'result_layout': 'avos'}
     subset = 'davis'
     splits = ('train', 'val')
 

@@ -32,6 +32,7 @@ class MoCADataset(VideoDataset):
         indices: See `VideoDataset`.
     """
 
+    METAINFO = VideoDataset.METAINFO | {'result_layout': 'moca'}
     subset = 'moca'
     splits = ('val',)
     mask_coding = None

@@ -60,6 +60,7 @@ class VideoDataset(BaseClipDataset):
         DataError: Lists or files are missing or malformed.
     """
 
+    METAINFO = BaseClipDataset.METAINFO | {'result_layout': 'videos'}
     splits: tuple[str, ...]
     list_file = '{split}_seqs.txt'
     mask_coding: str | None = 'nonzero'

@@ -27,6 +27,7 @@ class YouTubeObjectsDataset(VideoDataset):
     Arguments are those of `VideoDataset`.
     """
 
+    METAINFO = VideoDataset.METAINFO | {'result_layout': 'avos'}
     subset = 'youtube_objects'
     splits = ('val',)
     mask_coding = 'grey80'

@@ -2,6 +2,7 @@
 
 import os
 
+from avsbench.datasets.video.davis_dataset import DAVISDataset
 from avsbench.datasets.video.listing import file_names, folder_names, stem
 from avsbench.datasets.video.video_dataset import Video, VideoDataset
 from avsbench.registry import DATASETS
@@ -19,6 +20,7 @@ class YouTubeVOSDataset(VideoDataset):
     Arguments are those of `VideoDataset`.
     """
 
+    METAINFO = DAVISDataset.METAINFO  # the two are joined for a training
     subset = 'youtube_vos'
     splits = ('train',)
     centre_step = 6
