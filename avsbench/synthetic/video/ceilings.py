@@ -8,7 +8,8 @@ import numpy as np
 from avsbench.synthetic.settings import MAX_OBJECTS
 from avsbench.synthetic.state import subset_bits
 from avsbench.synthetic.video.camouflage import BLOCKS, box_law
-from avsbench.synthetic.video.motion import step_sets
+from avsbench.synthetic.video.label_layouts import STILL_OR_MOVING
+from avsbench.synthetic.video.motion import STEPS, Steps, step_sets
 from avsbench.synthetic.video.settings import VideoSettings
 
 Frames = list[tuple[float, dict, int]]  # weight of a frame in the score, its video, its position
@@ -66,9 +67,51 @@ def _boxes(settings: VideoSettings, split: str, videos: list[dict]) -> dict:
     return {'single_frame': single, 'order_blind': unordered}
 
 
+def _actions(settings: VideoSettings, split: str, videos: list[dict]) -> dict:
+    """MED-VT's score of A2D: mean over a video's annotated frames, then over videos."""
+    frames = _weighted(videos, lambda video: video['annotated'])
+    sets = _sets(settings)
+    single = {'mIoU': _best_actions(frames, lambda steps: sets)}
+    if split == settings.kind.tested:
+        # Each image occurs as often with any action of each object.
+        single['bound_mIoU'] = 1 / len(STEPS)
+    return {
+        'single_frame': single,
+        'order_blind': {'mIoU': _best_actions(frames, _either_way)},
+    }
+
+
+def _classes(settings: VideoSettings, split: str, videos: list[dict]) -> dict:
+    """mIoU of VSPW, from the pixels of all frames; background and looks are told in any frame."""
+    if split != settings.kind.tested:
+        return {}
+    pixels: dict[tuple[int, int], int] = {}  # look, whether it has its second class -> pixels
+    for video in videos:
+        for n, (kind, step) in enumerate(zip(video['kinds'], video['steps'], strict=True)):
+            second = int(step != 0 if kind in STILL_OR_MOVING else step < 0)
+            total = sum(areas[n] for areas in video['areas'])
+            pixels[kind, second] = pixels.get((kind, second), 0) + total
+    pairs = {kind: (pixels[kind, 0], pixels[kind, 1]) for kind, _ in pixels}
+    blind = {kind: _best_shares(*pair) for kind, pair in pairs.items()}
+    unordered = {kind: 2.0 if kind in STILL_OR_MOVING else best for kind, best in blind.items()}
+    count = 2 * len(pairs) + 2  # of classes, with wall and floor
+    scores = {
+        name: {'mIoU': (sum(sums.values()) + 2) / count}
+        for name, sums in (('single_frame', blind), ('order_blind', unordered))
+    }
+    # Two classes that each image holds equally often: shares q and 1 - q of the pixels give them
+    # q / (1 + q) and (1 - q) / (2 - q), at best one third each.
+    scores['single_frame']['bound_mIoU'] = (len(pairs) * 2 / 3 + 2) / count
+    return scores
+
+
 _SCORES: dict[str, Callable[[VideoSettings, str, list[dict]], dict]] = {
     'davis': _masks,
+    'youtube_vos': _masks,
+    'youtube_objects': _masks,
     'moca': _boxes,
+    'a2d': _actions,
+    'vspw': _classes,
 }
 
 
@@ -113,7 +156,7 @@ def _bound(frames: Frames) -> float:
     return float(sum(max(targets.values()) for targets in images.values()))
 
 
-def _sets(settings: VideoSettings) -> list[tuple[int, ...]]:
+def _sets(settings: VideoSettings) -> list[Steps]:
     return step_sets(settings.kind.rule, settings.num_objects, settings.order)
 
 
@@ -135,6 +178,44 @@ def _chosen(frames: Frames, choose: Callable[[list[int]], object]) -> float:
         target, union = (np.isin(members, list(m)) for m in (video['marked'], choose(areas)))
         total += weight * float(_union_iou(union[None], target, areas)[0])
     return total
+
+
+def _either_way(steps: Steps) -> list[Steps]:
+    """What frames without their order leave open."""
+    return [steps, tuple(-step for step in steps)]
+
+
+def _best_actions(frames: Frames, possible: Callable[[Steps], list[Steps]]) -> float:
+    """Share of the objects' pixels whose action is right, with the likeliest action of each object.
+
+    Args:
+        frames: See `Frames`.
+        possible: From the true steps, all that a model can't exclude, equally likely.
+    """
+    total = 0.0
+    for weight, video, t in frames:
+        areas = np.array(video['areas'][t], float)
+        steps = np.array(possible(tuple(video['steps'])))  # (P, N)
+        right = np.max([(steps == step).mean(axis=0) for step in STEPS], axis=0)  # (N,)
+        total += weight * float(areas @ right / areas.sum())
+    return total
+
+
+def _best_shares(first: int, second: int) -> float:
+    """The best sum of the IoU of two classes that a model can't tell apart.
+
+    Args:
+        first: Pixels of one class.
+        second: Pixels of the other one.
+    """
+    share = np.linspace(0, 1, 1001)  # of the pixels that are given the first class
+    total = first + second
+    return float(
+        np.max(
+            share * first / (first + share * total - share * first)
+            + (1 - share) * second / (second + (1 - share) * total - (1 - share) * second)
+        )
+    )
 
 
 @lru_cache

@@ -43,7 +43,7 @@ def generate_video_tree(
         'version': GENERATOR_VERSION,
         'settings': settings.to_json(),
         # The same settings give the same bytes under the same versions of these.
-        'libraries': library_versions(),
+        'libraries': library_versions() | settings.layout.libraries(),
     }
     tree = Tree(
         root=root,
@@ -62,7 +62,7 @@ def generate_video_tree(
 
 
 def _records(settings: VideoSettings, videos: list[dict]) -> Iterable[tuple[str, bytes]]:
-    yield from settings.layout.index(videos)
+    yield from settings.layout.index(videos, settings.size)
     yield 'truth.json', encode_json(videos)
     yield 'ceilings.json', encode_json(compute_ceilings(settings, videos))
     yield 'README.md', Path(__file__).with_name('README.md').read_bytes()

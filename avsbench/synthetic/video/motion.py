@@ -51,7 +51,25 @@ def _some(count: int) -> list[Steps]:
     return [steps for steps in every if 1 <= sum(steps) <= 2]
 
 
-RULES: dict[str, Callable[[int], list[Steps]]] = {'one': _one, 'some': _some}
+def _distinct(count: int) -> list[Steps]:
+    """Every object has another step."""
+    return list(itertools.permutations(STEPS, count))
+
+
+def _pairs(count: int) -> list[Steps]:
+    """The second of two objects goes round one way or the other, the first with it or not at all.
+
+    So frames without their order still do not tell which way the second goes.
+    """
+    return [(first, step)[:count] for step in (1, -1) for first in (0, step)]
+
+
+RULES: dict[str, Callable[[int], list[Steps]]] = {
+    'one': _one,
+    'some': _some,
+    'distinct': _distinct,
+    'pairs': _pairs,
+}
 
 
 def step_sets(rule: str, count: int, order: bool = False) -> list[Steps]:

@@ -3,12 +3,27 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from avsbench.synthetic.classes import NUM_CLASSES
 from avsbench.synthetic.settings import PRESETS, SIZES
-from avsbench.synthetic.video.layouts import LAYOUTS, VideoLayout
+from avsbench.synthetic.video.label_layouts import (
+    ACTOR_OF_KIND,
+    EITHER_WAY,
+    STILL_OR_MOVING,
+    A2DLayout,
+    VSPWLayout,
+)
+from avsbench.synthetic.video.layout import VideoLayout
+from avsbench.synthetic.video.mask_layouts import (
+    DAVISLayout,
+    MoCALayout,
+    YouTubeObjectsLayout,
+    YouTubeVOSLayout,
+)
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError
 
 GENERATOR_VERSION = '1'
+MAX_CATEGORIES = len(YouTubeObjectsLayout.CATEGORIES)
 TINY_OBJECTS = 2  # of subsets with a free number of objects, in the preset `tiny`
 ORDERED_OBJECTS = 2  # of the control `order`
 MAX_OBJECTS = 4  # a scene's versions grow as 3 to the number of objects
@@ -19,23 +34,29 @@ class VideoSubset:
     """What the videos of a subset are like.
 
     Attributes:
+        layout: Where the files go.
         rule: How the objects of a video move together, a name in `motion.RULES`.
         objects: N, objects per video.
-        looks: What scenes look like, in turn: `drawn` or `camouflage`.
         scenes: Split -> preset -> number of scenes. A scene is one video, in the split `tested` all
             of its versions.
         frames: Split -> preset -> frames per video, a multiple of three where all are annotated.
         tested: The split that the benchmark scores; None if it has no such split.
-        fixed_objects: Whether the subset's classes fix the number of objects.
+        looks: What scenes look like, in turn: `drawn` or `camouflage`.
+        kinds: Classes of the shapes: one pool, from which all are drawn, or one for each object.
+        classes: Whether the steps decide on classes; the number of objects is fixed then.
+        floor: Whether the background has a wall and a floor.
     """
 
+    layout: VideoLayout
     rule: str
     objects: int
-    looks: tuple[str, ...]
     scenes: dict[str, dict[str, int]]
     frames: dict[str, dict[str, int]]
     tested: str | None
-    fixed_objects: bool = False
+    looks: tuple[str, ...] = ('drawn',)
+    kinds: tuple[tuple[int, ...], ...] = (tuple(range(1, NUM_CLASSES)),)
+    classes: bool = False
+    floor: bool = False
 
 
 def _numbers(tiny: int, default: int) -> dict[str, int]:
@@ -44,20 +65,59 @@ def _numbers(tiny: int, default: int) -> dict[str, int]:
 
 SUBSETS = {
     'davis': VideoSubset(
+        layout=DAVISLayout(),
         rule='one',
         objects=3,
-        looks=('drawn',),
         scenes={'train': _numbers(4, 80), 'val': _numbers(1, 3)},
         frames={'train': _numbers(6, 6), 'val': _numbers(6, 6)},
         tested='val',
     ),
-    'moca': VideoSubset(
+    'youtube_vos': VideoSubset(
+        layout=YouTubeVOSLayout(),
+        rule='some',
+        objects=4,
+        scenes={'train': _numbers(4, 160)},
+        frames={'train': _numbers(6, 12)},
+        tested=None,
+        looks=('camouflage', 'drawn'),
+    ),
+    'youtube_objects': VideoSubset(
+        layout=YouTubeObjectsLayout(),
         rule='one',
         objects=3,
-        looks=('camouflage',),
+        scenes={'val': _numbers(1, 3)},
+        frames={'val': _numbers(24, 24)},
+        tested='val',
+    ),
+    'moca': VideoSubset(
+        layout=MoCALayout(),
+        rule='one',
+        objects=3,
         scenes={'val': _numbers(1, 3)},
         frames={'val': _numbers(6, 6)},
         tested='val',
+        looks=('camouflage',),
+    ),
+    'a2d': VideoSubset(
+        layout=A2DLayout(),
+        rule='distinct',
+        objects=2,
+        scenes={'train': _numbers(4, 120), 'test': _numbers(1, 6)},
+        frames={'train': _numbers(15, 15), 'test': _numbers(15, 15)},
+        tested='test',
+        kinds=(tuple(ACTOR_OF_KIND),),
+        classes=True,
+    ),
+    'vspw': VideoSubset(
+        layout=VSPWLayout(),
+        rule='pairs',
+        objects=2,
+        scenes={'train': _numbers(4, 80), 'val': _numbers(1, 3), 'test': _numbers(1, 2)},
+        frames={'train': _numbers(6, 6), 'val': _numbers(6, 18), 'test': _numbers(6, 6)},
+        tested='val',
+        kinds=(tuple(STILL_OR_MOVING), tuple(EITHER_WAY)),
+        classes=True,
+        floor=True,
     ),
 }
 
@@ -98,7 +158,7 @@ class VideoSettings:
             if (getattr(self, option) or 0) < 0:
                 value = getattr(self, option)
                 raise ConfigError(f'--{option}: got {value}, expected 0 or more')
-        fixed = self.kind.fixed_objects
+        fixed = self.kind.classes
         if self.order and (fixed or self.objects not in (None, ORDERED_OBJECTS)):
             raise ConfigError(
                 f'--order: needs {ORDERED_OBJECTS} objects, and not A2D or VSPW, some of whose '
@@ -107,6 +167,11 @@ class VideoSettings:
         if self.objects is not None and (fixed or not 2 <= self.objects <= MAX_OBJECTS):
             expected = f'2 to {MAX_OBJECTS}, and none for A2D and VSPW'
             raise ConfigError(f'--objects: got {self.objects}, expected {expected}')
+        if self.subset == 'youtube_objects' and self.num_scenes('val') > MAX_CATEGORIES:
+            raise ConfigError(
+                f'--test: got {self.test}, expected at most {MAX_CATEGORIES}: each scene is a '
+                'class of YouTube-Objects'
+            )
         if not any(self.num_scenes(split) for split in self.kind.scenes):
             raise ConfigError('--train, --test: all are 0, so there is nothing to generate')
 
@@ -118,14 +183,14 @@ class VideoSettings:
     @property
     def layout(self) -> VideoLayout:
         """Where the files go."""
-        return LAYOUTS[self.subset]
+        return self.kind.layout
 
     @property
     def num_objects(self) -> int:
         """N, objects per video."""
         if self.order:
             return ORDERED_OBJECTS
-        small = self.preset == 'tiny' and not self.kind.fixed_objects
+        small = self.preset == 'tiny' and not self.kind.classes
         return self.objects or (TINY_OBJECTS if small else self.kind.objects)
 
     def num_scenes(self, split: str) -> int:

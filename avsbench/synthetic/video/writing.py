@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from avsbench.synthetic.classes import NUM_CLASSES
 from avsbench.synthetic.generator import Written
 from avsbench.synthetic.streams import stream
 from avsbench.synthetic.tree import encode_frame, write_file
 from avsbench.synthetic.video.camouflage import CamouflageScene, sample_camouflage
 from avsbench.synthetic.video.drawn import DrawnScene, sample_drawn
-from avsbench.synthetic.video.layouts import VideoLayout
+from avsbench.synthetic.video.layout import VideoLayout
 from avsbench.synthetic.video.motion import Motion, all_motions, sample_motion, step_sets
 from avsbench.synthetic.video.settings import VideoSettings
 
@@ -30,11 +29,10 @@ def draw_scene(settings: VideoSettings, split: str, index: int) -> tuple[AnyScen
     if settings.look(index) == 'camouflage':
         scene = sample_camouflage(rng, settings.num_objects)
     else:
-        kinds = 1 + rng.permutation(NUM_CLASSES - 1)[: settings.num_objects]
-        scene = sample_drawn(rng, kinds)
+        scene = sample_drawn(rng, _kinds(settings, rng, index), settings.kind.floor)
     rng = stream(*key, 'motion')
     sets = step_sets(settings.kind.rule, settings.num_objects, settings.order)
-    turn = not settings.order
+    turn = not (settings.order or settings.kind.classes)
     if split == settings.kind.tested:
         return scene, all_motions(rng, sets, turn)
     return scene, [sample_motion(rng, sets, turn)]
@@ -70,11 +68,12 @@ def write_scene(settings: VideoSettings, root: Path, task: Task) -> Written:
     areas, boxes = zip(*(_measure(label, settings.num_objects) for label in labels), strict=True)
     suffix = settings.layout.frame('', 0)
     encoded = [encode_frame(image, suffix) for image in images]
+    ways = len(step_sets(settings.kind.rule, settings.num_objects, settings.order))
     entries, files = [], {}
     for number, (motion, shown) in enumerate(
         zip(motions, places.reshape(len(motions), frames).tolist(), strict=True)
     ):
-        name = settings.layout.video(split, index, number, len(motions))
+        name = settings.layout.video(split, index, number, max(1, len(motions) // ways))
         entry = {'name': name, **_describe(settings, split, index, motion, scene)}
         entry['areas'] = [areas[state] for state in shown]
         entry['boxes'] = [boxes[state] for state in shown]
@@ -84,6 +83,16 @@ def write_scene(settings: VideoSettings, root: Path, task: Task) -> Written:
         )
         entries.append(entry)
     return entries, files
+
+
+def _kinds(settings: VideoSettings, rng: np.random.Generator, index: int) -> np.ndarray:
+    """Classes of the shapes of a scene: different ones of a pool, or one of each pool in turn."""
+    pools = settings.kind.kinds
+    if len(pools) == 1:
+        return rng.permutation(pools[0])[: settings.num_objects]
+    # Two scenes have all of two pools of two, four all pairs.
+    turns = (index, index + index // 2)
+    return np.array([pool[turn % len(pool)] for pool, turn in zip(pools, turns, strict=True)])
 
 
 def _describe(

@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 from avsbench.synthetic.video import SUBSETS, VideoSettings, generate_video_tree, load_truth
-from avsbench.synthetic.video.layouts import LAYOUTS
 
 
 class VideoTree:
@@ -13,7 +12,7 @@ class VideoTree:
 
     def __init__(self, root, subset):
         self.root, self.subset = root, subset
-        self.layout = LAYOUTS[subset]
+        self.layout = SUBSETS[subset].layout
         self.videos = load_truth(root)
 
     def of(self, split):

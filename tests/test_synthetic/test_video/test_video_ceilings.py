@@ -4,7 +4,7 @@ import pytest
 from avsbench.evaluation.video import moca
 from avsbench.evaluation.video.masks import mask_iou
 from avsbench.synthetic.streams import stream
-from avsbench.synthetic.video import load_ceilings
+from avsbench.synthetic.video import SUBSETS, load_ceilings
 from avsbench.synthetic.video.camouflage import BLOCKS, box_law, sample_camouflage
 from avsbench.synthetic.video.ceilings import best_constant_box
 from avsbench.synthetic.video.oracles import frozen, steps_of_clip
@@ -57,10 +57,10 @@ def test_three_objects_and_the_official_j(make_videos):
     assert len(tree.tested) == 27
 
 
-@pytest.mark.parametrize('subset', ['davis', 'moca'])
+@pytest.mark.parametrize('subset', [name for name, kind in SUBSETS.items() if kind.tested])
 def test_the_clip_tells_what_single_frames_hide(subset, video_trees):
     tree = video_trees[subset]
-    clips = [(tree.frames(video), np.array(video['places'])) for video in tree.tested]
+    clips = [(tree.frames(video)[:6], np.array(video['places'])) for video in tree.tested]
     told = [steps_of_clip(*clip) for clip in clips]
     assert told == [video['steps'] for video in tree.tested]
     still = [steps_of_clip(frozen(frames, 3), places) for frames, places in clips]

@@ -1,10 +1,14 @@
+import csv
 import hashlib
+import itertools
+import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from avsbench.datasets.moca_annotations import read_moca_annotations
+from avsbench.media.a2d_label import read_a2d_label
 from avsbench.synthetic.video import SUBSETS, VideoSettings, generate_videos, load_truth
 from avsbench.synthetic.video.camouflage import BLOCKS, sample_camouflage
 from avsbench.utils.errors import ConfigError, DataError
@@ -16,7 +20,7 @@ def files(root):
     return {p.relative_to(root).as_posix() for p in root.rglob('*') if p.is_file()} - RECORDS
 
 
-@pytest.mark.parametrize('subset', SUBSETS)
+@pytest.mark.parametrize('subset', [name for name, kind in SUBSETS.items() if kind.tested])
 def test_versions_of_a_scene_show_the_same_images(subset, video_trees):
     """The proof that a single frame tells nothing, on the files as written."""
     tree = video_trees[subset]
@@ -27,7 +31,7 @@ def test_versions_of_a_scene_show_the_same_images(subset, video_trees):
                 key = tree.frame_bytes(video, t)
                 motions = shown.setdefault(key, (tuple(state), {}))
                 assert motions[0] == tuple(state)
-                marked = tuple(video['marked'])
+                marked = tuple(video['values'])
                 motions[1][marked] = motions[1].get(marked, 0) + 1
         assert len({state for state, _ in shown.values()}) == len(shown)
         assert len({tuple(sorted(motions.items())) for _, motions in shown.values()}) == 1
@@ -71,6 +75,100 @@ def test_davis_layout(make_videos):
     assert len(lines) == 36 + 1
     mask = Image.open(tree.root / f'Annotations/480p/{first}.png')
     assert mask.mode == 'L' and set(np.unique(np.asarray(mask))) == {0, 255}
+
+
+def test_youtube_vos_layout(make_videos):
+    tree = make_videos('youtube_vos', train=6)
+    expected = {'train/meta.json'}
+    for number in range(6):
+        for t in range(0, 30, 5):
+            expected.add(f'train/JPEGImages/train_{number:04d}_00/{t:05d}.jpg')
+            expected.add(f'train/Annotations/train_{number:04d}_00/{t:05d}.png')
+    assert files(tree.root) == expected and tree.root.name == 'YTVOS'
+    meta = json.loads((tree.root / 'train/meta.json').read_text())['videos']
+    counts = set()
+    for video in tree.videos:
+        mask = Image.open(tree.root / tree.layout.mask(video['name'], 2))
+        indices = np.asarray(mask)
+        count = len(video['marked'])
+        assert mask.mode == 'P' and set(np.unique(indices)) == set(range(count + 1))
+        assert (np.asarray(mask.convert('L'))[indices > 0] > 0).all()
+        assert meta[video['name']]['objects'].keys() == {str(n + 1) for n in range(count)}
+        counts.add(count)
+    assert counts == {1, 2}
+
+
+def test_youtube_objects_layout(make_videos):
+    tree = make_videos('youtube_objects', test=2)
+    expected = set()
+    for category, sequence, shot in itertools.product(('aeroplane', 'bird'), (1, 2), (1, 2, 3)):
+        inner = f'{category}/data/{sequence:04d}/shots/{shot:03d}'
+        expected |= {f'frames/{inner}/frame{t:04d}.jpg' for t in range(1, 25)}
+        expected |= {f'youtube_masks/{inner}/labels/{t:05d}.jpg' for t in (1, 11, 21)}
+    assert files(tree.root) == expected and tree.root.name == 'YTO'
+    for video in tree.videos:
+        assert {video['states'][t][video['marked'][0]] for t in (0, 10, 20)} == {0, 1, 2}
+        for t in video['annotated']:
+            area = video['areas'][t][video['marked'][0]]
+            assert (tree.mask(video, t) >= 80).sum() == area
+    with pytest.raises(ConfigError, match='at most 10'):
+        VideoSettings('youtube_objects', test=11)
+
+
+def test_a2d_layout(make_videos):
+    tree = make_videos('a2d', train=1, test=1)
+    names = ['train_0000_00', *(f'test_0000_{number:02d}' for number in range(18))]
+    expected = {'Release/videoset.csv', 'color_map.txt'}
+    for name in names:
+        expected |= {f'frames/{name}/{t:05d}.png' for t in range(1, 16)}
+        expected |= {f'Release/Annotations/mat/{name}/{t:05d}.mat' for t in (4, 8, 12)}
+    assert files(tree.root) == expected and tree.root.name == 'A2D'
+    rows = list(csv.reader((tree.root / 'Release/videoset.csv').open()))
+    assert [row[0] for row in rows] == names
+    assert {tuple(row[4:8]) for row in rows} == {('64', '64', '15', '3')}
+    assert [row[8] for row in rows] == ['0', *['1'] * 18]
+    colours = (tree.root / 'color_map.txt').read_text().splitlines()
+    assert colours[0] == 'NAME ID VALID R G B' and len(colours) == 81
+    assert colours[17].startswith('adult-rolling 16 1 ') and colours[16].split()[2] == '0'
+    actions = {0: 9, 1: 6, -1: 8}
+    for video in tree.videos:
+        path = tree.root / tree.layout.mask(video['name'], 7)
+        assert path.read_bytes().startswith(b'MATLAB 7.3 MAT-file')
+        label = read_a2d_label(str(path), 80)
+        for n, value in enumerate(video['values']):
+            assert (label == value).sum() == video['areas'][7][n]
+            assert value % 10 == actions[video['steps'][n]]
+        assert len({value // 10 for value in video['values']}) == 2
+        assert set(np.unique(label)) == {0, *video['values']}
+
+
+def test_vspw_layout(make_videos):
+    tree = make_videos('vspw', train=1, test=2)
+    numbers = [11, 12, 13, 16, 17, 18]
+    names = {
+        'train': ['train_0000_00'],
+        'val': [f'val_{scene:04d}_{number:02d}' for scene in (0, 1) for number in range(12)],
+        'test': ['test_0000_00'],
+    }
+    expected = {'label_num_dic_final.json', *(f'{split}.txt' for split in names)}
+    for split, own in names.items():
+        assert (tree.root / f'{split}.txt').read_text().split() == own
+        for name in own:
+            expected |= {f'data/{name}/origin/{number:08d}.jpg' for number in numbers}
+            if split != 'test':
+                expected |= {f'data/{name}/mask/{number:08d}.png' for number in numbers}
+    assert files(tree.root) == expected and tree.root.name == 'VSPW_480p'
+    known = json.loads((tree.root / 'label_num_dic_final.json').read_text())
+    assert len(known) == 125 and known['others'] == '0' and known['train'] == '124'
+    values = set()
+    for video in tree.of('val'):
+        mask = tree.mask(video, 3)
+        values |= set(np.unique(mask))
+        for n, value in enumerate(video['values']):
+            assert (mask == value).sum() == video['areas'][3][n]
+    classes = ['wall', 'floor', 'sculpture', 'person', 'box', 'ball', 'fan', 'clock']
+    classes += ['windmill', 'wheeled_machine']
+    assert values == {0, 255} | {int(known[name]) for name in classes}
 
 
 def test_moca_layout(make_videos):
