@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from avsbench.datasets import BaseAVSDataset
+from avsbench.datasets import BaseClipDataset
 from avsbench.datasets.opening import SUBSETS, dataset_configs
 from avsbench.datasets.validation import find_repeated
 from avsbench.media.faults import describe
@@ -51,13 +51,14 @@ def main() -> int:
             healthy = False
             continue
         steps = dataset.check_files(level)
-        dataset.checks = list(show_progress(steps, len(dataset), split))
+        dataset.checks = list(show_progress(steps, dataset.num_checked(), split))
         broken = [check for check in dataset.checks if check.faults]
         checked[split] = dataset
         healthy &= not broken
         print(f'{split}: {summarise(dataset)}')
         if broken:
-            print(f'  {len(broken)} clips cannot be used:\n{describe(broken)}')
+            units = dataset.checked_units
+            print(f'  {len(broken)} {units} cannot be used:\n{describe(broken, units)}')
             for command in dataset.fix_commands(broken):
                 print(f'  To make what is missing: {command}')
     for text in find_repeated(checked, by_content=args.full):
@@ -66,16 +67,17 @@ def main() -> int:
     return 0 if healthy else 1
 
 
-def summarise(dataset: BaseAVSDataset) -> str:
+def summarise(dataset: BaseClipDataset) -> str:
     """The counts of a split in one line."""
     counts = dataset.summary()
-    parts = [
-        f'{counts["clips"]} clips',
-        f'{counts["frames"]} frames ({counts["annotated_frames"]} annotated)',
-        f'log-mel stored for {counts["audio"].get("log_mel", 0)}, '
-        f'from wav for {counts["audio"].get("wav", 0)} '
-        f'({counts["padded_audio"]} too short, {counts["cut_audio"]} too long)',
-    ]
+    parts = [f'{counts[key]} {key}' for key in ('videos', 'clips') if key in counts]
+    parts.append(f'{counts["frames"]} frames ({counts["annotated_frames"]} annotated)')
+    if 'audio' in counts:
+        parts.append(
+            f'log-mel stored for {counts["audio"].get("log_mel", 0)}, '
+            f'from wav for {counts["audio"].get("wav", 0)} '
+            f'({counts["padded_audio"]} too short, {counts["cut_audio"]} too long)'
+        )
     for key in ('labels', 'label_source'):
         if key in counts:
             parts.append(examples(f'{count} {name}' for name, count in counts[key].items()))

@@ -27,7 +27,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from avsbench.datasets.opening import SPLITS, SUBSETS, dataset_configs
+from avsbench.datasets.opening import AUDIO_SUBSETS, SPLITS, dataset_configs
 from avsbench.maskiges import MAX_SEGMENTS, plan, prepare
 from avsbench.maskiges.segments import SUPERPIXELS
 from avsbench.registry import DATASETS
@@ -42,7 +42,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('subset', choices=SUBSETS)
+    parser.add_argument('subset', choices=AUDIO_SUBSETS)
     parser.add_argument('--data-root', metavar='DIR', help="default: that of the subset's config")
     parser.add_argument('--source', required=True, choices=('superpixels', 'masks'))
     parser.add_argument('--masks', metavar='DIR', help='folder of masks, with --source masks')

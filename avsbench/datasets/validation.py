@@ -66,11 +66,11 @@ def check_clips(
 
 
 def find_repeated(datasets: Mapping[str, BaseDataset], *, by_content: bool) -> Iterator[str]:
-    """One sentence for each way in which clips of one split occur in another.
+    """One sentence for each way in which clips, or videos, of one split occur in another.
 
     Args:
-        datasets: Data set of each split.
-        by_content: Compare the first frames of the clips too, byte by byte, not only the names.
+        datasets: A `BaseClipDataset` for each split.
+        by_content: Compare their first frames too, byte by byte, not only the names.
     """
     keys = {'name': lambda info: info['clip_id'].rsplit('/', 1)[-1]}
     if by_content:
@@ -78,8 +78,7 @@ def find_repeated(datasets: Mapping[str, BaseDataset], *, by_content: bool) -> I
     for way, key_of in keys.items():
         places: dict[object, dict[str, str]] = {}
         for split, dataset in datasets.items():
-            for index in range(len(dataset)):
-                info = dataset.get_data_info(index)
+            for info in dataset.infos_to_check():
                 key = key_of(info)
                 if key is not None:
                     places.setdefault(key, {})[split] = info['clip_id']
@@ -90,8 +89,8 @@ def find_repeated(datasets: Mapping[str, BaseDataset], *, by_content: bool) -> I
                 for place in repeated
             ]
             yield (
-                f'{len(repeated)} clips are in more than one split by their {way}: '
-                f'{examples(cases)}; take them out of one of the splits in the csv'
+                f'{len(repeated)} {dataset.checked_units} are in more than one split by their '
+                f'{way}: {examples(cases)}; take them out of one of the splits'
             )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from dataset_trees import make_avss, make_s4
+from video_trees import write_a2d, write_davis, write_youtube_vos
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / 'tools' / 'check_dataset.py'
@@ -103,6 +104,50 @@ def test_a_clip_in_two_splits_is_a_warning(s4_copy: Path, run: Callable) -> None
     assert 'more than one split by their first frame: val dog_barking/c = test' in text
 
 
+VIDEO_CONFIG = """
+subset = 'davis'
+data_root = {davis!r}
+train_dataloader = dict(
+    dataset=dict(
+        type='ConcatDataset',
+        datasets=[
+            dict(type='DAVISDataset', data_root=data_root, split='train'),
+            dict(type='YouTubeVOSDataset', data_root={ytvos!r}, split='train'),
+        ],
+    )
+)
+val_dataloader = dict(
+    dataset=dict(type='DAVISDataset', data_root=data_root, split='val', test_mode=True)
+)
+test_dataloader = dict(
+    dataset=dict(type='A2DDataset', data_root={a2d!r}, split='test', test_mode=True)
+)
+"""
+
+
+def test_video_sets(tmp_path: Path, run: Callable) -> None:
+    """Joined data sets come one by one; videos, not windows, are counted and compared."""
+    splits = {'train': ['bear', 'cow'], 'val': ['dog']}
+    davis = write_davis(tmp_path / 'DAVIS', {'bear': 8, 'cow': 4, 'dog': 3}, splits)
+    ytvos = write_youtube_vos(tmp_path / 'YTVOS', {'a': 7})
+    a2d = write_a2d(tmp_path / 'A2D', {'b': (10, (5, 10), 1)})
+    config = tmp_path / 'config.py'
+    config.write_text(VIDEO_CONFIG.format(davis=str(davis), ytvos=str(ytvos), a2d=str(a2d)))
+    code, text = run(config)
+    assert code == 0, text
+    assert 'train (davis): 2 videos; 12 clips; 12 frames (12 annotated)\n' in text
+    assert 'train (youtube_vos): 1 videos; 2 clips; 7 frames (7 annotated)\n' in text
+    assert 'val: 1 videos; 3 clips; 3 frames (3 annotated)\n' in text
+    assert 'test: 1 videos; 2 clips; 10 frames (2 annotated)\n' in text
+    assert 'warning' not in text and 'log-mel' not in text
+    (davis / 'val_seqs.txt').write_text('dog\nbear\n')
+    (davis / 'JPEGImages/480p/bear/00003.jpg').unlink()
+    code, text = run(config)
+    assert code == 1
+    assert '  1 videos cannot be used:\n  missing file: 1 in 1 videos' in text
+    assert 'warning: 1 videos are in more than one split by their name: train (davis) bear' in text
+
+
 def test_missing_root_and_split(s4_copy: Path, run: Callable) -> None:
     code, text = run('s4')
     assert code == 1
@@ -118,7 +163,8 @@ def test_missing_root_and_split(s4_copy: Path, run: Callable) -> None:
 @pytest.mark.parametrize(
     ('target', 'words'),
     [
-        ('s5', "one of 's4', 'ms3', 'avss', 'own'; did you mean 's4'?"),
+        ('s5', "one of 's4', 'ms3', 'avss', 'own', 'davis'"),
+        ('s5', "did you mean 's4'?"),
         ('config/s4/pvt3.py', 'pvt3.py'),
         (ROOT / 'config/_base_/default_runtime.py', 'no train_, val_ or test_dataloader'),
     ],
