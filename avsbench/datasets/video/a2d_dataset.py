@@ -86,11 +86,11 @@ class A2DDataset(VideoDataset):
 
     def read_list(self) -> list[str]:
         """See `VideoDataset.read_list`; the videos of the split."""
-        rows = read_videoset(self.ann_file)
-        self.rows = {row.name: row for row in rows if row.test == (self.split == 'test')}
-        if not self.rows:
+        rows = [row for row in read_videoset(self.ann_file) if row.test == (self.split == 'test')]
+        if not rows:
             raise DataError(f'{self.ann_file}: no row has the usage of split {self.split!r}')
-        return list(self.rows)
+        self.rows = {row.name: row for row in rows}
+        return [row.name for row in rows]
 
     def find_video(self, name: str) -> Video:
         """See `VideoDataset.find_video`; frames are as many as the csv says."""
