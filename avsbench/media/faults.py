@@ -23,8 +23,13 @@ REMEDIES = {
     'take the clip out of the csv',
     'broken log-mel': 'restore the file from the download, or delete it: log-mel is then computed '
     "from the wav (audio_source='wav' of the data set does so without deleting)",
+    'mask form': 'save the mask as an image of one channel, black for the background and white for '
+    'the object',
+    'label form': 'save the label as an image of one channel whose grey values are the class '
+    'indices',
     'mask values': "make a mask of two values, or set grey='foreground' of LoadClip",
-    'label values': 'restore the file from the download, correct label2idx.json, or set '
+    'label values': 'restore the file from the download; give the data set all classes (by '
+    '`classes` for custom data, in AVSS by label2idx.json); or set '
     "unknown_colour='background' of LoadClip, as the published code does",
     'missing Maskige': 'make it with `python tools/prepare_maskiges.py SUBSET --data-root DIR '
     "--source superpixels`, or unpack those that COMBO's authors give out",

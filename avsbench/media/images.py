@@ -21,6 +21,7 @@ from PIL import Image
 
 from avsbench.layouts.avss_classes import UNKNOWN, colour_table, unpack_colour
 from avsbench.media.faults import BrokenFileError
+from avsbench.media.palettes import label_indices, mask_greys
 from avsbench.utils.errors import examples
 from avsbench.utils.files import atomic_write
 
@@ -42,6 +43,8 @@ _DECODER_ERRORS = (
 _ENDS = {'PNG': b'IEND\xaeB`\x82', 'JPEG': b'\xff\xd9'}
 _TAIL = 1024  # bytes in which the end marker is looked for; some writers append a comment
 _SIXTEEN_BIT = ('I', 'I;16', 'I;16L', 'I;16B', 'I;16N')
+_LABEL_MODES = ('L', 'P', *_SIXTEEN_BIT)
+_MASK_MODES = ('1', *_LABEL_MODES)
 
 
 def probe_image(
@@ -62,6 +65,7 @@ def probe_image(
     """
     with _opened(path, kind, missing) as image:
         _check_end(path, image, kind)
+        _check_range(path, image, kind)
         return image.height, image.width
 
 
@@ -82,9 +86,7 @@ def read_frame(
         if image.mode in _SIXTEEN_BIT:
             grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
             return np.repeat(grey[..., None], 3, axis=-1)
-        if image.mode == 'F':
-            what = f'{path}: floating-point pixels have no defined range'
-            raise BrokenFileError(what, kind)
+        _check_range(path, image, kind)
         if image.format == 'JPEG' and image.mode == 'RGB' and opencv_equals_pillow():
             _check_end(path, image, kind)  # OpenCV makes up what is missing
             image.fp.seek(0)
@@ -126,24 +128,28 @@ def _check_end(path: str | Path, image: Image.Image, kind: str) -> None:
         raise BrokenFileError(what, kind)
 
 
+def _check_range(path: str | Path, image: Image.Image, kind: str) -> None:
+    if image.mode == 'F':
+        raise BrokenFileError(f'{path}: floating-point pixels have no defined range', kind)
+
+
 def read_binary_mask(path: str | Path, *, grey: str = 'error') -> np.ndarray:
-    """A mask of one foreground as (H, W) uint8 of 0 and 1; foreground is every value but 0.
+    """A mask of one foreground as (H, W) uint8 of 0 and 1; foreground is all that is not black.
 
     Args:
-        path: Image of one channel: 1 bit, 8 or 16 bit grey, or a palette (read by its indices).
-        grey: What a grey image with more than one value beside 0 means: 'error', or
-            'foreground' for all of them.
+        path: Image of one channel: 1 bit, 8 or 16 bit grey, or a palette, whose colours count:
+            whichever value is black is the background.
+        grey: What more than one grey beside black means: 'error', or 'foreground' for all of them.
+            Several colours are several objects, foreground all of them.
 
     Raises:
         BrokenFileError: The file is missing or can't be decoded, or has colours or several greys.
     """
     with _opened(path, 'broken mask') as image:
-        if image.mode not in ('1', 'L', 'P', *_SIXTEEN_BIT):
-            what = f'{path}: a mask of one channel was expected, not mode {image.mode}'
-            raise BrokenFileError(what, 'mask values')
-        values = np.asarray(image)
+        _check_mode(path, image, 'mask')
+        values = mask_greys(image, path) if image.mode == 'P' else np.asarray(image)
         mask = values != 0
-        if grey == 'error' and image.mode not in ('1', 'P'):
+        if grey == 'error' and image.mode != '1':
             highest = values.max(initial=0)
             if (mask & (values != highest)).any():
                 what = f'{path}: a mask of two values was expected, found {_counts(values)}'
@@ -175,7 +181,8 @@ def read_index_label(
     """A label image whose values are class indices, as (H, W) uint8.
 
     Args:
-        path: Image of one channel: 8 or 16 bit grey, or a palette (read by its indices).
+        path: Image of one channel: 8 or 16 bit grey, or a palette of the published colours, in
+            whatever order, or of greys of the height of the index.
         num_classes: K; indices are 0 to K - 1.
         unknown_colour: What another value means: 'error' or 'background' (index 0).
 
@@ -183,11 +190,9 @@ def read_index_label(
         BrokenFileError: The file is missing or can't be decoded, has colours or an unknown index.
     """
     with _opened(path, 'broken mask') as image:
-        if image.mode not in ('L', 'P', *_SIXTEEN_BIT):
-            what = f'{path}: a label of one channel was expected, not mode {image.mode}'
-            raise BrokenFileError(what, 'label values')
-        values = np.asarray(image)
-    unknown = values >= num_classes
+        _check_mode(path, image, 'label')
+        values = _label_values(path, image, num_classes)
+    unknown = (values >= num_classes) | (values < 0)
     if unknown.any():
         if unknown_colour == 'error':
             found = _counts(values[unknown])
@@ -201,18 +206,16 @@ def read_numbered_label(path: str | Path, num_classes: int) -> np.ndarray:
     """A label image whose values are classes numbered from 1, as (H, W) uint8 of indices from 0.
 
     Args:
-        path: Image of one channel: 8 bit grey, or a palette (read by its indices).
+        path: Image of one channel, see `read_index_label`.
         num_classes: K; 0 and 255 are no class and become 255.
 
     Raises:
         BrokenFileError: The file is missing or can't be decoded, has colours or another number.
     """
     with _opened(path, 'broken mask') as image:
-        if image.mode not in ('L', 'P'):
-            what = f'{path}: a label of one channel and 8 bits was expected, not mode {image.mode}'
-            raise BrokenFileError(what, 'broken mask')
-        values = np.asarray(image)
-    unknown = (values > num_classes) & (values < VOID)
+        _check_mode(path, image, 'label')
+        values = _label_values(path, image, num_classes + 1)
+    unknown = (values < 0) | (values > num_classes) & (values != VOID)
     if unknown.any():
         what = (
             f'{path}: class numbers are 1 to {num_classes}, beside 0 and {VOID}; found also '
@@ -281,6 +284,32 @@ def write_png(path: str | Path, image: Image.Image) -> None:
     """Write an image as PNG, atomically."""
     with atomic_write(path) as temporary:
         image.save(temporary, format='PNG')
+
+
+def probe_mask(path: str | Path, what: str) -> tuple[int, int]:
+    """Size (H, W) of a mask or label of one channel from its header; see `probe_image`.
+
+    Args:
+        path: Image file.
+        what: 'mask' or 'label'.
+
+    Raises:
+        BrokenFileError: As by `probe_image`, or it has several channels.
+    """
+    with _opened(path, 'broken mask') as image:
+        _check_end(path, image, 'broken mask')
+        _check_mode(path, image, what)
+        return image.height, image.width
+
+
+def _check_mode(path: str | Path, image: Image.Image, what: str) -> None:
+    if image.mode not in (_MASK_MODES if what == 'mask' else _LABEL_MODES):
+        found = f'{path}: a {what} of one channel was expected, not mode {image.mode}'
+        raise BrokenFileError(found, f'{what} form')
+
+
+def _label_values(path: str | Path, image: Image.Image, num_classes: int) -> np.ndarray:
+    return label_indices(image, path, num_classes) if image.mode == 'P' else np.asarray(image)
 
 
 def _counts(values: np.ndarray) -> str:

@@ -117,6 +117,12 @@ CASES = [
         ['broken log-mel', 'refused', f'asks for {os.system.__module__}.system', LOG_MEL],
     ),
     (
+        'mask of several channels',
+        lambda r: write_image(r / MASK, random_image('x', 1)),
+        'fast',
+        ['mask form', 'one channel was expected, not mode RGB', MASK],
+    ),
+    (
         'grey mask',
         lambda r: write_image(r / MASK, random_image('x', 1)[..., 0]),
         'full',

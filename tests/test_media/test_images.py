@@ -13,6 +13,7 @@ from avsbench.media import images
 from avsbench.media.images import (
     opencv_equals_pillow,
     probe_image,
+    probe_mask,
     read_binary_mask,
     read_colour_label,
     read_frame,
@@ -38,6 +39,9 @@ def test_frame_modes(tmp_path: Path) -> None:
     assert (read_frame(save(tmp_path, Image.fromarray(grey))) == threefold).all()
     deep = grey.astype(np.uint16) * 256 + 255
     assert (read_frame(save(tmp_path, Image.fromarray(deep))) == threefold).all()
+    for read in (read_frame, probe_image):
+        with pytest.raises(DataError, match='floating-point pixels have no defined range'):
+            read(save(tmp_path, Image.fromarray(grey.astype(np.float32)), 'tiff'))
     indexed = Image.fromarray(grey // 8).copy()
     indexed.putpalette(bytes(range(96)) * 8)
     expected = np.stack([3 * (grey // 8) + k for k in range(3)], axis=-1)
@@ -87,7 +91,8 @@ def test_binary_mask_modes(tmp_path: Path) -> None:
     one = Image.fromarray((expected).astype(np.uint8))
     indexed = one.convert('P')
     indexed.putpalette([0, 0, 0, 255, 0, 0])
-    several = Image.fromarray(expected * 2 + (np.arange(SIZE[1]) < 2) * expected).convert('P')
+    several = Image.fromarray(expected * 2 + (np.arange(SIZE[1]) < 2) * expected)
+    several.putpalette([0, 0, 0, 9, 9, 9, 255, 0, 0, 0, 255, 0])
     forms = {
         '0 and 255': Image.fromarray(values),
         '0 and 1': one,
@@ -114,8 +119,13 @@ def test_grey_masks_need_a_decision(tmp_path: Path) -> None:
 def test_masks_of_several_channels_are_refused(tmp_path: Path) -> None:
     path = save(tmp_path, Image.fromarray(random_image('x', 1)))
     for read in (read_binary_mask, lambda path: read_index_label(path, 71)):
-        with pytest.raises(DataError, match=r'x\.png: a .* of one channel was expected'):
+        with pytest.raises(DataError, match=r'x\.png: a .* of one channel was .*save the'):
             read(path)
+    for mode in ('LA', 'RGBA'):  # no setting makes these readable, so none is named
+        path = save(tmp_path, Image.fromarray(mask(3)).convert(mode))
+        for what in ('mask', 'label'):
+            with pytest.raises(DataError, match=f'mode {mode}. To fix it: save the {what} as an'):
+                probe_mask(path, what)
 
 
 def test_palette_rule() -> None:

@@ -12,6 +12,7 @@ from avsbench.media.a2d_label import probe_a2d_label, read_a2d_label
 from avsbench.media.faults import ClipCheck
 from avsbench.media.images import (
     probe_image,
+    probe_mask,
     read_binary_mask,
     read_colour_label,
     read_grey_mask,
@@ -111,12 +112,12 @@ def _read_a2d(path: str, num_classes: int, options: MaskReader) -> np.ndarray:
 
 
 MASK_CODINGS = {
-    'binary': MaskCoding(_read_binary),
-    'index': MaskCoding(_read_index),
+    'binary': MaskCoding(_read_binary, functools.partial(probe_mask, what='mask')),
+    'index': MaskCoding(_read_index, functools.partial(probe_mask, what='label')),
     'palette': MaskCoding(_read_colour),
     'nonzero': MaskCoding(_read_nonzero),
     'grey80': MaskCoding(_read_grey80),
-    'vspw': MaskCoding(_read_vspw),
+    'vspw': MaskCoding(_read_vspw, functools.partial(probe_mask, what='label')),
     'a2d_mat': MaskCoding(_read_a2d, probe_a2d_label),
 }
 """Name of a coding -> how it is read.
