@@ -1,8 +1,9 @@
 """Draw what a checkpoint predicts: frames, true and predicted masks and audio of test clips.
 
-python tools/show_predictions.py config/s4/pvt2.py CHECKPOINT --out DIR
+    python tools/show_predictions.py config/s4/pvt2.py CHECKPOINT --out DIR
 
-Twins in synthetic data, clips with the same frames and different audio, are drawn side by side.
+Twins in synthetic data, clips with the same frames and different audio, are drawn side by side. Of
+a video without sound, some frames are drawn in one image.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from avsbench.utils.errors import DataError
 from avsbench.visualization import AVSLocalVisualizer
 from avsbench.visualization.gallery import (
     check_folder,
+    predict_video,
     predict_view,
     save_gallery,
     scenes,
@@ -56,8 +58,12 @@ def main() -> None:
     visualizer.dataset_meta = dataset.metainfo
     images = {}
     for group in spread(scenes(dataset), args.num):
-        name = dataset.get_data_info(group[0])['clip_id']
-        images[name] = visualizer.draw([predict_view(model, dataset[index]) for index in group])
+        info = dataset.get_data_info(group[0])
+        if 'video' in info:
+            images[info['video']] = visualizer.draw([predict_video(model, dataset, group)])
+        else:
+            views = [predict_view(model, dataset[index]) for index in group]
+            images[info['clip_id']] = visualizer.draw(views)
     print(save_gallery(images, args.out))
 
 

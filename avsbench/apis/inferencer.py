@@ -19,6 +19,7 @@ from avsbench.apis.pipeline import ClipBatch, ClipPipeline
 from avsbench.apis.prediction import (
     FIELDS,
     MaskPrediction,
+    TableRow,
     check_threshold,
     mask_predictions,
     second_text,
@@ -60,7 +61,8 @@ class AVSInferencer(BaseInferencer):
         show_progress: Whether a call shows a progress bar.
 
     Attributes:
-        classes: Names by class index, the background first.
+        classes: Names by class index.
+        background: Whether the first of them is the background; if not, each pixel has a class.
         palette: Their colours (K, 3) uint8; None for a network with one class.
         pipeline: Makes clips from frames and audio, see `avsbench.apis.pipeline`.
 
@@ -84,6 +86,7 @@ class AVSInferencer(BaseInferencer):
         self._trust = trust_checkpoint
         self.checkpoint = str(checkpoint)
         self.classes, self.palette = _classes(cfg)
+        self.background = _metainfo(cfg).get('background', True)
         super().__init__(cfg, self.checkpoint, device, 'avsbench', show_progress)
 
     def __call__(
@@ -136,7 +139,11 @@ class AVSInferencer(BaseInferencer):
     def _init_visualizer(self, cfg: Config) -> AVSLocalVisualizer:
         visualizer = AVSLocalVisualizer()
         if self.palette is not None:
-            visualizer.dataset_meta = {'classes': self.classes, 'palette': self.palette}
+            visualizer.dataset_meta = {
+                'classes': self.classes,
+                'palette': self.palette,
+                'background': self.background,
+            }
         return visualizer
 
     def _inputs_to_list(self, inputs: Any) -> list[VideoSource]:
@@ -217,9 +224,14 @@ class AVSInferencer(BaseInferencer):
             threshold: See `MaskPrediction`.
 
         Raises:
-            ConfigError: The threshold is not a probability.
+            ConfigError: The threshold is not a probability, or the network has no background.
         """
         check_threshold(threshold)
+        if threshold is not None and not self.background:
+            raise ConfigError(
+                f'threshold={threshold}: the network gives each pixel a class and knows no '
+                'background; leave it out'
+            )
         samples = self.model.test_step(self.collate_fn(inputs.clips))
         found = []
         for sample, clip, masks in zip(samples, inputs.clips, inputs.masks, strict=True):
@@ -255,6 +267,12 @@ class AVSInferencer(BaseInferencer):
             images.append(self.visualizer.draw([clip_view(part, title)]))
         return [images]
 
+    def table_rows(
+        self, prediction: MaskPrediction, mask: np.ndarray, probability: np.ndarray
+    ) -> list[TableRow]:
+        """Classes and areas of a mask, see `MaskPrediction.table_rows`."""
+        return prediction.table_rows(mask, probability, self.classes, background=self.background)
+
     def postprocess(
         self,
         preds: list[MaskPrediction],
@@ -281,7 +299,7 @@ class AVSInferencer(BaseInferencer):
         for prediction in preds:
             mask, probability = prediction.masked()
             masks.append(mask)
-            rows += prediction.table_rows(mask, probability, self.classes)
+            rows += self.table_rows(prediction, mask, probability)
         meta = {
             'seconds': [prediction.second for prediction in preds],
             'rows': [row.as_dict() for row in rows],
@@ -304,7 +322,7 @@ def _classes(cfg: Config) -> tuple[tuple[str, ...], np.ndarray | None]:
     """Names and palette of the classes, those of the data set that the config tests on."""
     count = cfg.get('num_classes') or cfg.model.decode_head.num_classes
     dataset = cfg.get('test_dataloader', {}).get('dataset', {})
-    metainfo = getattr(DATASETS.get(dataset.get('type', '')), 'METAINFO', {})
+    metainfo = _metainfo(cfg)
     colours = metainfo.get('palette', ())
     names = dataset.get('classes') or metainfo.get('classes', ())
     if count == 1:
@@ -317,3 +335,9 @@ def _classes(cfg: Config) -> tuple[tuple[str, ...], np.ndarray | None]:
     if len(names) != count:
         names = CLASSES if count == len(CLASSES) else [f'class {index}' for index in range(count)]
     return tuple(names), np.asarray(colours, np.uint8) if len(colours) == count else palette(count)
+
+
+def _metainfo(cfg: Config) -> dict:
+    """What the class of the data set that the config tests on says about its classes."""
+    dataset = cfg.get('test_dataloader', {}).get('dataset', {})
+    return getattr(DATASETS.get(dataset.get('type', '')), 'METAINFO', {})

@@ -105,18 +105,26 @@ class MaskPrediction:
         return mask.numpy(), probability.numpy()
 
     def table_rows(
-        self, mask: np.ndarray, probability: np.ndarray, classes: Sequence[str]
+        self,
+        mask: np.ndarray,
+        probability: np.ndarray,
+        classes: Sequence[str],
+        *,
+        background: bool = True,
     ) -> list[TableRow]:
         """The classes in a mask, the largest area first.
 
         Args:
             mask: (H, W) uint8, from `masked`.
             probability: (H, W) float32, from `masked`.
-            classes: Names by class index, the background first.
+            classes: Names by class index.
+            background: Whether the first of them is the background, which has no row.
         """
+        first = int(background)
         counts = np.bincount(mask.ravel(), minlength=len(classes))
         totals = np.bincount(mask.ravel(), probability.ravel(), minlength=len(classes))
-        present = [index for index in np.argsort(-counts, kind='stable') if index and counts[index]]
+        order = np.argsort(-counts, kind='stable')
+        present = [index for index in order if index >= first and counts[index]]
         return [
             TableRow(
                 self.second,

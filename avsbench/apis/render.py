@@ -94,7 +94,9 @@ def render_video(
                 table = csv.writer(file, lineterminator='\n')
                 table.writerow(COLUMNS)
                 masks = _write_masks(predictions, inferencer, outputs, table, report)
-                painter = MaskPainter(inferencer.classes, inferencer.palette)
+                painter = MaskPainter(
+                    inferencer.classes, inferencer.palette, background=inferencer.background
+                )
                 per_second = inferencer.pipeline.masks_per_second(fps)
                 frames = _painted(source, masks, painter, per_second)
                 _write_overlay(source, frames, outputs, report, progress)
@@ -123,7 +125,7 @@ def _write_masks(
     for prediction in predictions:
         with stage('encode'):
             mask, probability = prediction.masked()
-            rows = prediction.table_rows(mask, probability, inferencer.classes)
+            rows = inferencer.table_rows(prediction, mask, probability)
             table.writerows(row.cells() for row in rows)
             report.summary.add(prediction, rows)
             report.masks += 1

@@ -14,21 +14,24 @@ from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.model import BaseModel
 from PIL import Image
 
+from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import DataError
 from avsbench.visualization.local_visualizer import ClipView
 
 SHEET = 'contact_sheet.png'
+VIDEO_FRAMES = 8  # of a video in one image
+_MASK_FIELDS = ('gt_masks', 'gt_valid', 'frame_valid', 'pred_masks')
 TRUTH_FILE = 'truth.json'  # written beside the csv by the generator of synthetic data
 
 
 def scenes(dataset: BaseDataset) -> list[list[int]]:
     """Positions of the clips, grouped by what they show.
 
-    Clips of synthetic data with the same frames and different audio (twins) form a group; any other
-    clip is a group of its own.
+    Clips of synthetic data with the same frames and different audio (twins) form a group, and so do
+    the windows of a video; any other clip is a group of its own.
 
     Args:
-        dataset: Its clips have `clip_id` and `csv_path`.
+        dataset: Its clips have `clip_id` and `csv_path`, windows of a video also `video`.
 
     Returns:
         Groups in the order of the data set.
@@ -37,6 +40,9 @@ def scenes(dataset: BaseDataset) -> list[list[int]]:
     twins: dict[Path, dict[str, str]] = {}
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
+        if 'video' in info:
+            groups.setdefault(info['video'], []).append(index)
+            continue
         folder = Path(info['csv_path']).parent
         if folder not in twins:
             twins[folder] = _twin_groups(folder / TRUTH_FILE)
@@ -54,8 +60,9 @@ def spread(items: Sequence[Any], count: int) -> list[Any]:
 def view_of(item: dict, title: str | None = None) -> ClipView:
     """What a pipeline makes of one clip: frames, Maskiges, masks and audio, if there is any.
 
-    Of a clip of which some frames only are predicted, these are shown. Frames are labelled by the
-    number in their file name where the pipeline skipped some.
+    Of a clip of which some frames only are predicted, these are shown. Frames of a video are
+    labelled by the number in their file name, those of a clip of seconds only where the pipeline
+    skipped some.
 
     Args:
         item: One entry of a data set, as packed by its pipeline.
@@ -68,7 +75,8 @@ def view_of(item: dict, title: str | None = None) -> ClipView:
     maskiges = frames[..., 3:] if frames.shape[-1] > 3 else None
     numbers = [_number(path) for path in sample.get('frame_paths', ())]
     gap = None not in numbers and any(b - a != 1 for a, b in itertools.pairwise(numbers))
-    labels = [f'frame {number}' for number in numbers] if gap or len(numbers) == 1 else None
+    numbered = gap or len(numbers) == 1 or 'video' in sample
+    labels = [f'frame {"?" if n is None else n}' for n in numbers] if numbered else None
     log_mel = item['inputs'].get('audio')
     return ClipView(frames[..., :3], sample, log_mel, title, labels, maskiges)
 
@@ -83,6 +91,45 @@ def predict_view(model: BaseModel, item: dict) -> ClipView:
     """
     (sample,) = model.test_step(pseudo_collate([item]))
     return replace(view_of(item), sample=sample.cpu())
+
+
+def predict_video(model: BaseModel, dataset: BaseDataset, windows: Sequence[int]) -> ClipView:
+    """What a model predicts for some frames of a video, evenly spaced.
+
+    Args:
+        model: In evaluation mode.
+        dataset: Of windows of videos.
+        windows: Positions of those of one video.
+    """
+    info = dataset.get_data_info(windows[0])
+    frames = len(info['kept'] or info['frame_paths'])
+    chosen = spread(windows, max(1, VIDEO_FRAMES // frames))
+    views = [predict_view(model, dataset[index]) for index in chosen]
+    return ClipView(
+        np.concatenate([view.frames for view in views]),
+        joined_masks([view.sample for view in views]),
+        title=info['video'],
+        labels=[label for view in views for label in view.labels],
+    )
+
+
+def masks_of(sample: AVSDataSample) -> AVSDataSample:
+    """The masks on the CPU; logits of many classes, which nothing draws, stay where they are."""
+    kept = AVSDataSample(metainfo=sample.metainfo)
+    maps = 'seg_logits' if 'seg_logits' in sample else 'seg_probs'
+    for name in (*_MASK_FIELDS, *([maps] if sample.num_classes == 1 else [])):
+        if name in sample:
+            kept.set_field(sample.get(name).cpu(), name)
+    return kept
+
+
+def joined_masks(samples: Sequence[AVSDataSample]) -> AVSDataSample:
+    """The masks of several clips of one video, as if they were of one clip."""
+    parts = [masks_of(sample) for sample in samples]
+    joined = AVSDataSample()
+    for name in parts[0].keys():
+        joined.set_field(torch.cat([part.get(name) for part in parts]), name)
+    return joined
 
 
 def check_folder(folder: Path, *, overwrite: bool) -> None:

@@ -1,4 +1,4 @@
-"""Images of clips: frames, true and predicted masks and the audio, one column per second."""
+"""Images of clips: frames, true and predicted masks and the audio, one column per frame."""
 
 import textwrap
 from collections.abc import Sequence
@@ -37,8 +37,8 @@ class ClipView:
 
     Attributes:
         frames: (T, H, W, 3) uint8 RGB, without padding.
-        sample: Masks at the size of the frames; those of padded frames are ignored.
-        log_mel: (T, 1, frames, bands) float, or None to omit the audio.
+        sample: Masks of the frames, of their aspect ratio; those of padded frames are ignored.
+        log_mel: (T, 1, frames, bands) float; None without audio, or to omit it.
         title: Line above the clip; None for the clip id.
         labels: Text above each frame; None for its second, counted from 1.
         maskiges: (T, H, W, 3) uint8 RGB, drawn as a further row, or None.
@@ -57,7 +57,8 @@ class AVSLocalVisualizer(Visualizer):
     """mmengine's visualizer for clips.
 
     Binary masks have one colour for the truth and one for the prediction; semantic ones have those
-    of `dataset_meta['palette']`, named in a legend.
+    of `dataset_meta['palette']`, named in a legend. Class 0 is the background, which is not drawn,
+    unless `dataset_meta['background']` is False: then each pixel has a class.
 
     Args:
         name: Identifier of the instance.
@@ -208,13 +209,14 @@ class AVSLocalVisualizer(Visualizer):
         mask = sample.get(field)[second].cpu().numpy()
         colours = self._colours(TRUTH_COLOUR if truth else PREDICTION_COLOUR)
         ignored = mask >= len(colours)  # padding, or pixels without a class
-        mask = np.where(ignored, 0, mask)
+        mask = np.where(ignored, -1, mask.astype(int))
+        drawn = mask >= self._first_class
         overlay = np.empty((*mask.shape, 4))
         overlay[..., :3] = colours[mask] / 255
-        overlay[..., 3] = self.alpha * (mask > 0)
+        overlay[..., 3] = self.alpha * drawn
         overlay[ignored] = IGNORED_COLOUR
         _place(axes, second, overlay)
-        _outline(axes, second, mask)
+        _outline(axes, second, np.where(drawn, mask, -1))
 
     def _colours(self, binary: tuple[int, int, int]) -> np.ndarray:
         """(K, 3) uint8: the palette of the data set, or the background and the given colour."""
@@ -235,8 +237,13 @@ class AVSLocalVisualizer(Visualizer):
         palette = (self.dataset_meta or {}).get('palette')
         return palette is not None and len(palette) > 2
 
+    @property
+    def _first_class(self) -> int:
+        """The first class that is drawn."""
+        return int((self.dataset_meta or {}).get('background', True))
+
     def _classes_present(self, clips: Sequence[ClipView], fields: Sequence[str]) -> list[int]:
-        """Classes in any mask that is drawn, without the background; none for binary masks."""
+        """Classes that are drawn in any mask; none for binary masks."""
         if not self._is_semantic:
             return []
         masks = [
@@ -246,7 +253,8 @@ class AVSLocalVisualizer(Visualizer):
             if field in clip.sample
         ]
         found = {int(value) for mask in masks for value in np.unique(mask)}
-        return sorted(value for value in found if 0 < value < len(self.dataset_meta['palette']))
+        count = len(self.dataset_meta['palette'])
+        return sorted(value for value in found if self._first_class <= value < count)
 
     def _draw_legend(self, figure: Figure, classes: Sequence[int]) -> None:
         names = self.dataset_meta.get('classes') or [str(index) for index in range(256)]
@@ -282,10 +290,10 @@ def _place(axes: Axes, second: int, image: np.ndarray, **style: object) -> None:
 
 
 def _outline(axes: Axes, second: int, mask: np.ndarray) -> None:
-    """Draw a thin border around each class: some palette colours are as grey as the frame."""
+    """Draw a thin border around each class (-1: none): some colours are as grey as the frame."""
     x = second + 0.02 + 0.96 * (np.arange(mask.shape[1]) + 0.5) / mask.shape[1]
     y = (np.arange(mask.shape[0]) + 0.5) / mask.shape[0]
-    for value in np.unique(mask[mask > 0]):
+    for value in np.unique(mask[mask >= 0]):
         inside = mask == value
         if not inside.all() and min(mask.shape) > 1:  # otherwise there is no border
             axes.contour(x, y, inside, levels=[0.5], colors='black', linewidths=0.7)

@@ -16,14 +16,21 @@ class MaskPainter:
     Args:
         classes: Names by class index, the background first.
         palette: (K, 3) uint8 colours by class index; None for one colour and no names.
+        background: Whether class 0 is the background, which stays as it is.
         alpha: Opacity of the colour, 0 to 1.
     """
 
     def __init__(
-        self, classes: Sequence[str], palette: np.ndarray | None = None, alpha: float = 0.55
+        self,
+        classes: Sequence[str],
+        palette: np.ndarray | None = None,
+        *,
+        background: bool = True,
+        alpha: float = 0.55,
     ) -> None:
         self.classes = classes
         self.named = palette is not None
+        self.first = int(background)
         colours = [(0, 0, 0), PREDICTION_COLOUR] if palette is None else palette
         self.colours = np.asarray(colours, np.uint8)
         self.alpha = alpha
@@ -32,11 +39,12 @@ class MaskPainter:
     def set_mask(self, mask: np.ndarray) -> None:
         """Set the mask (H, W) uint8 of 0 and 1 or class indices for the following frames."""
         self._mask = mask
-        self._inside = (mask > 0).astype(np.uint8)
+        inside = mask >= self.first
+        self._inside = inside.astype(np.uint8)
         self._colour = self.colours[mask]
         self._borders: list[np.ndarray] = []
         self._names: list[tuple[str, tuple[int, int]]] = []
-        for index in np.unique(mask[mask > 0]):
+        for index in np.unique(mask[inside]):
             found, _ = cv2.findContours(
                 (mask == index).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
             )

@@ -10,6 +10,7 @@ from avsbench.apis.sources import ArrayAudio, ArraySource
 from avsbench.config.loading import load_config
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import CheckpointError, ConfigError, DataError
+from avsbench.video import VideoFile
 
 SILENT = 0.0
 SEQUENCE = [LOW, HIGH, LOW, SILENT, HIGH, HIGH, LOW]
@@ -175,11 +176,22 @@ def test_unusable_inputs(inferencer, given, message):
         inferencer(given)
 
 
+def test_audio_is_needed_where_the_network_reads_it(inferencer, tmp_path):
+    silent = write_video(tmp_path / 'in.mp4', 20, None)
+    for given in (silent, VideoFile(silent, need_audio=False)):
+        with pytest.raises(DataError, match='in.mp4: has no audio track, and the masks follow'):
+            inferencer(given)
+    with pytest.raises(DataError, match='frames: have no audio'):
+        inferencer(ArraySource([lambda: np.zeros((8, 8, 3), np.uint8)]))
+
+
 def test_other_arguments_that_are_wrong(inferencer, video, tmp_path):
     with pytest.raises(ConfigError, match='fps=0: expected a whole number'):
         inferencer(video, fps=0)
     with pytest.raises(ConfigError, match='batch_size=0'):
         next(inferencer.stream(video, batch_size=0))
+    with pytest.raises(ConfigError, match="windows='centre': is for networks that see consecutive"):
+        inferencer(video, windows='centre')
     config, checkpoint = toy_listener(tmp_path)
     with pytest.raises(CheckpointError, match='no such checkpoint file'):
         AVSInferencer(config, tmp_path / 'none.pth', device='cpu')

@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import ConfigDict
 
-from avsbench.config.clips import clip_length, frame_size, front_end
+from avsbench.config.clips import clip_length, frame_size, front_end, reads_audio
 from avsbench.config.loading import load_config
 from avsbench.config.paths import CONFIG_ROOT
 from avsbench.utils.errors import ConfigError
@@ -48,3 +48,15 @@ def test_front_end_of_the_audio():
     assert front_end(cfg).name == 'vggish'
     cfg.test_dataloader.dataset.pipeline[0].front_end = 'mel_power'
     assert front_end(cfg).shape == (1, 44, 64)
+
+
+def test_audio_is_read_where_the_network_and_the_pipeline_have_it():
+    cfg = load_config(CONFIG_ROOT / 's4/demo.py')
+    assert reads_audio(cfg)
+    cfg.test_dataloader.dataset.pipeline[0].type = 'LoadFrames'
+    with pytest.raises(ConfigError, match=r'audio_encoder is a .*but .*begin it with LoadClip'):
+        reads_audio(cfg)
+    cfg.model.audio_encoder = None
+    assert not reads_audio(cfg)
+    cfg.test_dataloader.dataset.pipeline[0].type = 'LoadClip'
+    assert not reads_audio(cfg)

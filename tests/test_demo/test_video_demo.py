@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from motion_clips import disc_frames, disc_mask, toy_motion
 from PIL import Image
 from video_clips import HIGH, LOW, RATE, SIZE, tone, toy_listener, write_video
 
@@ -24,8 +25,9 @@ def call(tmp_path, monkeypatch, capsys):
     toy_listener(tmp_path)
     monkeypatch.chdir(tmp_path)
 
-    def run(*words, kind='s4'):
-        model = ('--config', f'listener_{kind}.py', '--checkpoint', f'listener_{kind}.pth')
+    def run(*words, kind='s4', name=None):
+        name = name or f'listener_{kind}'
+        model = ('--config', f'{name}.py', '--checkpoint', f'{name}.pth')
         command = ['video_demo.py', *model, '--device', 'cpu', *map(str, words)]
         monkeypatch.setattr(sys, 'argv', command)
         monkeypatch.setattr(sys, 'path', list(sys.path))
@@ -94,6 +96,34 @@ def test_several_classes_and_denser_masks(call, video, tmp_path):
     assert mask.convert('RGB').getpixel((0, 0)) == (128, 128, 128)  # of class 7
 
 
+def test_a_network_without_sound_needs_none(call, tmp_path):
+    """A mask of each frame; the audio track stays where there is one."""
+    toy_motion(tmp_path)
+    heights = {}
+    for name, samples, audio in (('silent', None, 'none'), ('loud', tone([LOW]), 'copied')):
+        write_video(tmp_path / f'{name}.mp4', disc_frames(13), samples, rate=13)
+        out = f'{name}_out.mp4'
+        words = ('--masks', f'{name}_masks', '--batch-size', '2')
+        code, text, err = call(f'{name}.mp4', '--out', out, *words, name='motion')
+        assert code == 0, err
+        assert '13 frames, 13 masks of 1 s in' in text and f'; audio {audio}\n' in text
+        assert VideoFile(out, need_audio=False).has_audio == (samples is not None)
+        rows = list(csv.DictReader(open(f'{name}_out.csv')))
+        assert [row['second'] for row in rows][:3] == ['0', '0.077', '0.154'] and len(rows) == 13
+        assert len({row['class'] for row in rows}) == 1
+        masks = [Image.open(path) for path in sorted(Path(f'{name}_masks').iterdir())]
+        both = (np.asarray(masks[7]) > 0) & disc_mask(7)
+        assert len(masks) == 13 and both.sum() > 0.5 * disc_mask(7).sum()
+        frames = [frame.rgb().astype(int) for frame in VideoFile(out, need_audio=False).frames()]
+        assert len(frames) == 13
+        orange = (frames[7][..., 0] - frames[7][..., 2] > 40) & disc_mask(7)
+        assert orange.sum() > 0.3 * disc_mask(7).sum()
+        heights[name] = Image.open(f'{name}_out.png').height
+    assert heights['silent'] == heights['loud']  # no spectrogram in either
+    call('silent.mp4', '--out', 'centre.mp4', '--windows', 'centre', '--fps', '5', name='motion')
+    assert len(list(csv.DictReader(open('centre.csv')))) == 5
+
+
 @pytest.mark.parametrize(
     ('name', 'words'),
     [
@@ -150,6 +180,10 @@ def test_nothing_is_overwritten(call, video):
         (['in.mp4', '--out', 'out.mp4', '--fps', '0'], 'fps=0: expected'),
         (['in.mp4', '--out', 'out.mp4', '--threshold', '2'], 'threshold=2.0: expected'),
         (['in.mp4', '--out', 'out.mp4', '--batch-size', '0'], 'batch_size=0: expected'),
+        (
+            ['in.mp4', '--out', 'out.mp4', '--windows', 'centre'],
+            "windows='centre': is for networks that see consecutive frames",
+        ),
         (['in.mp4', '--out', 'out.mp4', '--config', 'c.py'], 'c.py: no such config file'),
         (['in.mp4', '--out', 'out.mp4', '--checkpoint', 'k.pth'], 'k.pth: no such checkpoint'),
     ],

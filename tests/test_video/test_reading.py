@@ -107,6 +107,10 @@ def test_no_audio_no_video_no_frames(tmp_path):
     silent = write_video(tmp_path / 'silent.mp4', 3, None)
     with pytest.raises(VideoError, match=r'silent.mp4: has no audio track, and the masks follow'):
         VideoFile(silent)
+    video = VideoFile(silent, need_audio=False)
+    assert not video.has_audio and len(list(video.frames())) == 3
+    with pytest.raises(VideoError, match='has no audio track'):
+        video.audio()
     with av.open(str(tmp_path / 'audio.mp4'), 'w') as output:
         stream = output.add_stream('aac', rate=RATE, layout='mono')
         block = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.int16), 's16', 'mono')

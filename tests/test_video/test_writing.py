@@ -1,15 +1,30 @@
 import av
 import numpy as np
 import pytest
-from video_clips import LOW, RATE, rotate_by_metadata, tone, write_video
+from video_clips import (
+    LOW,
+    RATE,
+    frame_number,
+    numbered_frames,
+    rotate_by_metadata,
+    tone,
+    write_video,
+)
 
 from avsbench.utils.errors import ConfigError
-from avsbench.video import AudioTrack, VideoError, VideoFile, VideoWriter, container_of
+from avsbench.video import (
+    AudioTrack,
+    VideoError,
+    VideoFile,
+    VideoWriter,
+    container_of,
+    make_video,
+)
 
 
 def copy(source, path):
     """Write all frames of a file as they are; what happened to the audio."""
-    video = VideoFile(source)
+    video = VideoFile(source, need_audio=False)
     writer = VideoWriter(path, video, container_of(path))
     for frame in video.frames():
         writer.write(frame, frame.rgb())
@@ -54,6 +69,16 @@ def test_the_audio_stays_and_stays_aligned(tmp_path, suffix, codec, out, expecte
     if expected == 'copied':
         assert np.abs(before - after).max() < 1e-3
     assert len(list(VideoFile(path).frames())) == 65
+
+
+@pytest.mark.parametrize('out', ['mp4', 'mkv'])
+def test_a_video_without_audio_stays_without(tmp_path, out):
+    make_video(tmp_path / 'in.mp4', numbered_frames(9), 25)
+    path = tmp_path / f'out.{out}'
+    assert copy(tmp_path / 'in.mp4', path) == 'none'
+    video = VideoFile(path, need_audio=False)
+    assert not video.has_audio
+    assert [frame_number(frame.rgb()) for frame in video.frames()] == list(range(9))
 
 
 def test_times_and_duration_of_a_variable_rate(tmp_path):

@@ -142,6 +142,21 @@ def test_semantic_masks_have_the_palette_and_a_legend(texts):
     assert not any(text.startswith('IoU') for text in texts)
 
 
+def test_class_0_is_drawn_where_there_is_no_background(texts):
+    visualizer = AVSLocalVisualizer(alpha=1.0)
+    palette = [(10, 150, 10), *PALETTE[1:]]
+    visualizer.dataset_meta = dict(palette=np.array(palette), classes=NAMES, background=False)
+    view = view_of(classes=4)
+    view.sample.gt_masks[0] = 255
+    image = visualizer.draw([view])
+    assert pixels_like(image, palette[0]) > 500 and NAMES[0] in texts
+    dark = tuple(round(255 * value) for value in IGNORED_COLOUR[:3])
+    assert pixels_like(image, dark) > 500
+    visualizer.dataset_meta = dict(palette=np.array(palette), classes=NAMES)
+    texts.clear()
+    assert pixels_like(visualizer.draw([view]), palette[0]) == 0 and NAMES[0] not in texts
+
+
 def test_padded_frames_are_not_drawn():
     view = view_of(make_clip()['data_samples'].gt_masks)
     padded = view_of()

@@ -38,6 +38,17 @@ def test_colours_and_names_of_classes():
     assert (painted[:28] != 100).any()  # letters above the objects
 
 
+def test_each_pixel_has_a_class_where_there_is_no_background():
+    mask = np.zeros((60, 80), np.uint8)
+    mask[:, 40:] = 1
+    palette = np.array([(0, 0, 200), (200, 0, 0)], np.uint8)
+    for background, left in ((True, (100, 100, 100)), (False, (0, 0, 200))):
+        painter = MaskPainter(('wall', 'dog'), palette, background=background, alpha=1)
+        painter.set_mask(mask)
+        painted = painter.paint(IMAGE)
+        assert tuple(painted[50, 20]) == left and tuple(painted[50, 60]) == (200, 0, 0)
+
+
 def test_plots_of_a_video_have_the_same_axes():
     log_mel = np.linspace(-4, 1, 5 * 12 * 64).reshape(5, 12, 64)
     audio = draw_log_mel(log_mel, 5, 5, width=500)

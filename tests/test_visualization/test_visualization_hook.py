@@ -20,6 +20,7 @@ from avsbench.registry import HOOKS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
 from avsbench.visualization import AVSLocalVisualizer
+from avsbench.visualization.gallery import masks_of
 from avsbench.visualization.local_visualizer import PREDICTION_COLOUR
 
 CLIPS = 7
@@ -122,7 +123,7 @@ def test_logits_of_many_classes_stay_where_they_are(runner, tmp_path, monkeypatc
 
 def test_probabilities_of_one_class_are_drawn_too():
     sample = AVSDataSample(seg_probs=torch.rand(1, 1, 4, 4), pred_masks=torch.zeros(1, 4, 4))
-    assert visualization_hook._masks_of(sample).num_classes == 1
+    assert masks_of(sample).num_classes == 1
 
 
 def test_errors(runner):

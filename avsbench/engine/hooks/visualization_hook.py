@@ -13,12 +13,12 @@ from avsbench.registry import HOOKS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
 from avsbench.visualization import AVSLocalVisualizer
-from avsbench.visualization.gallery import spread, view_of
+from avsbench.visualization.gallery import masks_of, spread, view_of
 
 
 @HOOKS.register_module()
 class VisualizationHook(Hook):
-    """Draw frames, truth, prediction and audio of the same clips at each validation.
+    """Draw frames, truth, prediction and audio, if any, of the same clips at each validation.
 
     The images go to the backends of the config's visualizer under the name of the clip, with the
     epoch or iteration as their step: `LocalVisBackend` writes to
@@ -86,22 +86,10 @@ class VisualizationHook(Hook):
         title = f'{sample.clip_id}\n{"epoch" if by_epoch else "iteration"} {step}'
         view = view_of({'inputs': inputs, 'data_samples': sample}, title)
         visualizer = runner.visualizer
-        image = visualizer.draw([replace(view, sample=_masks_of(sample))])
+        image = visualizer.draw([replace(view, sample=masks_of(sample))])
         visualizer.add_image(sample.clip_id.replace('/', '_'), image, step)
 
 
 def _is_config(loop: Any) -> bool:
     """Whether a loop was not built: mmengine keeps its config, or None, in its place."""
     return loop is None or isinstance(loop, dict)
-
-
-def _masks_of(sample: AVSDataSample) -> AVSDataSample:
-    """The masks on the CPU; logits of many classes, which nothing draws, stay where they are."""
-    kept = AVSDataSample(metainfo=sample.metainfo)
-    for name in ('gt_masks', 'gt_valid', 'frame_valid', 'pred_masks'):
-        if name in sample:
-            kept.set_field(sample.get(name).cpu(), name)
-    if sample.num_classes == 1:
-        field = 'seg_logits' if 'seg_logits' in sample else 'seg_probs'
-        kept.set_field(sample.get(field).cpu(), field)
-    return kept
