@@ -85,16 +85,10 @@ def build_page(gradio: Any, inferencer: AVSInferencer) -> Any:
                     sources=['upload'],
                     elem_id='given',
                 )
-                threshold = gradio.Slider(
-                    0,
-                    0.95,
-                    value=0.5 if inferencer.palette is None else 0,
-                    step=0.05,
-                    label='threshold',
-                    info='mark pixels whose probability exceeds it'
-                    + ('' if inferencer.palette is None else '; 0: the most probable class'),
-                )
-                settings = [threshold, *clip_settings(gradio, inferencer.pipeline)]
+                settings = [
+                    threshold_setting(gradio, inferencer),
+                    *clip_settings(gradio, inferencer.pipeline),
+                ]
                 button = gradio.Button(
                     'Mark sounding objects' if sound else 'Mark objects',
                     variant='primary',
@@ -120,23 +114,40 @@ def build_page(gradio: Any, inferencer: AVSInferencer) -> Any:
     return page
 
 
+def threshold_setting(gradio: Any, inferencer: AVSInferencer) -> Any:
+    """Control of the threshold, which is 0 for the most probable of several classes."""
+    several = inferencer.palette is not None
+    if not inferencer.background:
+        return gradio.State(0)
+    return gradio.Slider(
+        0,
+        0.95,
+        value=0 if several else 0.5,
+        step=0.05,
+        label='threshold',
+        info='mark pixels whose probability exceeds it'
+        + ('; 0: the most probable class' if several else ''),
+    )
+
+
 def clip_settings(gradio: Any, pipeline: ClipPipeline) -> list[Any]:
     """Controls of the masks per second, and of the windows where there is a choice."""
     if not pipeline.consecutive:
         rate = gradio.Slider(1, 10, value=1, step=1, label='masks per second')
-        return [rate, gradio.State('disjoint')]
-    return [
-        gradio.Slider(
-            0, 30, value=0, step=1, label='masks per second', info='0: a mask of each frame'
-        ),
-        gradio.Radio(
-            [('each frame once', 'disjoint'), ('each frame in the middle of a clip', 'centre')],
-            value='disjoint',
-            label='clips',
-            info=f'the second takes {pipeline.length} times as long',
-            elem_id='windows',
-        ),
-    ]
+        return [rate, gradio.State(None)]
+    rate = gradio.Slider(
+        0, 30, value=0, step=1, label='masks per second', info='0: a mask of each frame'
+    )
+    if len(pipeline.windows) == 1:
+        return [rate, gradio.State(None)]
+    windows = gradio.Radio(
+        [('each frame once', 'disjoint'), ('each frame in the middle of a clip', 'centre')],
+        value=pipeline.windows[0],
+        label='clips',
+        info=f'the second takes {pipeline.length} times as long',
+        elem_id='windows',
+    )
+    return [rate, windows]
 
 
 def describe(inferencer: AVSInferencer) -> str:
@@ -182,7 +193,7 @@ def handler(
         video: str | None,
         threshold: float,
         fps: float,
-        windows: str,
+        windows: str | None,
         progress: Any = bar,
     ) -> Iterator[Result]:
         if video is None:

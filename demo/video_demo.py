@@ -48,10 +48,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--windows',
         choices=WINDOWS,
-        default='disjoint',
         help='for networks that see T consecutive frames: disjoint predicts each frame once; '
         'centre in the middle of a clip of its own, as tests do, and takes T times as long '
-        '(default: %(default)s)',
+        '(default: disjoint; for A2D, whose networks learn one frame of a clip, centre)',
     )
     parser.add_argument(
         '--threshold',

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModel
 from video_clips import frame_number
 
@@ -42,13 +43,21 @@ test_dataloader = dict(
 class ToyMotion(BaseModel):
     """Marks where a frame is brighter than the first or the last other frame of its clip.
 
+    Args:
+        data_preprocessor: Config.
+        audio_encoder: None.
+        num_classes: 1, or more to give the class 1 to what moves and the class 0 to the rest.
+
     Attributes:
         clips: For each clip so far, the numbers of its frames, see `video_clips.numbered_frames`.
         kept: For each clip, the numbers of the frames that were predicted.
     """
 
-    def __init__(self, data_preprocessor: dict, audio_encoder: None) -> None:
+    def __init__(
+        self, data_preprocessor: dict, audio_encoder: None = None, num_classes: int = 1
+    ) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
+        self.num_classes = num_classes
         self.bias = torch.nn.Parameter(torch.zeros(1))
         self.clips: list[list[int]] = []
         self.kept: list[list[int]] = []
@@ -64,8 +73,11 @@ class ToyMotion(BaseModel):
             positions = sample.get('kept') or list(range(len(clip)))
             self.clips.append(numbers)
             self.kept.append([numbers[position] for position in positions])
+            sample.pred_masks = moving[positions].byte()
             sample.seg_logits = torch.where(moving, 4.0, -4.0)[positions, None] + self.bias
-            sample.pred_masks = (sample.seg_logits[:, 0] > 0).byte()
+            if self.num_classes > 1:
+                labels = F.one_hot(sample.pred_masks.long(), self.num_classes)
+                sample.seg_logits = 9.0 * labels.permute(0, 3, 1, 2) + self.bias
         return data_samples
 
 

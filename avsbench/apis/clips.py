@@ -29,10 +29,12 @@ default a mask of each frame, whatever the frame rate:
 * Windows 'disjoint' predict each frame once, in clips of T frames one after the other. The last one
   begins earlier where fewer than T frames are left, and keeps what is new.
 * Windows 'centre' give each frame a clip of its own, as the published inference does: T // 2 frames
-  before it and the rest after it, and only its own prediction is kept; T times the work. At both
-  ends a window goes on at the other end of the video, as in the data sets: positions count modulo
-  the number of frames.
-* A video of fewer than T frames repeats them in a circle, too, and each is predicted once.
+  before it and the rest after it, and only its own prediction is kept; T times the work. What a
+  window is at both ends of a video is up to the data set: it goes on at the other end, as positions
+  count modulo the number of frames, or for A2D stays within the video.
+* Networks for A2D, which learn one frame of a clip alone, know windows 'centre' only.
+* A video of fewer than T frames repeats them in a circle, or for A2D its last one; each frame is
+  predicted once.
 """
 
 from collections.abc import Iterator
@@ -53,7 +55,7 @@ def clip_batches(
     *,
     fps: int | None,
     batch_size: int,
-    windows: str,
+    windows: str | None,
 ) -> Iterator[ClipBatch]:
     """Cut a video into batches of clips, with the frames of a few clips in memory at a time.
 
@@ -63,7 +65,7 @@ def clip_batches(
         fps: Masks per second; None for the default of the kind.
         batch_size: Clips per batch. Clips of different T seconds are never in one batch, so there
             are at most `fps` of that kind.
-        windows: 'disjoint' or 'centre', of consecutive frames.
+        windows: 'disjoint' or 'centre', of consecutive frames; None for what suits the network.
 
     Raises:
         ConfigError: A setting is out of its range, or is none of this kind of clips.
@@ -72,6 +74,7 @@ def clip_batches(
     _check(pipeline, fps, batch_size, windows)
     fps = pipeline.masks_per_second(fps)
     if pipeline.consecutive:
+        windows = windows or pipeline.windows[0]
         batches = window_batches(source, pipeline, fps, batch_size, windows)
     else:
         batches = second_clip_batches(source, pipeline, fps, batch_size)
@@ -83,16 +86,20 @@ def clip_batches(
         raise DataError(f'{source.name}: has no frames')
 
 
-def _check(pipeline: ClipPipeline, fps: int | None, batch_size: int, windows: str) -> None:
+def _check(pipeline: ClipPipeline, fps: int | None, batch_size: int, windows: str | None) -> None:
     if fps is not None and not (isinstance(fps, int) and 1 <= fps <= MAX_FPS):
         raise ConfigError(
             f'fps={fps!r}: expected a whole number of masks per second, 1 to {MAX_FPS}'
         )
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ConfigError(f'batch_size={batch_size!r}: expected 1 or more clips')
-    check_choice('windows', windows, WINDOWS)
-    if windows != 'disjoint' and not pipeline.consecutive:
-        raise ConfigError(
-            f'windows={windows!r}: is for networks that see consecutive frames; this one has clips '
-            f'of {pipeline.length} seconds with one frame each'
+    if windows is None or check_choice('windows', windows, WINDOWS) in pipeline.windows:
+        return
+    if pipeline.consecutive:
+        why = 'this network learned one frame of a clip alone, and predicts no other well'
+    else:
+        why = (
+            'is for networks that see consecutive frames; this one has clips of '
+            f'{pipeline.length} seconds with one frame each'
         )
+    raise ConfigError(f'windows={windows!r}: {why}; expected {pipeline.windows[0]!r}')

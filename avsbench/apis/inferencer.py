@@ -97,7 +97,7 @@ class AVSInferencer(BaseInferencer):
         *,
         fps: int | None = None,
         threshold: float | None = None,
-        windows: str = 'disjoint',
+        windows: str | None = None,
         with_logits: bool = False,
         draw: bool = False,
     ) -> dict:
@@ -158,7 +158,7 @@ class AVSInferencer(BaseInferencer):
         fps: int | None = None,
         batch_size: int = 1,
         threshold: float | None = None,
-        windows: str = 'disjoint',
+        windows: str | None = None,
         with_logits: bool = False,
     ) -> Iterator[MaskPrediction]:
         """Predict the masks of one video in their order, each as soon as it is known.
@@ -173,7 +173,8 @@ class AVSInferencer(BaseInferencer):
                 each mask per second.
             threshold: See `MaskPrediction`.
             windows: For networks that see consecutive frames: 'disjoint' predicts each frame once,
-                'centre' in the middle of a clip of its own, which takes T times as long.
+                'centre' in the middle of a clip of its own, which takes T times as long; None for
+                'disjoint' where the network learned all frames of a clip.
             with_logits: Keep the logits of all classes.
 
         Yields:
@@ -195,7 +196,7 @@ class AVSInferencer(BaseInferencer):
         inputs: list[VideoSource],
         batch_size: int = 1,
         fps: int | None = None,
-        windows: str = 'disjoint',
+        windows: str | None = None,
     ) -> Iterator[ClipBatch]:
         """Cut videos into batches of clips.
 

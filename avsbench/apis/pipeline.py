@@ -11,6 +11,7 @@ from avsbench.config.clips import clip_length, reads_audio
 from avsbench.datasets import BaseAVSDataset
 from avsbench.datasets.base_clip_dataset import BaseClipDataset
 from avsbench.datasets.transforms import LoadClip, LoadFrames, LoadMaskiges, PackAVSInputs
+from avsbench.datasets.video import VideoDataset
 from avsbench.maskiges import PALETTE, rank_map, superpixels
 from avsbench.registry import DATASETS, TRANSFORMS
 from avsbench.utils.errors import ConfigError
@@ -63,6 +64,9 @@ class ClipPipeline:
     Attributes:
         length: T, frames per clip.
         consecutive: Whether a clip has consecutive frames, instead of one for each second.
+        windows: Ways to cut a video into clips that suit the network, the default first.
+        window_around: Of consecutive frames, the window that predicts one: total number of frames,
+            its number, T -> `Window`.
         fill: Whether the network only knows clips of T seconds.
         sound: Whether the network reads audio.
         front_end: What it gets of the audio; None without.
@@ -91,7 +95,11 @@ class ClipPipeline:
         self.front_end = steps[0].log_mel.front_end if self.sound else None
         self.length = clip_length(cfg)
         kind = _dataset_kind(dataset, where)
-        self.consecutive = not issubclass(kind, BaseAVSDataset)
+        self.consecutive = issubclass(kind, VideoDataset)
+        self.windows = ('disjoint',)
+        if self.consecutive:
+            self.windows = ('centre',) if kind.centre_only else ('disjoint', 'centre')
+            self.window_around = kind.window_around
         self.fill = issubclass(kind, BaseAVSDataset) and kind.short_audio == 'repeat'
         self.maskiges = any(isinstance(step, LoadMaskiges) for step in steps)
         self._steps = [step for step in steps[1:-1] if not isinstance(step, LoadMaskiges)]

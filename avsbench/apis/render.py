@@ -62,7 +62,7 @@ def render_video(
     fps: int | None = None,
     threshold: float | None = None,
     batch_size: int = 1,
-    windows: str = 'disjoint',
+    windows: str | None = None,
     progress: Progress | None = None,
 ) -> RenderReport:
     """Segment a video file and write all results; nothing is left behind if that fails.

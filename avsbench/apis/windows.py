@@ -68,27 +68,23 @@ def _disjoint(source: VideoSource, pipeline: ClipPipeline, fps: int | None) -> I
 
 
 def _centred(source: VideoSource, pipeline: ClipPipeline, fps: int | None) -> Iterator[_Window]:
-    """A window around each frame."""
-    length, before = pipeline.length, pipeline.length // 2
-    count, last = _last_frames(source, fps, before)
-    frames = _resized(source, pipeline, fps)
-    if count < length:
-        every = list(frames)
-        for centre in range(count):
-            places = [(centre - before + place) % count for place in range(length)]
-            yield _Window([every[place] for place in places], [before % count])
-        return
-    window = deque([(span, pipeline.resize(frame.rgb())) for span, frame in last], maxlen=length)
-    first: list[_Frame] = []
-    for frame in frames:
-        if len(first) < length - before - 1:
-            first.append(frame)
-        window.append(frame)
-        if len(window) == length:
-            yield _Window(list(window), [before])
-    for frame in first:
-        window.append(frame)
-        yield _Window(list(window), [before])
+    """A window for each frame, by the rule of the data set."""
+    length = pipeline.length
+    total, last = _last_frames(source, fps, length)
+    start = total - len(last)
+    held = {
+        start + number: (span, pipeline.resize(frame.rgb()))
+        for number, (span, frame) in enumerate(last)
+    }
+    frames = enumerate(_resized(source, pipeline, fps))
+    for centre in range(total):
+        window = pipeline.window_around(total, centre, length)
+        while not held.keys() >= set(window.frame_idx):
+            number, frame = next(frames)
+            held.setdefault(number, frame)
+        yield _Window([held[number] for number in window.frame_idx], window.kept)
+        if length <= centre - length < start:  # both ends of the video stay
+            del held[centre - length]
 
 
 WINDOWS = {'disjoint': _disjoint, 'centre': _centred}

@@ -52,6 +52,7 @@ class A2DDataset(VideoDataset):
     splits = ('train', 'test')
     list_file = os.path.join('Release', 'videoset.csv')
     mask_coding = 'a2d_mat'
+    centre_only = True
 
     def __init__(
         self,
@@ -78,6 +79,11 @@ class A2DDataset(VideoDataset):
             test_mode=test_mode,
             indices=indices,
         )
+
+    @staticmethod
+    def window_around(total: int, frame: int, length: int) -> Window:
+        """See `VideoDataset.window_around`; this one does not leave the video."""
+        return annotated_window(total, frame, length, 'last_frames')
 
     @property
     def num_classes(self) -> int:

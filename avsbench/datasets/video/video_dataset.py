@@ -66,6 +66,7 @@ class VideoDataset(BaseClipDataset):
     mask_coding: str | None = 'nonzero'
     centre_step = 1
     clip_frames = 6
+    centre_only = False  # whether a training has the target of one frame of a window alone
     info_kind = VideoClipInfo
     checked_units = 'videos'
 
@@ -104,6 +105,11 @@ class VideoDataset(BaseClipDataset):
             test_mode=test_mode,
             indices=indices,
         )
+
+    @staticmethod
+    def window_around(total: int, frame: int, length: int) -> Window:
+        """The window that predicts one frame of a video, see `centre_window`."""
+        return centre_window(total, frame, length)
 
     @abstractmethod
     def find_video(self, name: str) -> Video:
@@ -166,7 +172,7 @@ class VideoDataset(BaseClipDataset):
     def windows(self, video: Video) -> Iterable[Window]:
         """The windows of a video, in order."""
         for centre in self.centres(video):
-            yield centre_window(len(video.frame_paths), centre, self.num_frames)
+            yield self.window_around(len(video.frame_paths), centre, self.num_frames)
 
     def centres(self, video: Video) -> Iterable[int]:
         """Positions of the frames that are centres of windows."""

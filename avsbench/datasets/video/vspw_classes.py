@@ -2,6 +2,7 @@
 
 import json
 
+from avsbench.layouts.avss_classes import palette
 from avsbench.utils.errors import DataError
 
 VOID = 255
@@ -26,6 +27,11 @@ CLASSES = (
     'food instrument train'
 ).split()
 """Class names in the order of their indices, 0 to 123; on disk they are numbered from 1."""
+
+
+def class_colours(count: int) -> list[list[int]]:
+    """RGB of the classes by PASCAL VOC's rule, without its first colour, black for background."""
+    return palette(count + 1)[1:].tolist()
 
 
 def read_classes(path: str) -> tuple[str, ...]:

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from avsbench.datasets.video.listing import file_names, stem
 from avsbench.datasets.video.video_dataset import Video, VideoDataset
-from avsbench.datasets.video.vspw_classes import read_classes
+from avsbench.datasets.video.vspw_classes import CLASSES, class_colours, read_classes
 from avsbench.datasets.video.windows import Window, disjoint_windows
-from avsbench.layouts.avss_classes import palette
 from avsbench.registry import DATASETS
 from avsbench.utils.checks import check_choice
 
@@ -37,6 +36,11 @@ class VSPWDataset(VideoDataset):
         indices: See `VideoDataset`.
     """
 
+    METAINFO = {
+        'classes': CLASSES,
+        'palette': class_colours(len(CLASSES)),
+        'background': False,  # each pixel has a class
+    }
     subset = 'vspw'
     splits = ('train', 'val', 'test')
     list_file = '{split}.txt'
@@ -66,7 +70,7 @@ class VSPWDataset(VideoDataset):
             pipeline=pipeline,
             ann_file=ann_file,
             check=check,
-            metainfo={'classes': classes, 'palette': palette(len(classes)).tolist()},
+            metainfo={'classes': classes, 'palette': class_colours(len(classes))},
             test_mode=test_mode,
             indices=indices,
         )

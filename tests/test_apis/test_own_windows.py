@@ -11,6 +11,7 @@ from video_clips import LOW, RATE, numbered_frames, tone, write_video
 from avsbench.apis import AVSInferencer
 from avsbench.apis.sources import ArraySource
 from avsbench.config.loading import load_config
+from avsbench.datasets.video.windows import annotated_window, centre_window, disjoint_windows
 from avsbench.utils.errors import ConfigError, DataError
 from avsbench.video import make_video
 
@@ -55,6 +56,47 @@ def test_short_videos_repeat_frames_in_a_circle(inferencer, count):
     clips, kept = clips_of(inferencer, numbered(count), windows='centre')
     assert clips == [[(c - 3 + k) % count for k in range(6)] for c in range(count)]
     assert kept == [[c] for c in range(count)]
+
+
+@pytest.mark.parametrize('count', [1, 4, 6, 11, 12, 13])
+def test_windows_are_those_of_the_data_sets(inferencer, count):
+    clips, kept = clips_of(inferencer, numbered(count))
+    expected = list(disjoint_windows(count, 6))
+    assert clips == [window.frame_idx for window in expected]
+    assert kept == [[w.frame_idx[place] for place in w.kept] for w in expected]
+    clips, kept = clips_of(inferencer, numbered(count), windows='centre')
+    assert clips == [centre_window(count, frame, 6).frame_idx for frame in range(count)]
+
+
+@pytest.mark.parametrize('count', [2, 9, 20])
+def test_networks_that_learn_one_frame_of_a_clip(tmp_path, count):
+    """Of A2D: the windows do not leave the video."""
+    config, checkpoint = toy_motion(tmp_path)
+    options = {'test_dataloader.dataset.type': 'A2DDataset'}
+    inferencer = AVSInferencer(
+        config, checkpoint, device='cpu', show_progress=False, cfg_options=options
+    )
+    clips, kept = clips_of(inferencer, numbered(count))
+    expected = [annotated_window(count, frame, 6, 'last_frames') for frame in range(count)]
+    assert clips == [window.frame_idx for window in expected]
+    assert kept == [[frame] for frame in range(count)]
+    with pytest.raises(ConfigError, match="windows='disjoint': this network learned one frame"):
+        inferencer(numbered(count), windows='disjoint')
+
+
+def test_each_pixel_has_a_class_in_vspw(tmp_path):
+    config, checkpoint = toy_motion(tmp_path)
+    cfg = load_config(config)
+    cfg.test_dataloader.dataset.type = 'VSPWDataset'
+    cfg.num_classes = cfg.model.num_classes = 124
+    inferencer = AVSInferencer(cfg, checkpoint, device='cpu', show_progress=False)
+    given = dict(frames=np.stack(disc_frames(6)))
+    (result,) = inferencer(given, draw=True)['predictions']
+    first = [(row['class'], row['area']) for row in result['rows'] if row['second'] == 3]
+    assert [name for name, _ in first] == ['wall', 'ceiling']
+    assert sum(area for _, area in first) == pytest.approx(1)
+    with pytest.raises(ConfigError, match='threshold=0.4: the network gives each pixel a class'):
+        inferencer(given, threshold=0.4)
 
 
 def test_masks_of_a_video_file_without_audio(inferencer, tmp_path):
