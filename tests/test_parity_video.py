@@ -113,3 +113,7 @@ def test_limits_of_a_share():
     assert not passes(most, [1.0] * 2 + [0.0] * 8, stored)
     assert passes(most, [float('nan')] + [0.0] * 9, stored)
     assert not passes(most, [float('nan')] * 2 + [0.0] * 8, stored)
+    bounded = Limit(0.0, share=0.9, others=1.0)
+    assert passes(bounded, [1.0] + [0.0] * 9, stored)
+    assert not passes(bounded, [2.0] + [0.0] * 9, stored)
+    assert not passes(bounded, [float('nan')] + [0.0] * 9, stored)

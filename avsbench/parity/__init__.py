@@ -5,6 +5,7 @@ from avsbench.parity import (  # they register their checkers
     data,
     metrics,
     video_crf,
+    video_inference,
     video_metrics,
 )
 from avsbench.parity.check import check_claimed, check_fixture
@@ -24,6 +25,7 @@ __all__ = [
     'data',
     'metrics',
     'video_crf',
+    'video_inference',
     'video_metrics',
     'write_fixture',
 ]

@@ -85,7 +85,11 @@ def pixels(kind: str, values: list, seeded: ModuleType) -> np.ndarray:
         grey = np.rint(128 + 50 * seeded.image(*values).astype(np.float64))
         return np.clip(grey, 0, 255).astype(np.uint8).transpose(1, 2, 0).copy()
     if kind == 'mask':
-        return (seeded.mask(*values) * 255).astype(np.uint8)
+        name, shape, *value = values
+        return (seeded.mask(name, shape) * (value[0] if value else 255)).astype(np.uint8)
+    if kind == 'grey':
+        grey = np.rint(80 + 60 * seeded.image(*values).astype(np.float64))
+        return np.clip(grey, 0, 255).astype(np.uint8)
     labels = seeded.labels(*values)
     return {'label_rgb': palette()[labels], 'label_index': labels.astype(np.uint8)}[kind]
 

@@ -65,10 +65,12 @@ class Limit:
     Attributes:
         difference: Largest one allowed.
         share: Of the values of an output that must keep it.
+        others: Largest difference allowed of the other values.
     """
 
     difference: float
     share: float = 1.0
+    others: float = math.inf
 
     def row(self, kind: str, name: str, ours: np.ndarray, stored: np.ndarray) -> Row:
         """Compare arrays of one shape."""
@@ -76,7 +78,9 @@ class Limit:
         scale = float(np.nanmax(np.abs(stored), initial=0.0))
         if self.share < 1:
             name = f'{name} ({self.share:.1%})'
-            off = np.sort(off)[: math.ceil(self.share * off.size)]  # NaN comes last
+            off = np.sort(off)  # NaN comes last
+            if not off.size or off[-1] <= self.others:
+                off = off[: math.ceil(self.share * off.size)]
         return Row(kind, name, float(off.max(initial=0.0)), scale, self.difference)
 
 
@@ -88,7 +92,8 @@ class Computed:
     float32; it widens the tolerance number by number, up to a hundredth of the number.
     `discontinuous` names outputs behind a threshold where rounding moves a few values far: 99 % of
     them are held to the tolerance, all to a hundredth of their scale. `limits` replaces all this
-    for the outputs and metrics that it names.
+    for the outputs and metrics that it names. `rows` compare what is no array of
+    numbers, such as names of files.
     """
 
     outputs: dict[str, Tensor | np.ndarray] = field(default_factory=dict)
@@ -99,6 +104,7 @@ class Computed:
     noise: Noise = field(default_factory=dict)
     discontinuous: frozenset[str] = frozenset()
     limits: dict[str, Limit] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
 
 
 def rounding_noise(computed: Computed, others: Sequence[Computed]) -> Noise:
@@ -222,7 +228,7 @@ class Fixture:
             for name, value in computed.metrics.items()
             if name in stored
         ]
-        return rows
+        return rows + computed.rows
 
     def _output_rows(self, name: str, computed: Computed) -> list[Row]:
         stored, ours = self.stored[name], computed.outputs.get(name)
