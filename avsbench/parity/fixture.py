@@ -79,7 +79,7 @@ class Limit:
         if self.share < 1:
             name = f'{name} ({self.share:.1%})'
             off = np.sort(off)  # NaN comes last
-            if not off.size or off[-1] <= self.others:
+            if math.isinf(self.others) or not off.size or off[-1] <= self.others:
                 off = off[: math.ceil(self.share * off.size)]
         return Row(kind, name, float(off.max(initial=0.0)), scale, self.difference)
 

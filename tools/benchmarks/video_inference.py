@@ -118,8 +118,8 @@ def _measure_network(model: AVSegmentor, args: argparse.Namespace) -> None:
     seconds = time.perf_counter() - start
     del model.head_output  # the method of the class again
     print(
-        f'  all {len(passes)} passes: {seconds:.2f} s, {live.peak / GIB:.2f} GiB at the peak, besides'
-        f' {weights:.2f} GiB of weights; {_memory_of_process(args.device)}',
+        f'  all {len(passes)} passes: {seconds:.2f} s, {live.peak / GIB:.2f} GiB at the peak, '
+        f'besides {weights:.2f} GiB of weights; {_memory_of_process(args.device)}',
         flush=True,
     )
 
