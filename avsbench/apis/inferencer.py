@@ -57,7 +57,9 @@ class AVSInferencer(BaseInferencer):
         checkpoint: Of this toolbox, or published by a supported system.
         device: 'cpu', 'cuda', ...; None for CUDA where available.
         trust_checkpoint: See `avsbench.checkpoint.reading`.
-        cfg_options: Changes of the config, dotted key -> value.
+        cfg_options: Changes of the config, dotted key -> value. The test-time augmentation of the
+            config (`model.test_cfg`), which takes many passes for each clip, is left out unless one
+            of them is about it.
         show_progress: Whether a call shows a progress bar.
 
     Attributes:
@@ -82,6 +84,8 @@ class AVSInferencer(BaseInferencer):
         show_progress: bool = True,
     ) -> None:
         cfg = open_config(config, cfg_options)
+        if not any(key.startswith('model.test_cfg') for key in cfg_options or ()):
+            cfg.model.pop('test_cfg', None)
         check_file(checkpoint)
         self._trust = trust_checkpoint
         self.checkpoint = str(checkpoint)

@@ -5,9 +5,11 @@ from PIL import Image
 from soundfile import write as write_wav
 from video_clips import HIGH, LOW, RATE, SIZE, TONE_CLASSES, tone, toy_listener, write_video
 
+from avsbench.analysis.complexity import build_model
 from avsbench.apis import AVSInferencer
 from avsbench.apis.sources import ArrayAudio, ArraySource
 from avsbench.config.loading import load_config
+from avsbench.config.paths import CONFIG_ROOT
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import CheckpointError, ConfigError, DataError
 from avsbench.video import VideoFile
@@ -53,6 +55,20 @@ def test_masks_follow_the_audio_second_by_second(inferencer, video):
     assert rows[0]['area'] == 0.5 and rows[3]['area'] == 0
     assert rows[0]['mean_probability'] == pytest.approx(1 / (1 + np.exp(-4)), abs=0.01)
     assert rows[3]['mean_probability'] is None
+
+
+def test_augmentation_of_tests_takes_part_only_on_request(tmp_path):
+    cfg = load_config(CONFIG_ROOT / 's4' / 'demo.py')
+    cfg.model.test_cfg = dict(scales=[0.5, 1])
+    model = build_model(cfg)
+    torch.save({'state_dict': model.state_dict()}, tmp_path / 'random.pth')
+    given = dict(device='cpu', show_progress=False)
+    plain = AVSInferencer(cfg, tmp_path / 'random.pth', **given)
+    assert plain.model.test_augmentation is None
+    flip = {'model.test_cfg.flip': True}
+    augmented = AVSInferencer(cfg, tmp_path / 'random.pth', cfg_options=flip, **given)
+    assert augmented.model.test_augmentation.scales == (0.5, 1)
+    assert augmented.model.test_augmentation.flip
 
 
 def test_clips_have_the_length_of_the_training(inferencer, semantic, video):
