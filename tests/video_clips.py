@@ -187,10 +187,18 @@ def write_video(
 
 def rotate_by_metadata(path: Path) -> None:
     """Set the metadata of an mp4 that makes players rotate it a quarter turn clockwise."""
+    set_display_matrix(path, 0, 1, -1, 0)
+
+
+def set_display_matrix(path: Path, a: int, b: int, c: int, d: int) -> None:
+    """Make players show the pixel (x, y) of an mp4 at (a x + c y, b x + d y)."""
     content = bytearray(path.read_bytes())
     header = content.find(b'tkhd')  # of the first track, the video
     matrix = header + 4 + 40
-    width = int.from_bytes(content[matrix + 36 + 4 : matrix + 36 + 8], 'big')
-    turned = (0, 1 << 16, 0, -(1 << 16) & 0xFFFFFFFF, 0, 0, width, 0, 1 << 30)
-    content[matrix : matrix + 36] = b''.join(value.to_bytes(4, 'big') for value in turned)
+    width, height = (
+        int.from_bytes(content[matrix + 36 + k : matrix + 40 + k], 'big') for k in (0, 4)
+    )
+    moved = [-min(0, p * width, q * height, p * width + q * height) for p, q in ((a, c), (b, d))]
+    values = (a << 16, b << 16, 0, c << 16, d << 16, 0, *moved, 1 << 30)
+    content[matrix : matrix + 36] = b''.join(v.to_bytes(4, 'big', signed=True) for v in values)
     path.write_bytes(content)

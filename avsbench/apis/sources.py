@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from avsbench.media.images import read_frame
-from avsbench.media.log_mel import FULL_SCALE, read_wav
+from avsbench.media.log_mel import FULL_SCALE, RATES, rate_fault, read_wav, scale_fault
 from avsbench.utils.errors import DataError, nearest
 from avsbench.video import VideoFile
 
@@ -213,8 +213,11 @@ def _samples(given: Any, rate: Any) -> tuple[np.ndarray, int]:
         if rate is not None:
             raise DataError(f'sample_rate={rate!r} is for samples; {given} has its own')
         return read_wav(given)
-    if not isinstance(rate, int) or rate <= 0:
-        raise DataError(f'sample_rate={rate!r}, expected whole Hz of the samples in `audio`')
+    if not isinstance(rate, int) or rate_fault(rate):
+        raise DataError(
+            f'sample_rate={rate!r}, expected that of the samples in `audio`, a whole number from '
+            f'{RATES[0]} to {RATES[1]} Hz'
+        )
     samples = np.asarray(given)
     if samples.ndim not in (1, 2) or samples.dtype.kind not in 'if' or not samples.size:
         raise DataError(
@@ -225,6 +228,8 @@ def _samples(given: Any, rate: Any) -> tuple[np.ndarray, int]:
         if samples.dtype != np.int16:
             raise DataError(f'audio: {samples.dtype} samples, expected int16, or float in [-1, 1]')
         samples = samples / FULL_SCALE
+    elif fault := scale_fault(samples):
+        raise DataError(f'audio: {fault}')
     if samples.ndim == 2:
         samples = samples.mean(axis=1)
     return samples.astype(np.float64), rate

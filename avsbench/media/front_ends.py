@@ -48,7 +48,7 @@ VGGISH = FrontEnd(
     min_seconds=log_mel.MIN_SAMPLES / log_mel.SAMPLE_RATE,
     patches=log_mel.log_mel_patches,
     count=log_mel.count_patches,
-    revision=1,
+    revision=2,
     resampler='resampy',
 )
 MEL_POWER = FrontEnd(
@@ -58,7 +58,7 @@ MEL_POWER = FrontEnd(
     min_seconds=1.0,
     patches=mel_power.mel_power_patches,
     count=mel_power.count_seconds,
-    revision=1,
+    revision=2,
     resampler='soxr',
 )
 PUBLISHED_MEL_POWER = replace(

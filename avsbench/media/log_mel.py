@@ -38,6 +38,16 @@ MIN_SAMPLES = WINDOW + (PATCH_FRAMES - 1) * HOP  # of one patch, at 16 kHz: 0.97
 _BLOCK = 128  # frames; the arrays of a block take 1.3 MB, small enough for a processor's cache
 _BAND_GROUP = 8
 _FLOAT_SUBTYPES = ('FLOAT', 'DOUBLE')
+_INTEGER_SUBTYPES = ('PCM_', 'ALAC_')  # how the names of those begin that hold integers
+
+RATES = (1000, 768_000)
+"""Lowest and highest sample rate in Hz that is read: a header of a few bytes can claim anything."""
+
+LOUDEST = 8.0
+"""Largest float sample, full scale being 1; larger ones are on another scale."""
+
+MAX_VALUES = 1 << 29
+"""Samples of all channels beyond which a file is refused; 3 hours of mono at 48 kHz."""
 
 
 # ------------------------------------------------------------------------------- reading a file
@@ -48,7 +58,8 @@ def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
 
     Samples are quantised to 16 bit first (24-bit files are scaled by the reader), then averaged
     over the channels. A float file is scaled by 32768, rounded and clipped to 16 bit; the published
-    code would cast it without scaling and so read silence.
+    code would cast it without scaling and so read silence. So is what was compressed with a loss:
+    its peaks may exceed full scale, and would come out with the other sign if read as integers.
 
     Args:
         path: A file that soundfile reads.
@@ -57,7 +68,8 @@ def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
         Samples (n,) float64 in [-1, 1), and the sample rate in Hz.
 
     Raises:
-        BrokenFileError: The file is unreadable, cut off, empty, or holds NaN or infinity.
+        BrokenFileError: The file is unreadable, cut off, empty, holds NaN or infinity, or claims a
+            rate outside of `RATES` or more than `MAX_VALUES` samples.
     """
     with _open_wav(path) as file:
         return to_mono(_read_pcm(path, file)), file.samplerate
@@ -75,7 +87,7 @@ def probe_wav(path: str | Path) -> tuple[int, int]:
         Samples per channel, and the rate in Hz.
 
     Raises:
-        BrokenFileError: The file is unreadable, cut off, empty, or holds NaN or infinity.
+        BrokenFileError: See `read_wav`.
     """
     with _open_wav(path) as file:
         if file.subtype in _FLOAT_SUBTYPES:
@@ -92,6 +104,14 @@ def _open_wav(path: str | Path) -> Iterator[soundfile.SoundFile]:
                 raise _wav_error(path, f'cut off: its header promises {missing} more bytes')
             if file.frames <= 0:
                 raise _wav_error(path, 'it holds no samples')
+            if fault := rate_fault(file.samplerate):
+                raise _wav_error(path, fault)
+            if file.frames * file.channels > MAX_VALUES:
+                raise _wav_error(
+                    path,
+                    f'claims to have {file.frames} samples in {file.channels} channels, more than '
+                    f'{MAX_VALUES} in all are refused',
+                )
             yield file
     except FileNotFoundError as error:
         raise BrokenFileError(f'{path}: no such file', 'missing audio') from error
@@ -101,15 +121,37 @@ def _open_wav(path: str | Path) -> Iterator[soundfile.SoundFile]:
         raise _wav_error(path, f'not a readable audio file ({error.error_string})') from error
 
 
+def rate_fault(rate: int) -> str | None:
+    """What is wrong with a sample rate in Hz, or None."""
+    if RATES[0] <= rate <= RATES[1]:
+        return None
+    return f'its sample rate is {rate} Hz, expected {RATES[0]} to {RATES[1]}'
+
+
+def scale_fault(samples: np.ndarray) -> str | None:
+    """What is wrong with the scale of float samples, or None."""
+    peak = np.abs(samples).max(initial=0)
+    if not peak > LOUDEST:  # NaN, too, is another fault
+        return None
+    return (
+        f'its float samples reach {peak:g} where full scale is 1; divide them by their full scale'
+    )
+
+
 def _read_pcm(path: str | Path, file: soundfile.SoundFile) -> np.ndarray:
     """(n, channels) int16."""
-    if file.subtype not in _FLOAT_SUBTYPES:
-        return file.read(dtype='int16', always_2d=True)
-    samples = file.read(dtype='float64', always_2d=True)
+    exact = file.subtype.startswith(_INTEGER_SUBTYPES)
+    samples = file.read(dtype='int16' if exact else 'float64', always_2d=True)
+    if len(samples) < file.frames:
+        raise _wav_error(path, f'cut off: {len(samples)} of {file.frames} samples could be read')
+    if exact:
+        return samples
     broken = np.argwhere(~np.isfinite(samples))
     if len(broken):
         first = f'the first is sample {broken[0, 0]} of channel {broken[0, 1]}'
         raise _wav_error(path, f'{len(broken)} of its samples are NaN or infinite, {first}')
+    if fault := scale_fault(samples):
+        raise _wav_error(path, fault)
     return np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 

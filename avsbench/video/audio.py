@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from avsbench.media.log_mel import to_mono
+from avsbench.media.log_mel import rate_fault, to_mono
 from avsbench.video.containers import StreamReader, VideoError, audio_stream, av, open_container
 
 # Containers that count in milliseconds displace each block of samples by a few of them; a real gap
@@ -34,7 +34,8 @@ class AudioTrack:
         end: Seconds from the origin to the end of the last sample so far.
 
     Raises:
-        VideoError: The file can't be opened or holds no audio that can be decoded.
+        VideoError: The file can't be opened, holds no audio that can be decoded, or claims an
+            impossible sample rate.
     """
 
     def __init__(self, path: str | Path, origin: Fraction) -> None:
@@ -53,6 +54,9 @@ class AudioTrack:
                 'follow the audio'
             )
         self._kept.append(first)
+        if fault := rate_fault(self.rate):
+            self.close()
+            raise VideoError(f'{self.path}: of its audio track, {fault}; encode it again')
 
     def between(self, start: Fraction | int, stop: Fraction | int) -> np.ndarray:
         """Samples of [start, stop) in seconds since the origin: (n,) float64 in [-1, 1).

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from avsbench.media.images import MAX_PIXELS
 from avsbench.utils.errors import DataError
 from avsbench.utils.extras import OptionalModule
 
@@ -57,6 +58,8 @@ def video_stream(container: InputContainer) -> Stream | None:
     still = flags.attached_pic | flags.timed_thumbnails
     for stream in container.streams.video:
         if not stream.disposition & still and stream.codec_context is not None:
+            # a frame may be larger than the header says
+            stream.codec_context.options = {'max_pixels': str(MAX_PIXELS)}
             return stream
     return None
 

@@ -20,6 +20,7 @@ from avsbench.video.containers import (
     open_container,
     video_stream,
 )
+from avsbench.video.orientation import Orientation
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -47,11 +48,12 @@ class DecodedFrame:
     size: tuple[int, int]
 
     def rgb(self) -> np.ndarray:
-        """(H, W, 3) uint8, upright; reduced to 8 bits, and all frames of a file in one size."""
-        turns = quarter_turns(self.frame)
-        height, width = self.size if turns % 2 == 0 else self.size[::-1]
-        pixels = self.frame.to_ndarray(format='rgb24', width=width, height=height)
-        return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+        """(H, W, 3) uint8, turned and mirrored as the file says, in 8 bits, of `size`."""
+        orientation = Orientation.of(self.frame)
+        height, width = orientation.size(self.size)
+        return orientation.upright(
+            self.frame.to_ndarray(format='rgb24', width=width, height=height)
+        )
 
 
 class VideoFile:
@@ -123,9 +125,10 @@ class VideoFile:
             why = reader.read_error or f'{reader.damaged} damaged packets'
             raise VideoError(f'{self.path}: no frame can be decoded ({why})')
         self.start = first.pts or 0
-        self.size = _upright_size(first)
+        orientation = Orientation.of(first)
+        self.size = orientation.size((first.height, first.width))
         aspect = stream.sample_aspect_ratio or Fraction(1)
-        self.pixel_aspect = aspect if quarter_turns(first) % 2 == 0 else 1 / aspect
+        self.pixel_aspect = 1 / aspect if orientation.transposed else aspect
 
     @property
     def origin(self) -> Fraction:
@@ -202,20 +205,10 @@ class VideoFile:
         missing = max(0, self._header_frames - self._decoded)
         if not (self.damaged or self.read_error or missing):
             return None
-        expected = f' of {self._header_frames}' if self._header_frames else ''
+        expected = f' of {self._header_frames}' if missing else ''
         why = f' ({self.read_error})' if self.read_error else ''
         damaged = f', {self.damaged} of them or their neighbours damaged' if self.damaged else ''
         return (
             f'{self.path}: the file is damaged{why}: {self._decoded}{expected} frames could be '
             f'read{damaged}; the result covers only these'
         )
-
-
-def quarter_turns(frame: av.VideoFrame) -> int:
-    """Quarter turns anticlockwise, 0 to 3, that make a frame upright."""
-    return round(frame.rotation / 90) % 4
-
-
-def _upright_size(frame: av.VideoFrame) -> tuple[int, int]:
-    size = (frame.height, frame.width)
-    return size if quarter_turns(frame) % 2 == 0 else size[::-1]

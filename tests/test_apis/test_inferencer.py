@@ -182,7 +182,7 @@ def test_frame_folder_and_arrays_give_what_the_video_gives(inferencer, tmp_path)
         ),
         (
             dict(frames=np.zeros((2, 4, 4, 3), np.uint8), audio=np.zeros(9)),
-            'sample_rate=None, expected whole Hz',
+            'sample_rate=None, expected that of the samples',
         ),
         (3, 'cannot read a video from int'),
     ],

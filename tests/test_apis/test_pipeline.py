@@ -125,7 +125,7 @@ sys.modules['av'] = None
 from avsbench.apis.sources import open_source
 from avsbench.utils.errors import ConfigError
 import numpy as np
-open_source(dict(frames=np.zeros((1, 4, 4, 3), np.uint8), audio=np.zeros(9), sample_rate=9))
+open_source(dict(frames=np.zeros((1, 4, 4, 3), np.uint8), audio=np.zeros(9), sample_rate=9000))
 try:
     open_source(sys.argv[1])
 except ConfigError as error:

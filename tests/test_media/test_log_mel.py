@@ -149,6 +149,23 @@ def test_float_files_are_scaled_not_cast(tmp_path: Path) -> None:
     assert np.abs(read_wav(tmp_path / 'float.wav')[0] - expected).max() == 0
 
 
+@pytest.mark.parametrize(
+    ('form', 'subtype', 'rate'), [('OGG', 'VORBIS', 44100), ('OGG', 'OPUS', 48000)]
+)
+def test_peaks_beyond_full_scale_do_not_wrap(
+    tmp_path: Path, form: str, subtype: str, rate: int
+) -> None:
+    """Lossy compression makes a loud wave louder; as an integer it would change its sign."""
+    loud = 0.999 * np.sign(np.sin(2 * np.pi * 440 * np.arange(rate) / rate))
+    path = tmp_path / 'audio.wav'  # the content counts, not the suffix
+    soundfile.write(path, loud, rate, format=form, subtype=subtype)
+    decoded = soundfile.read(path, dtype='float64')[0]
+    assert np.abs(decoded).max() > 1.1
+    expected = np.clip(np.rint(decoded * 32768), -32768, 32767) / 32768
+    assert (read_wav(path)[0] == expected).all()
+    assert probe_wav(path) == (len(loud), rate)
+
+
 @pytest.mark.parametrize('subtype', ['PCM_24', 'PCM_32', 'PCM_U8'])
 def test_other_integer_files(tmp_path: Path, subtype: str) -> None:
     wave = noise('other', 0.1)
@@ -189,8 +206,18 @@ def broken_wavs(folder: Path) -> dict[str, tuple[Path, str]]:
     wave = noise('nan', 1)
     wave[[10, 20]] = np.nan
     write_wav(folder / 'nan.wav', wave, subtype='FLOAT')
+    write_wav(folder / 'scale.wav', noise('scale', 1) * 30000, subtype='FLOAT')
     cases = {name: (folder / f'{name}.wav', words) for name, (_, words) in files.items()}
     cases['nan'] = (folder / 'nan.wav', '2 of its samples are NaN or infinite')
+    cases['scale'] = (folder / 'scale.wav', 'where full scale is 1; divide them')
+    for rate in (7, 999, 10**6):
+        write_wav(folder / f'{rate}.wav', noise('rate', 1), rate)
+        cases[f'{rate} Hz'] = (folder / f'{rate}.wav', f'sample rate is {rate} Hz, expected 1000')
+    soundfile.write(folder / 'huge.flac', noise('huge', 1), 16000)
+    content = bytearray((folder / 'huge.flac').read_bytes())
+    content[22:26] = b'\x80\0\0\0'  # of the number of samples, in the first block
+    (folder / 'huge.flac').write_bytes(content)
+    cases['huge'] = (folder / 'huge.flac', 'claims to have 2147483648 samples in 1 channels')
     cases['missing'] = (folder / 'missing.wav', 'no such file')
     return cases
 

@@ -13,11 +13,12 @@ from video_clips import (
     frame_number,
     numbered_frames,
     rotate_by_metadata,
+    set_display_matrix,
     tone,
     write_video,
 )
 
-from avsbench.video import AudioTrack, VideoError, VideoFile
+from avsbench.video import AudioTrack, VideoError, VideoFile, containers
 
 
 def clip(path, frames=25, seconds=1, **options):
@@ -91,6 +92,46 @@ def test_rotation_by_metadata(tmp_path):
         'lower right': frame[-3, -3],
     }
     assert [name for name, colour in corners.items() if colour[0] > 150] == ['upper right']
+
+
+SHADES = np.array([[250, 170], [90, 10]], np.uint8).repeat(24, 0).repeat(32, 1)
+ORIENTATIONS = {  # (a, b, c, d) of the display matrix -> what players show
+    (1, 0, 0, 1): SHADES,
+    (-1, 0, 0, 1): SHADES[:, ::-1],
+    (1, 0, 0, -1): SHADES[::-1],
+    (-1, 0, 0, -1): SHADES[::-1, ::-1],
+    (0, 1, 1, 0): SHADES.T,
+    (0, 1, -1, 0): np.rot90(SHADES, -1),
+    (0, -1, 1, 0): np.rot90(SHADES),
+    (0, -1, -1, 0): SHADES.T[::-1, ::-1],
+}
+
+
+@pytest.mark.parametrize('matrix', ORIENTATIONS)
+def test_turned_and_mirrored_by_metadata(tmp_path, matrix):
+    expected = ORIENTATIONS[matrix]
+    path = clip(tmp_path / 'in.mp4', [SHADES[..., None].repeat(3, 2)] * 2)
+    set_display_matrix(path, *matrix)
+    video = VideoFile(path)
+    found = next(video.frames()).rgb()
+    assert found.shape == (*video.size, 3) == (*expected.shape, 3)
+    assert np.abs(found.astype(int) - expected[..., None]).mean() < 8
+
+
+def test_frames_larger_than_the_limit_are_not_decoded(tmp_path, monkeypatch):
+    path = clip(tmp_path / 'in.mp4', 2)
+    monkeypatch.setattr(containers, 'MAX_PIXELS', 100)  # the header claims less than there is
+    with pytest.raises(VideoError, match='no frame can be decoded'):
+        VideoFile(path)
+
+
+def test_an_impossible_sample_rate_is_an_error(tmp_path):
+    tone = np.zeros(4000)
+    path = write_video(
+        tmp_path / 'in.avi', 2, tone, codec='mpeg4', audio_codec='pcm_s16le', sample_rate=7
+    )
+    with pytest.raises(VideoError, match='sample rate is 7 Hz, expected 1000 to'):
+        VideoFile(path).audio()
 
 
 def test_ten_bits_have_the_colours_of_eight(tmp_path):
@@ -184,6 +225,8 @@ def test_garbage_inside(tmp_path):
     video = VideoFile(path)
     assert len(list(video.frames())) > 30
     assert 'damaged' in (video.warning() or '')
+    video._header_frames = 1  # headers may be wrong
+    assert 'of 1 frames' not in video.warning()
 
 
 def test_intervals_of_audio_equal_the_whole(tmp_path):
