@@ -5,6 +5,7 @@ from avsbench.parity import (  # they register their checkers
     data,
     metrics,
     video_crf,
+    video_data,
     video_inference,
     video_metrics,
 )
@@ -25,6 +26,7 @@ __all__ = [
     'data',
     'metrics',
     'video_crf',
+    'video_data',
     'video_inference',
     'video_metrics',
     'write_fixture',

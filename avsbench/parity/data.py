@@ -20,8 +20,12 @@ from torch import Tensor
 from avsbench.config.paths import config_file
 from avsbench.layouts import LAYOUTS
 from avsbench.layouts.avss_classes import palette
+from avsbench.media.images import palette_image
 from avsbench.parity.fixture import Computed, Fixture, Limit, Noise
 from avsbench.registry import CHECKERS, DATASETS, MODELS
+from avsbench.utils.extras import OptionalModule
+
+h5py = OptionalModule('h5py', "writing A2D's labels")
 
 FULL_SCALE = 32767  # of the 16-bit samples that the fixture's clips are written with
 # Pillow 13's bilinear reduction rounds to other grey levels than the one before: by one level in a
@@ -44,10 +48,7 @@ def run(fixture: Fixture, **dataset_options: object) -> Computed:
     computed = Computed({'palette': torch.from_numpy(palette()).long()})
     prefixes = {name.rpartition('.')[0] for name in fixture.stored} - {''}
     with tempfile.TemporaryDirectory() as folder:
-        for path, kind, *values in fixture.content['files']:
-            target = Path(folder) / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_entry(target, kind, values, fixture.seeded)
+        write_tree(fixture, Path(folder))
         for prefix in sorted(prefixes):
             outputs, noise = _read(fixture, prefix, Path(folder), dataset_options)
             computed.outputs |= outputs
@@ -55,6 +56,14 @@ def run(fixture: Fixture, **dataset_options: object) -> Computed:
     exact = [name for name in computed.outputs if not name.endswith(('.imgs', '.collated'))]
     computed.limits = dict.fromkeys(exact, Limit(0.0))
     return computed
+
+
+def write_tree(fixture: Fixture, folder: Path) -> None:
+    """Write the files of a fixture's tree into a folder."""
+    for path, kind, *values in fixture.content['files']:
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_entry(target, kind, values, fixture.seeded)
 
 
 def write_entry(target: Path, kind: str, values: list, seeded: ModuleType) -> None:
@@ -75,8 +84,20 @@ def write_entry(target: Path, kind: str, values: list, seeded: ModuleType) -> No
     elif kind == 'wav':
         wave = np.rint(seeded.waveform(*values).astype(np.float64) * FULL_SCALE)
         soundfile.write(target, wave.astype(np.int16), values[2], subtype='PCM_16', format='WAV')
+    elif kind == 'mat73':
+        _write_mat(target, seeded.labels(*values))
+    elif kind == 'palette_labels':
+        labels = seeded.labels(*values).astype(np.uint8)
+        palette_image(labels, palette()).save(target, format='PNG')
     else:
         Image.fromarray(pixels(kind, values, seeded)).save(target, format='PNG')
+
+
+def _write_mat(target: Path, labels: np.ndarray) -> None:
+    """Write class indices (H, W) as MATLAB 7.3 does, columns first."""
+    with h5py.File(target, 'w') as file:
+        file['reS_id'] = labels.T.astype(np.float64)
+        file['reS_id'].attrs['MATLAB_class'] = np.bytes_('double')
 
 
 def pixels(kind: str, values: list, seeded: ModuleType) -> np.ndarray:

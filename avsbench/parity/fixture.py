@@ -6,14 +6,17 @@ weights and inputs as pure functions of a name and a shape, so that no file has 
 Arrays that the json lists under `given` are inputs that no function makes.
 """
 
+import functools
 import importlib.util
 import json
 import math
+import operator
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -92,8 +95,8 @@ class Computed:
     float32; it widens the tolerance number by number, up to a hundredth of the number.
     `discontinuous` names outputs behind a threshold where rounding moves a few values far: 99 % of
     them are held to the tolerance, all to a hundredth of their scale. `limits` replaces all this
-    for the outputs and metrics that it names. `rows` compare what is no array of
-    numbers, such as names of files.
+    for the outputs and metrics that it names. `rows` compare what is no array of numbers, such as
+    names of files.
     """
 
     outputs: dict[str, Tensor | np.ndarray] = field(default_factory=dict)
@@ -270,6 +273,21 @@ def flat(summary: dict, prefix: str = '') -> dict[str, float]:
         nested = isinstance(value, dict)
         out |= flat(value, f'{prefix}{name}.') if nested else {prefix + name: value}
     return out
+
+
+def entry_row(fixture: Fixture, path: Sequence[str | int], ours: Any) -> Row:
+    """Compare an entry of the json, such as a count or a list of names, which must equal.
+
+    Args:
+        fixture: The fixture.
+        path: Keys and indices that lead to the entry.
+        ours: What we have there; anything else than the entry is infinitely far from it.
+    """
+    stored = functools.reduce(operator.getitem, path, fixture.content)
+    name = '.'.join(map(str, path))
+    if ours == stored:
+        return Row('entry', name, 0.0, 0.0, 0.0)
+    return Row('entry', f'{name} ({ours!r}, stored {stored!r})', math.inf, 0.0, 0.0)
 
 
 def _metric_row(name: str, stored: float, ours: float | None, limit: Limit | None) -> Row:
