@@ -37,12 +37,15 @@ def write_davis(root: Path, videos: dict[str, int], splits: dict[str, Sequence[s
     return root
 
 
-def palette_mask(path: Path, values: Sequence[int]) -> None:
+COLOURS = [0, 0, 0, 9, 0, 0, 0, 128, 0, 128, 128, 0]
+
+
+def palette_mask(path: Path, values: Sequence[int], palette: Sequence[int] = COLOURS) -> None:
     """Write a palette image whose rows have these indices, the others 0."""
     pixels = np.zeros(SIZE, np.uint8)
     pixels[: len(values)] = np.array(values)[:, None]
     found = Image.fromarray(pixels)
-    found.putpalette([0, 0, 0, 9, 0, 0, 0, 128, 0, 128, 128, 0])
+    found.putpalette(list(palette))
     path.parent.mkdir(parents=True, exist_ok=True)
     found.save(path, format='PNG')
 

@@ -21,15 +21,12 @@ from PIL import Image
 
 from avsbench.layouts.avss_classes import UNKNOWN, colour_table, unpack_colour
 from avsbench.media.faults import BrokenFileError
-from avsbench.media.palettes import label_indices, mask_greys
+from avsbench.media.palettes import VOID, label_indices, mask_greys
 from avsbench.utils.errors import examples
 from avsbench.utils.files import atomic_write
 
 MAX_PIXELS = 1 << 26
 """An image of more pixels is refused: a few hundred bytes can claim to be gigabytes."""
-
-VOID = 255
-"""Label of a pixel that belongs to no class."""
 
 _DECODER_ERRORS = (
     OSError,  # truncated, or not an image at all
@@ -206,7 +203,8 @@ def read_numbered_label(path: str | Path, num_classes: int) -> np.ndarray:
     """A label image whose values are classes numbered from 1, as (H, W) uint8 of indices from 0.
 
     Args:
-        path: Image of one channel, see `read_index_label`.
+        path: Image of one channel, see `read_index_label`; a palette may also have colours of its
+            own, and its values then are the numbers.
         num_classes: K; 0 and 255 are no class and become 255.
 
     Raises:
@@ -214,7 +212,7 @@ def read_numbered_label(path: str | Path, num_classes: int) -> np.ndarray:
     """
     with _opened(path, 'broken mask') as image:
         _check_mode(path, image, 'label')
-        values = _label_values(path, image, num_classes + 1)
+        values = _label_values(path, image, num_classes + 1, own_palette=True)
     unknown = (values < 0) | (values > num_classes) & (values != VOID)
     if unknown.any():
         what = (
@@ -308,8 +306,12 @@ def _check_mode(path: str | Path, image: Image.Image, what: str) -> None:
         raise BrokenFileError(found, f'{what} form')
 
 
-def _label_values(path: str | Path, image: Image.Image, num_classes: int) -> np.ndarray:
-    return label_indices(image, path, num_classes) if image.mode == 'P' else np.asarray(image)
+def _label_values(
+    path: str | Path, image: Image.Image, num_classes: int, *, own_palette: bool = False
+) -> np.ndarray:
+    if image.mode != 'P':
+        return np.asarray(image)
+    return label_indices(image, path, num_classes, own_palette=own_palette)
 
 
 def _counts(values: np.ndarray) -> str:

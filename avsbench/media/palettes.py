@@ -13,11 +13,14 @@ from avsbench.layouts.avss_classes import MAX_CLASSES, palette
 from avsbench.media.faults import BrokenFileError
 from avsbench.utils.errors import examples
 
+VOID = 255
+"""Label of a pixel that belongs to no class."""
+
 Colour = tuple[int, int, int]
 
 _BLACK = (0, 0, 0)
 _PUBLISHED = {tuple(colour): index for index, colour in enumerate(palette(MAX_CLASSES).tolist())}
-_PUBLISHED[224, 224, 192] = 255  # PASCAL VOC's rule once more: pixels of no class
+_PUBLISHED[224, 224, 192] = VOID  # PASCAL VOC's rule once more: pixels of no class
 
 
 def mask_greys(image: Image.Image, path: str | Path) -> np.ndarray:
@@ -46,7 +49,9 @@ def mask_greys(image: Image.Image, path: str | Path) -> np.ndarray:
     return _replaced(image, values)
 
 
-def label_indices(image: Image.Image, path: str | Path, num_classes: int) -> np.ndarray:
+def label_indices(
+    image: Image.Image, path: str | Path, num_classes: int, *, own_palette: bool = False
+) -> np.ndarray:
     """A palette image of classes as class indices (H, W) uint8.
 
     The palette says what a value is: the published colours (PASCAL VOC's), or greys of the height
@@ -56,6 +61,8 @@ def label_indices(image: Image.Image, path: str | Path, num_classes: int) -> np.
         image: Of mode P.
         path: Its file, for errors.
         num_classes: K; values whose colours are their own may be higher.
+        own_palette: Whether the data set may have colours of its own, and 255 for no class: what
+            has no certain meaning is then the class index as it is.
 
     Raises:
         BrokenFileError: The colours are no class, or a value has no colour.
@@ -70,9 +77,14 @@ def label_indices(image: Image.Image, path: str | Path, num_classes: int) -> np.
     known = [
         meaning
         for meaning in meanings
-        if all(value is not None and value < num_classes for value in meaning.values())
+        if all(
+            value is not None and (value < num_classes or own_palette and value == VOID)
+            for value in meaning.values()
+        )
     ]
     if not known or any(meaning != known[0] for meaning in known):
+        if own_palette:
+            return np.asarray(image)
         found = examples(f'{index} is {colour}' for index, colour in colours.items())
         what = f'{path}: its palette has neither the colours of the classes nor greys ({found})'
         raise BrokenFileError(what, 'label form')

@@ -3,10 +3,8 @@
 import json
 
 from avsbench.layouts.avss_classes import palette
+from avsbench.media.palettes import VOID
 from avsbench.utils.errors import DataError
-
-VOID = 255
-"""Label of pixels that belong to no class."""
 
 _OTHERS = 'others'  # its number on disk is 0; it is no class
 

@@ -196,6 +196,10 @@ def test_palette_masks(tmp_path: Path) -> None:
     palette_mask(root / 'data/v/mask/00000000.png', [0, 1, 2, 3])
     (results,) = read(VSPWDataset, root, indices=[0])
     assert results['masks'][3, :5, 0].tolist() == [255, 0, 1, 2, 255]
+    sorted_greys = [0, 0, 0, 255, 255, 255, 2, 2, 2]  # as programs that save images may sort them
+    palette_mask(root / 'data/v/mask/00000001.png', [0, 1, 2], sorted_greys)
+    (results,) = read(VSPWDataset, root, indices=[1])
+    assert results['masks'][3, :4, 0].tolist() == [255, 255, 1, 255]
 
 
 def test_colours_are_no_label(tmp_path: Path) -> None:
