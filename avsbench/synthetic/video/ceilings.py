@@ -63,7 +63,8 @@ def _boxes(settings: VideoSettings, split: str, videos: list[dict]) -> dict:
         'bound_mIoU': 1 / MAX_OBJECTS,
         'bound_mIoU_fitted': 1 / settings.num_objects,
     }
-    unordered = dict(single) if settings.order else {'mIoU': 1.0}
+    # Several frames give the objects that move away; in the control both do, one of them marked.
+    unordered = {'mIoU': 0.5 if settings.order else 1.0}
     return {'single_frame': single, 'order_blind': unordered}
 
 

@@ -120,23 +120,23 @@ def test_a2d_layout(make_videos):
     names = ['train_0000_00', *(f'test_0000_{number:02d}' for number in range(18))]
     expected = {'Release/videoset.csv', 'color_map.txt'}
     for name in names:
-        expected |= {f'frames/{name}/{t:05d}.png' for t in range(1, 16)}
-        expected |= {f'Release/Annotations/mat/{name}/{t:05d}.mat' for t in (4, 8, 12)}
+        expected |= {f'frames/{name}/{t:05d}.png' for t in range(1, 10)}
+        expected |= {f'Release/Annotations/mat/{name}/{t:05d}.mat' for t in (4, 5, 6)}
     assert files(tree.root) == expected and tree.root.name == 'A2D'
     rows = list(csv.reader((tree.root / 'Release/videoset.csv').open()))
     assert [row[0] for row in rows] == names
-    assert {tuple(row[4:8]) for row in rows} == {('64', '64', '15', '3')}
+    assert {tuple(row[4:8]) for row in rows} == {('64', '64', '9', '3')}
     assert [row[8] for row in rows] == ['0', *['1'] * 18]
     colours = (tree.root / 'color_map.txt').read_text().splitlines()
     assert colours[0] == 'NAME ID VALID R G B' and len(colours) == 81
     assert colours[17].startswith('adult-rolling 16 1 ') and colours[16].split()[2] == '0'
     actions = {0: 9, 1: 6, -1: 8}
     for video in tree.videos:
-        path = tree.root / tree.layout.mask(video['name'], 7)
+        path = tree.root / tree.layout.mask(video['name'], 4)
         assert path.read_bytes().startswith(b'MATLAB 7.3 MAT-file')
         label = read_a2d_label(str(path), 80)
         for n, value in enumerate(video['values']):
-            assert (label == value).sum() == video['areas'][7][n]
+            assert (label == value).sum() == video['areas'][4][n]
             assert value % 10 == actions[video['steps'][n]]
         assert len({value // 10 for value in video['values']}) == 2
         assert set(np.unique(label)) == {0, *video['values']}
