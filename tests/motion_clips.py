@@ -9,6 +9,7 @@ from mmengine.model import BaseModel
 from video_clips import frame_number
 
 from avsbench.registry import MODELS
+from avsbench.utils.maps import resize
 
 DISC_SIZE = (48, 64)  # (H, W)
 GREY, DISC = 90, 200
@@ -73,8 +74,9 @@ class ToyMotion(BaseModel):
             positions = sample.get('kept') or list(range(len(clip)))
             self.clips.append(numbers)
             self.kept.append([numbers[position] for position in positions])
-            sample.pred_masks = moving[positions].byte()
-            sample.seg_logits = torch.where(moving, 4.0, -4.0)[positions, None] + self.bias
+            maps = torch.where(moving, 4.0, -4.0)[positions, None] + self.bias
+            sample.seg_logits = resize(maps, inputs.get('pred_shape', maps.shape[-2:]))
+            sample.pred_masks = (sample.seg_logits[:, 0] > 0).byte()
             if self.num_classes > 1:
                 labels = F.one_hot(sample.pred_masks.long(), self.num_classes)
                 sample.seg_logits = 9.0 * labels.permute(0, 3, 1, 2) + self.bias

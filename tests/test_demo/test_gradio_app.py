@@ -7,9 +7,11 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from motion_clips import disc_frames, toy_motion
 from video_clips import HIGH, LOW, RATE, tone, toy_listener, write_video
 
 pytest.importorskip('gradio')
@@ -64,15 +66,27 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def page(tmp_path_factory):
-    """Address of a running page with the toy network."""
-    folder = tmp_path_factory.mktemp('page')
-    config, checkpoint = toy_listener(folder)
+    """Address of a running page with a toy network that listens."""
+    with running_page(toy_listener(tmp_path_factory.mktemp('page'))) as address:
+        yield address
+
+
+@pytest.fixture(scope='module')
+def silent_page(tmp_path_factory):
+    """Address of a running page with a toy network without sound."""
+    with running_page(toy_motion(tmp_path_factory.mktemp('page'))) as address:
+        yield address
+
+
+@contextmanager
+def running_page(files):
+    config, checkpoint = files
     words = ('--config', config, '--checkpoint', checkpoint, '--device', 'cpu')
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
     paths = os.pathsep.join([str(ROOT), str(ROOT / 'tests')])
-    log = folder / 'log'
+    log = config.with_suffix('.log')
     with log.open('w') as file:
         process = subprocess.Popen(
             [sys.executable, '-u', str(ROOT / 'demo/gradio_app.py'), *words, '--port', str(port)],
@@ -100,11 +114,12 @@ def use(browser, address, video):
     wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, '#given video'))
     browser.find_element(By.ID, 'run').click()
 
-    def status(driver):
-        return driver.find_element(By.CSS_SELECTOR, '#status textarea').get_property('value')
+    wait.until(status_of)
+    return status_of(browser)
 
-    wait.until(lambda d: status(d))
-    return status(browser)
+
+def status_of(browser):
+    return browser.find_element(By.CSS_SELECTOR, '#status textarea').get_property('value')
 
 
 def test_clip_in_playable_overlay_out(browser, page, tmp_path):
@@ -139,6 +154,23 @@ def test_a_video_without_audio_is_reported_on_the_page(browser, page, tmp_path):
     status = use(browser, page, video)
     assert status.startswith('error: silent.mp4: has no audio track'), status
     assert not browser.find_elements(By.CSS_SELECTOR, '#overlay video')
+
+
+def test_a_network_without_sound_needs_none(browser, silent_page, tmp_path):
+    video = write_video(tmp_path / 'silent.mp4', disc_frames(40), None, rate=25)
+    status = use(browser, silent_page, video)
+    assert status.startswith('40 frames, 40 masks of 1.6 s') and 'audio none' in status, status
+    text = browser.find_element(By.TAG_NAME, 'body').text
+    assert 'clips of 6 consecutive frames' in text and 'sound' not in text.lower(), text
+    assert '56 x 32' in text and 'one class, object' in text
+    wait = WebDriverWait(browser, PATIENCE)
+    wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, '#areas img'))
+    assert not browser.find_elements(By.CSS_SELECTOR, '#audio')
+    if SCREENSHOT:
+        browser.save_screenshot(SCREENSHOT.replace('.png', '_silent.png'))
+    browser.find_element(By.CSS_SELECTOR, '#windows input[value=centre]').click()
+    browser.find_element(By.ID, 'run').click()
+    wait.until(lambda d: '40 masks' in status_of(d) and status_of(d) != status)
 
 
 def test_only_this_machine_reaches_the_page(page):
