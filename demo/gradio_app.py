@@ -58,6 +58,7 @@ def main() -> None:
         device=args.device,
         trust_checkpoint=args.trust_checkpoint,
         cfg_options=args.cfg_options,
+        augment=args.augment,
         show_progress=False,
     )
     try:
@@ -167,7 +168,7 @@ def describe(inferencer: AVSInferencer) -> str:
 
 def describe_clips(inferencer: AVSInferencer) -> str:
     """What a clip is, and what is found in it."""
-    pipeline = inferencer.pipeline
+    cfg, pipeline = inferencer.cfg, inferencer.pipeline
     height, width = pipeline.size
     size = f'at {width} x {height} pixels'
     if pipeline.consecutive:
@@ -178,6 +179,8 @@ def describe_clips(inferencer: AVSInferencer) -> str:
         clips += ' with the log-mel of that second (0.96 s)'
     count = len(inferencer.classes) - 1
     found = f'{count} classes' if count > 1 else f'one class, {inferencer.classes[1]}'
+    if cfg.model.get('test_cfg'):
+        found += ', with test-time augmentation'
     shared = ' Several masks of one second share its audio.' if pipeline.sound else ''
     return f'{clips}, {found}.{shared}'
 

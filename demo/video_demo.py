@@ -75,7 +75,12 @@ def main() -> None:
     outputs = Outputs(args.out, args.masks, overwrite=args.overwrite, source=args.video)
     try:
         inferencer = AVSInferencer(
-            cfg, args.checkpoint, device=args.device, trust_checkpoint=args.trust_checkpoint
+            args.config,
+            args.checkpoint,
+            device=args.device,
+            trust_checkpoint=args.trust_checkpoint,
+            cfg_options=args.cfg_options,
+            augment=args.augment,
         )
         report = render_with_bar(inferencer, source, outputs, args)
     finally:

@@ -15,10 +15,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 
-from avsbench.apis.model import add_network_arguments, load_model
+from avsbench.apis.model import add_network_arguments, load_model, open_network_config
 from avsbench.checkpoint.reading import check_file
 from avsbench.config.build import build_part
-from avsbench.config.loading import open_config
 from avsbench.registry import DATASETS
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import DataError
@@ -69,7 +68,7 @@ def main() -> None:
 
 def build(args: argparse.Namespace) -> tuple[BaseDataset, BaseModel]:
     """The test data and the model of the config, with the weights of the checkpoint."""
-    cfg = open_config(args.config, args.cfg_options)
+    cfg = open_network_config(args.config, args.cfg_options, augment=args.augment)
     dataset = build_part(cfg, DATASETS, 'test_dataloader', 'dataset')
     if not len(dataset):
         raise DataError(f'{args.config}: the test split is empty; check data_root')

@@ -14,7 +14,7 @@ from mmengine.model import BaseModel
 from rich.progress import track
 
 from avsbench.apis.clips import clip_batches
-from avsbench.apis.model import load_model
+from avsbench.apis.model import load_model, open_network_config
 from avsbench.apis.pipeline import ClipBatch, ClipPipeline
 from avsbench.apis.prediction import (
     FIELDS,
@@ -28,7 +28,6 @@ from avsbench.apis.sources import VideoSource, open_source
 from avsbench.apis.timing import stage
 from avsbench.apis.views import clip_view
 from avsbench.checkpoint.reading import check_file
-from avsbench.config.loading import open_config
 from avsbench.layouts.avss_classes import CLASSES, palette
 from avsbench.registry import DATASETS
 from avsbench.structures import AVSDataSample
@@ -57,9 +56,10 @@ class AVSInferencer(BaseInferencer):
         checkpoint: Of this toolbox, or published by a supported system.
         device: 'cpu', 'cuda', ...; None for CUDA where available.
         trust_checkpoint: See `avsbench.checkpoint.reading`.
-        cfg_options: Changes of the config, dotted key -> value. The test-time augmentation of the
-            config (`model.test_cfg`), which takes many passes for each clip, is left out unless one
-            of them is about it.
+        cfg_options: Changes of the config, dotted key -> value.
+        augment: Whether clips are predicted with the test-time augmentation of the config
+            (`model.test_cfg`), which takes many passes for each, as its test does. Without it they
+            are predicted once, unless one of `cfg_options` is about the augmentation.
         show_progress: Whether a call shows a progress bar.
 
     Attributes:
@@ -81,11 +81,10 @@ class AVSInferencer(BaseInferencer):
         device: str | None = None,
         trust_checkpoint: bool = False,
         cfg_options: Mapping[str, Any] | None = None,
+        augment: bool = False,
         show_progress: bool = True,
     ) -> None:
-        cfg = open_config(config, cfg_options)
-        if not any(key.startswith('model.test_cfg') for key in cfg_options or ()):
-            cfg.model.pop('test_cfg', None)
+        cfg = open_network_config(config, cfg_options, augment=augment)
         check_file(checkpoint)
         self._trust = trust_checkpoint
         self.checkpoint = str(checkpoint)

@@ -1,6 +1,9 @@
 """A trained network from a config and a checkpoint, and the options of commands that use one."""
 
 import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -8,8 +11,36 @@ from mmengine.model import BaseModel
 
 from avsbench.checkpoint.loading import load_weights
 from avsbench.config.build import build_part
+from avsbench.config.loading import open_config
 from avsbench.registry import MODELS
 from avsbench.utils.cli import OverrideAction
+from avsbench.utils.errors import ConfigError
+
+
+def open_network_config(
+    config: str | Path | Config, options: Mapping[str, Any] | None = None, *, augment: bool = False
+) -> Config:
+    """Read a config, whose test-time augmentation is left out unless it is asked for.
+
+    It takes many passes for each clip: those of DAVIS have fourteen.
+
+    Args:
+        config: See `open_config`.
+        options: Changes of it, dotted key -> value; one of `model.test_cfg` asks for it.
+        augment: Whether to keep `model.test_cfg`.
+
+    Raises:
+        ConfigError: The config can't be read, or has no such augmentation.
+    """
+    cfg = open_config(config, options)
+    if augment and not cfg.model.get('test_cfg'):
+        raise ConfigError(
+            f'{cfg.filename}: --augment needs a test-time augmentation, and model.test_cfg is '
+            'empty; set it, e.g. by --cfg-options model.test_cfg.flip=True'
+        )
+    if not (augment or any(key.startswith('model.test_cfg') for key in options or ())):
+        cfg.model.pop('test_cfg', None)
+    return cfg
 
 
 def load_model(
@@ -18,7 +49,7 @@ def load_model(
     """Build the network of a config, load its weights, and set it to evaluation mode.
 
     Args:
-        cfg: As `open_config` returns it.
+        cfg: As `open_network_config` returns it.
         checkpoint: Of this toolbox, or published by a supported system.
         device: Of the network.
         trust: See `avsbench.checkpoint.reading`.
@@ -35,10 +66,16 @@ def load_model(
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add `--device`, `--trust-checkpoint` and `--cfg-options` to a command."""
+    """Add `--device`, `--trust-checkpoint`, `--augment` and `--cfg-options` to a command."""
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     parser.add_argument('--device', default=device, help='default: %(default)s')
     parser.add_argument('--trust-checkpoint', action='store_true', help='see `bash test.sh --help`')
+    parser.add_argument(
+        '--augment',
+        action='store_true',
+        help='predict with the test-time augmentation of the config, model.test_cfg, as its test '
+        'does: once for each scale and its mirror image',
+    )
     parser.add_argument(
         '--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE'
     )

@@ -69,6 +69,11 @@ def test_augmentation_of_tests_takes_part_only_on_request(tmp_path):
     augmented = AVSInferencer(cfg, tmp_path / 'random.pth', cfg_options=flip, **given)
     assert augmented.model.test_augmentation.scales == (0.5, 1)
     assert augmented.model.test_augmentation.flip
+    tested = AVSInferencer(cfg, tmp_path / 'random.pth', augment=True, **given)
+    assert tested.model.test_augmentation.scales == (0.5, 1)
+    del cfg.model.test_cfg
+    with pytest.raises(ConfigError, match='--augment needs a test-time augmentation'):
+        AVSInferencer(cfg, tmp_path / 'random.pth', augment=True, **given)
 
 
 def test_clips_have_the_length_of_the_training(inferencer, semantic, video):
