@@ -1,7 +1,8 @@
 # MED-VT on Video Swin-B for actor-action segmentation, forward pass (b); published: A2D 57.3
-_base_ = './medvt_swinb_avos_cvpr2023.py'
+_base_ = ['./medvt_swinb_avos_cvpr2023.py', './medvt_a2d.py']
 layers = dict(num_heads=8, feedforward_channels=1024, dropout=0.1)
 model = dict(
+    data_preprocessor=_base_.a2d_size,
     decode_head=dict(
         context_encoder=dict(
             stages=[
@@ -11,6 +12,6 @@ model = dict(
             between_scales=False,
         ),
         queries=dict(memories='encoded_first'),
-        **_base_.a2d,
+        **_base_.a2d_head,
     ),
 )

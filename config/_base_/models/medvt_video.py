@@ -28,12 +28,3 @@ model = dict(
         aux_weight=0.5,
     ),
 )
-# Actor-action segmentation: 80 classes 10 actor + action, narrower layers, no label propagation.
-a2d = dict(
-    num_classes=80,
-    transformer_decoder=dict(feedforward_channels=1024),
-    predictor=dict(label_scale=None),
-    losses=dict(
-        _delete_=True, loss_mask=dict(type='FocalCrossEntropyLoss', gamma=2, ignore_index=255)
-    ),
-)

@@ -1,0 +1,23 @@
+# The DAVIS-like and YouTube-VOS-like synthetic videos at 64 px of `tools/synthetic.py trees`.
+_base_ = './davis.py'
+data_root = 'data/synthetic/DAVIS'
+youtube_vos_root = 'data/synthetic/YTVOS'
+flip = dict(type='ClipRandomFlip', prob=0.5)
+train_pipeline = [_base_.load, flip, _base_.pack]
+test = dict(data_root=data_root, pipeline=[_base_.load, _base_.pack])
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    dataset=dict(
+        datasets=[
+            dict(type='DAVISDataset', data_root=data_root, split='train', pipeline=train_pipeline),
+            dict(
+                type='YouTubeVOSDataset',
+                data_root=youtube_vos_root,
+                split='train',
+                pipeline=train_pipeline,
+            ),
+        ],
+    ),
+)
+val_dataloader = test_dataloader = dict(batch_size=8, num_workers=1, dataset=test)

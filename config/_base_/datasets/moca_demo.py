@@ -1,0 +1,5 @@
+# The MoCA-like synthetic videos at 64 px: an object of its background's texture.
+_base_ = './moca.py'
+data_root = 'data/synthetic/MoCA_filtered2'
+test = dict(data_root=data_root, pipeline=[_base_.load, _base_.pack])
+test_dataloader = dict(batch_size=8, num_workers=1, dataset=test)

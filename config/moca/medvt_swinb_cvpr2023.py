@@ -1,0 +1,6 @@
+# As medvt_swinb.py with the forward pass of the CVPR release, see
+# config/davis/medvt_swinb_cvpr2023.py; published: mean IoU 78.5.
+_base_ = './medvt_swinb.py'
+model = dict(
+    decode_head=dict(queries=dict(memories='decoded', start_query=0, attention_softmax='pixels'))
+)

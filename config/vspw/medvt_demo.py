@@ -1,0 +1,8 @@
+# A small MED-VT on the VSPW-like synthetic videos; no number here is comparable with VSPW's.
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/datasets/vspw_demo.py',
+    '../_base_/models/medvt_labels_demo.py',
+    '../_base_/schedules/medvt_video_demo.py',
+]
+model = dict(decode_head=dict(num_classes=124))
