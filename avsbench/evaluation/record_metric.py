@@ -12,6 +12,8 @@ from torch import Tensor
 from avsbench.utils.errors import DataError
 from avsbench.utils.files import write_text
 
+PADDING = 255  # label of pixels that belong to no class
+
 
 class SampleRecord(Protocol):
     """What a metric keeps of one sample.
@@ -112,8 +114,11 @@ def check_values(where: str, name: str, masks: Tensor, largest: int) -> None:
         return
     low, high = int(masks.min()), int(masks.max())
     if low < 0 or high > largest:
-        raise DataError(
-            f'{where}: {name} holds the value {high if low >= 0 else low}, expected 0 to '
-            f'{largest}; check the label files with `python tools/check_dataset.py` and the number '
-            'of classes in the config'
+        wrong = high if low >= 0 else low
+        fix = (
+            'check the label files with `python tools/check_dataset.py` and the number of classes '
+            'in the config'
         )
+        if wrong == PADDING:
+            fix = f'take ClipPad, which adds it, out of the pipeline that is tested on; or {fix}'
+        raise DataError(f'{where}: {name} holds the value {wrong}, expected 0 to {largest}; {fix}')

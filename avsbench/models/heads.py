@@ -9,11 +9,10 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from avsbench.models.layers import xavier_init
+from avsbench.models.losses.pixel import IGNORE, foreground
 from avsbench.registry import MODELS
 from avsbench.utils.maps import resize
 from avsbench.utils.signatures import GatheringMeta
-
-IGNORE = 255  # target of padded pixels: no class has them
 
 
 @dataclass(frozen=True)
@@ -178,7 +177,7 @@ class DenseAVSHead(AVSDecodeHead):
         further = dict(output.aux)
         if self.loss_match is not None:
             further['loss_match'] = self.loss_match(
-                output.matched_pairs, output.logits, targets.annotated
+                output.matched_pairs, output.logits, targets.annotated, targets.masks != IGNORE
             )
         if len(annotated) == 0:
             # Nothing to learn from, but every parameter still takes part in the graph.
@@ -189,7 +188,7 @@ class DenseAVSHead(AVSDecodeHead):
         losses = {'loss_mask': self.loss_mask(logits, masks)}
         if self.loss_mix is not None:
             mixed = output.mask_feature[annotated].mean(1, keepdim=True)  # (n, 1, H/4, W/4)
-            losses['loss_mix'] = self.loss_mix(resize(mixed, masks.shape[-2:]), (masks != 0).long())
+            losses['loss_mix'] = self.loss_mix(resize(mixed, masks.shape[-2:]), foreground(masks))
         return losses | further
 
     def predict(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:

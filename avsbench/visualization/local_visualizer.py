@@ -326,7 +326,7 @@ def _binary_iou(sample: AVSDataSample, second: int) -> str:
     """'IoU 0.85' of an annotated frame with binary masks, as in the metric; else ''."""
     predicted = 'seg_logits' in sample or 'seg_probs' in sample
     binary = 'gt_masks' in sample and predicted and sample.num_classes == 1
-    if not binary or not sample.gt_valid[second]:
+    if not binary or not sample.gt_valid[second] or (sample.gt_masks[second] > 1).any():
         return ''
     frame = slice(second, second + 1)
     pred, truth = sample.pred_masks[frame].cpu().float(), sample.gt_masks[frame].cpu()

@@ -84,6 +84,48 @@ def test_a_dense_head_needs_logits_and_one_loss() -> None:
     assert head.predict(output, (16, 16)).shape == (2, 1, 16, 16) and head.predicts_logits
 
 
+class PairsHead(PixelHead):
+    """Compares audio with the map that it also mixes into a loss."""
+
+    def __init__(self, sizes: HeadSizes, loss_mask: dict) -> None:
+        super().__init__(sizes, loss_mask=loss_mask)
+        self.loss_mix = MODELS.build({'type': 'BinaryCrossEntropyLoss'})
+        self.loss_match = MODELS.build({'type': 'AudioVisualMatchingLoss', 'distance': 'euclidean'})
+
+    def forward(
+        self,
+        features: list[Tensor],
+        audio: Tensor,
+        clip_lengths: tuple[int, ...],
+        frame_valid: Tensor | None = None,
+    ) -> AVSHeadOutput:
+        pairs = [(features[0], audio[:, 0])]
+        return AVSHeadOutput(
+            logits=self.conv(features[0]), mask_feature=features[0], matched_pairs=pairs
+        )
+
+
+def test_padded_pixels_are_in_no_loss_of_a_dense_head() -> None:
+    """Target 255 belongs to no class, so it isn't foreground either."""
+    torch.manual_seed(0)
+    head = PairsHead(HeadSizes([4], 4, 1), DICE)
+    features = torch.randn(2, 4, 8, 10, requires_grad=True)
+    masks = torch.randint(0, 2, (2, 8, 10))
+    audio, annotated = torch.randn(2, 1, 4), torch.ones(2, dtype=torch.bool)
+    losses = []
+    for width in (8, 10):
+        output = head([features[..., :width]], audio, (2,))
+        losses.append(head.loss(output, FrameTargets(masks[..., :width], annotated)))
+        masks[..., 8:] = 255
+    plain, padded = losses
+    assert padded.keys() == {'loss_mask', 'loss_mix', 'loss_match'}
+    for name, value in padded.items():
+        torch.testing.assert_close(value, plain[name], msg=name, rtol=1e-4, atol=1e-6)
+        (gradient,) = torch.autograd.grad(value, features, retain_graph=True)
+        assert gradient[..., :8].abs().max() > 0, name
+        assert gradient[..., 8:].abs().max() == 0, name
+
+
 def test_wrong_keys_of_a_head_are_errors() -> None:
     sizes = {'in_channels': [4], 'audio_channels': 3}
     with pytest.raises(ConfigError, match="unknown argument 'num_clases'; did you mean 'num_cla"):

@@ -1,11 +1,16 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
-from avsbench.models import (
+from avsbench.models.losses import (
     AudioVisualMatchingLoss,
     BinaryCrossEntropyLoss,
+    ClipDiceLoss,
     CrossEntropyLoss,
     DiceLoss,
+    FocalCrossEntropyLoss,
+    SigmoidFocalLoss,
+    foreground,
 )
 from avsbench.utils.errors import ConfigError
 
@@ -50,9 +55,60 @@ def test_cross_entropy_weighs_classes() -> None:
     torch.testing.assert_close(weighted, logits[0, :, 0, 0].logsumexp(0))
 
 
+def padded_case(loss: torch.nn.Module) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Logits (2, K, 4, 6) and targets, the last two columns padding, and the loss without them."""
+    torch.manual_seed(0)
+    classes = 3 if isinstance(loss, CrossEntropyLoss | FocalCrossEntropyLoss) else 1
+    logits = torch.randn(2, classes, 4, 6)
+    targets = torch.randint(0, max(2, classes), (2, 4, 6))
+    plain = loss(logits[..., :4], targets[..., :4])
+    targets[..., 4:] = 255
+    return logits.requires_grad_(), targets, plain
+
+
+PIXEL_LOSSES = [
+    DiceLoss(),
+    BinaryCrossEntropyLoss(),
+    CrossEntropyLoss(),
+    CrossEntropyLoss(class_weight=[1.0, 0.5, 2.0]),
+    SigmoidFocalLoss(),
+    ClipDiceLoss(),
+    FocalCrossEntropyLoss(),
+]
+
+
+@pytest.mark.parametrize('loss', PIXEL_LOSSES, ids=lambda loss: type(loss).__name__)
+def test_padding_is_in_no_loss(loss: torch.nn.Module) -> None:
+    """Label 255 is no class, so it neither sounds nor is silent."""
+    logits, targets, plain = padded_case(loss)
+    found = loss(logits, targets)
+    torch.testing.assert_close(found, plain)
+    found.backward()
+    assert logits.grad[..., :4].abs().max() > 0
+    assert logits.grad[..., 4:].abs().max() == 0
+    nothing = loss(logits, torch.full_like(targets, 255))
+    (gradient,) = torch.autograd.grad(nothing, logits)
+    assert nothing.isfinite() and gradient.abs().max() == 0
+
+
+def test_foreground_of_classes_keeps_padding() -> None:
+    assert foreground(torch.tensor([[0, 1, 70, 255]])).tolist() == [[0, 1, 1, 255]]
+
+
+@pytest.mark.parametrize('threshold', [True, False])
+def test_matching_leaves_padding_out(frames, threshold: bool) -> None:
+    maps, audio, logits = frames
+    options = dict(distance='euclidean', pooled='probability', threshold=threshold)
+    wide = F.pad(maps, (0, 2), value=3.0), audio, F.pad(logits, (0, 4), value=9.0)
+    counted = F.pad(torch.ones(4, 6, 6, dtype=torch.bool), (0, 4))
+    once = matching(maps, audio, logits, **options)
+    assert matching(*wide, counted=counted, **options) == pytest.approx(once, rel=1e-4)
+    assert matching(*wide, **options) != pytest.approx(once, rel=1e-2)
+
+
 def matching(maps: torch.Tensor, audio: torch.Tensor, logits: torch.Tensor, **options) -> float:
-    annotated = options.pop('annotated', None)
-    return float(AudioVisualMatchingLoss(**options)([(maps, audio)], logits, annotated))
+    given = [options.pop(name, None) for name in ('annotated', 'counted')]
+    return float(AudioVisualMatchingLoss(**options)([(maps, audio)], logits, *given))
 
 
 @pytest.fixture

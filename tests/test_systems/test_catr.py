@@ -151,7 +151,8 @@ def test_pixel_decoder_ends_at_the_last_skip() -> None:
 def criterion_inputs(frames: int = 2, queries: int = 3):
     torch.manual_seed(0)
     masks = (torch.rand(1, frames, 8, 8) > 0.5).float()
-    targets = ClipTargets(torch.zeros(1, dtype=torch.long), masks)
+    counted = torch.ones(frames, 8, 8, dtype=torch.bool)
+    targets = ClipTargets(torch.zeros(1, dtype=torch.long), masks, counted)
     return torch.randn(frames, queries, 2), torch.randn(frames, queries, 4, 4), targets
 
 
@@ -191,16 +192,18 @@ def test_one_query_serves_all_frames_of_a_clip() -> None:
     assert (queries.tolist(), indices.tolist()) == ([1], [0])
 
 
-@pytest.mark.parametrize('empty', ['no frames', 'empty mask', 'no classes'])
+@pytest.mark.parametrize('empty', ['no frames', 'empty mask', 'padding alone', 'no classes'])
 def test_nothing_to_match_gives_finite_losses(empty: str) -> None:
     classes, masks, targets = criterion_inputs()
     if empty == 'no frames':
         classes, masks = classes[:0], masks[:0]
-        targets = ClipTargets(targets.classes, targets.masks[:, :0])
+        targets = ClipTargets(targets.classes, targets.masks[:, :0], targets.counted[:0])
     elif empty == 'empty mask':
-        targets = ClipTargets(targets.classes, targets.masks * 0)
+        targets = targets._replace(masks=targets.masks * 0)
+    elif empty == 'padding alone':
+        targets = targets._replace(masks=targets.masks * 0, counted=~targets.counted)
     else:
-        targets = ClipTargets(targets.classes[:0], targets.masks[:0])
+        targets = targets._replace(classes=targets.classes[:0], masks=targets.masks[:0])
     masks.requires_grad_(), classes.requires_grad_()
     losses = ClipSetCriterion(1)([classes], [masks], [targets])
     total = sum(losses.values())
@@ -209,10 +212,27 @@ def test_nothing_to_match_gives_finite_losses(empty: str) -> None:
     assert masks.grad.isfinite().all() and classes.grad.isfinite().all()
 
 
+@pytest.mark.parametrize('double_sigmoid', [True, False])
+def test_padding_counts_in_no_comparison_of_masks(double_sigmoid: bool) -> None:
+    """Padded targets give what the clip gives without the padding, and no gradient there."""
+    classes, _, targets = criterion_inputs()
+    masks = torch.randn(2, 3, 8, 8)
+    criterion = ClipSetCriterion(1, double_sigmoid=double_sigmoid)
+    plain = criterion([classes], [masks], [targets])
+    labels = F.pad(targets.masks[0].long(), (0, 3), value=255)
+    padded = F.pad(masks, (0, 3), value=5.0).requires_grad_()
+    losses = criterion([classes], [padded], [clip_targets(labels, 1)])
+    for name, value in plain.items():
+        torch.testing.assert_close(losses[name], value, msg=name)
+    sum(losses.values()).backward()
+    assert padded.grad[..., :8].abs().max() > 0 and padded.grad[..., 8:].abs().max() == 0
+
+
 def test_targets_of_a_clip() -> None:
     labels = torch.tensor([[[0, 2]], [[255, 5]]])  # (T, 1, 2)
-    assert clip_targets(labels[:1], 1).masks.tolist() == [[[[0, 1]]]]
-    classes, masks = clip_targets(labels, 71)
+    assert clip_targets(labels, 1).masks.tolist() == [[[[0, 1]], [[0, 1]]]]
+    classes, masks, counted = clip_targets(labels, 71)
+    assert counted.tolist() == [[[True, True]], [[False, True]]]
     assert classes.tolist() == [0, 2, 5]
     assert masks[:, :, 0].tolist() == [[[1, 0], [0, 0]], [[0, 1], [0, 0]], [[0, 0], [0, 1]]]
 

@@ -232,8 +232,9 @@ class ClipPad(BaseTransform):
     Args:
         size: (H, W) that comes out, in pixels.
         value: Of the added pixels of frames and Maskiges, in all three channels.
-        label: Of the added pixels of masks. 255 belongs to no class: a head that classifies masks
-            counts it as outside of every mask; one that classifies pixels needs 0.
+        label: Of the added pixels of masks. 255 belongs to no class: no loss counts these pixels,
+            except COMBO's, to which they are outside of every mask, as published. Metrics refuse
+            them: what is tested is not padded.
     """
 
     def __init__(self, size: tuple[int, int], *, value: int = 128, label: int = NO_CLASS) -> None:

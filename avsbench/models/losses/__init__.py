@@ -3,16 +3,19 @@
 from avsbench.models.losses.av_matching import AudioVisualMatchingLoss
 from avsbench.models.losses.matching import assign
 from avsbench.models.losses.pixel import (
+    IGNORE,
     BinaryCrossEntropyLoss,
     ClipDiceLoss,
     CrossEntropyLoss,
     DiceLoss,
     FocalCrossEntropyLoss,
     SigmoidFocalLoss,
+    foreground,
     full_precision,
 )
 
 __all__ = [
+    'IGNORE',
     'AudioVisualMatchingLoss',
     'BinaryCrossEntropyLoss',
     'ClipDiceLoss',
@@ -21,5 +24,6 @@ __all__ = [
     'FocalCrossEntropyLoss',
     'SigmoidFocalLoss',
     'assign',
+    'foreground',
     'full_precision',
 ]

@@ -98,6 +98,7 @@ class AudioVisualMatchingLoss(BaseModule):
         matched_pairs: list[tuple[Tensor, Tensor]],
         logits: Tensor,
         annotated: Tensor | None = None,
+        counted: Tensor | None = None,
     ) -> Tensor:
         """Compare maps and audio.
 
@@ -105,25 +106,33 @@ class AudioVisualMatchingLoss(BaseModule):
             matched_pairs: Pairs of a map (N, C, h_l, w_l) and an audio vector (N, C).
             logits: (N, K, H, W), predicted.
             annotated: (N,) bool; read, and needed, with `annotated_only`.
+            counted: (N, H, W) bool, False in padding, whose positions of the maps do not count;
+                None counts all.
 
         Returns:
             A scalar; 0 where no frame counts.
         """
         counts = annotated.to(logits.dtype) if self.annotated_only else logits.new_ones(len(logits))
         total = sum(
-            (self._distances(maps, audio, logits) * counts).sum() for maps, audio in matched_pairs
+            (self._distances(maps, audio, logits, counted) * counts).sum()
+            for maps, audio in matched_pairs
         )
         if self.reduction == 'mean':
             total = total / counts.sum().clamp_min(1)
         return self.loss_weight * total / len(matched_pairs)
 
-    def _distances(self, maps: Tensor, audio: Tensor, logits: Tensor) -> Tensor:
-        mask = self._mask(logits, maps.shape[2:])
+    def _distances(
+        self, maps: Tensor, audio: Tensor, logits: Tensor, counted: Tensor | None
+    ) -> Tensor:
+        size = maps.shape[2:]
+        mask = self._mask(logits, size)
         if self.threshold:
             mask = (mask > 0.5).to(maps.dtype)
-            visual = (maps * mask).sum((2, 3)) / (mask.sum((2, 3)) + EPS)  # (N, C)
-        else:
-            visual = (maps * mask).mean((2, 3))
+        weight = torch.ones_like(mask)
+        if counted is not None:
+            weight = F.adaptive_avg_pool2d(counted[:, None].to(maps.dtype), size)
+        total = mask * weight if self.threshold else weight
+        visual = (maps * mask * weight).sum((2, 3)) / (total.sum((2, 3)) + EPS)  # (N, C)
         if self.normalize:
             visual, audio = F.normalize(visual), F.normalize(audio)
         target = visual[_nearest_other(audio)] if self.nearest_audio else audio

@@ -1,4 +1,7 @@
-"""Pixel losses of the AVS systems; each returns one scalar times its weight."""
+"""Pixel losses of the AVS systems; each returns one scalar times its weight.
+
+Pixels whose target is `IGNORE` count in none of them, neither in sums nor in means.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -7,6 +10,20 @@ from torch import Tensor
 from torchvision.ops import sigmoid_focal_loss
 
 from avsbench.registry import MODELS
+
+IGNORE = 255
+"""Target of padded pixels and of others that no class has."""
+
+
+def foreground(targets: Tensor) -> Tensor:
+    """Targets of any classes as those of one foreground: 0, 1, and `IGNORE` where they have it."""
+    return torch.where(targets == IGNORE, IGNORE, (targets != 0).to(targets.dtype))
+
+
+def _foreground_and_weight(targets: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+    """1 in the foreground, and 1 where a pixel counts; otherwise 0, of the type of `like`."""
+    counted = targets != IGNORE
+    return ((targets != 0) & counted).to(like.dtype), counted.to(like.dtype)
 
 
 def full_precision(values: Tensor) -> Tensor:
@@ -32,9 +49,10 @@ class DiceLoss(BaseModule):
         self.eps = eps
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Compare logits (N, 1, H, W) with targets (N, H, W) of 0 and non-zero."""
+        """Compare logits (N, 1, H, W) with targets (N, H, W) of 0, non-zero and `IGNORE`."""
         probs = logits.flatten(1).sigmoid()  # (N, H * W)
-        targets = (targets != 0).flatten(1).to(probs.dtype)
+        targets, weight = _foreground_and_weight(targets.flatten(1), probs)
+        probs = probs * weight
         overlap = (probs * targets).sum(1)
         energy = (probs * probs).sum(1) + self.eps + targets.sum(1) + self.eps
         return self.loss_weight * (1 - 2 * overlap / energy).mean()
@@ -42,7 +60,7 @@ class DiceLoss(BaseModule):
 
 @MODELS.register_module()
 class BinaryCrossEntropyLoss(BaseModule):
-    """Mean binary cross entropy on logits.
+    """Mean binary cross entropy on logits; 0 where no pixel counts.
 
     Args:
         loss_weight: Factor of the result.
@@ -53,14 +71,15 @@ class BinaryCrossEntropyLoss(BaseModule):
         self.loss_weight = loss_weight
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Compare logits (N, 1, H, W) with targets (N, H, W) of 0 and non-zero."""
-        targets = (targets != 0).to(logits.dtype)[:, None]
-        return self.loss_weight * F.binary_cross_entropy_with_logits(logits, targets)
+        """Compare logits (N, 1, H, W) with targets (N, H, W) of 0, non-zero and `IGNORE`."""
+        targets, weight = _foreground_and_weight(targets[:, None], logits)
+        total = F.binary_cross_entropy_with_logits(logits, targets, weight, reduction='sum')
+        return self.loss_weight * total / full_precision(weight).sum().clamp_min(1)
 
 
 @MODELS.register_module()
 class CrossEntropyLoss(BaseModule):
-    """Mean cross entropy over pixels.
+    """Mean cross entropy over pixels; 0 where no pixel counts.
 
     Args:
         loss_weight: Factor of the result.
@@ -74,13 +93,20 @@ class CrossEntropyLoss(BaseModule):
         self.register_buffer('class_weight', weight, persistent=False)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Compare logits (N, K, H, W) with class indices (N, H, W)."""
-        return self.loss_weight * F.cross_entropy(logits, targets, weight=self.class_weight)
+        """Compare logits (N, K, H, W) with class indices (N, H, W), or `IGNORE`."""
+        total = F.cross_entropy(
+            logits, targets, weight=self.class_weight, reduction='sum', ignore_index=IGNORE
+        )
+        counted = targets != IGNORE
+        if self.class_weight is None:
+            return self.loss_weight * total / counted.sum().clamp_min(1)
+        weights = self.class_weight[torch.where(counted, targets, 0)] * counted
+        return self.loss_weight * total / weights.sum().clamp_min(1e-12)
 
 
 @MODELS.register_module()
 class SigmoidFocalLoss(BaseModule):
-    """Focal loss on logits of one class (arXiv 1708.02002), averaged over all pixels.
+    """Focal loss on logits of one class (arXiv 1708.02002), averaged over the pixels.
 
     Args:
         loss_weight: Factor of the result.
@@ -95,11 +121,10 @@ class SigmoidFocalLoss(BaseModule):
         self.gamma = gamma
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Compare logits (N, 1, H, W) with targets (N, H, W) of 0 and non-zero."""
-        targets = (targets != 0).to(logits.dtype)[:, None]
-        return self.loss_weight * sigmoid_focal_loss(
-            logits, targets, self.alpha, self.gamma, reduction='mean'
-        )
+        """Compare logits (N, 1, H, W) with targets (N, H, W) of 0, non-zero and `IGNORE`."""
+        targets, weight = _foreground_and_weight(targets[:, None], logits)
+        focal = sigmoid_focal_loss(logits, targets, self.alpha, self.gamma)
+        return self.loss_weight * (focal * weight).sum() / weight.sum().clamp_min(1)
 
 
 @MODELS.register_module()
@@ -117,9 +142,10 @@ class ClipDiceLoss(BaseModule):
         self.loss_weight = loss_weight
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Compare logits (T, 1, H, W) with targets (T, H, W) of 0 and non-zero."""
+        """Compare logits (T, 1, H, W) with targets (T, H, W) of 0, non-zero and `IGNORE`."""
         probs = full_precision(logits).sigmoid().flatten()
-        targets = (targets != 0).flatten().to(probs.dtype)
+        targets, weight = _foreground_and_weight(targets.flatten(), probs)
+        probs = probs * weight
         overlap = 2 * (probs * targets).sum() + 1
         return self.loss_weight * (1 - overlap / (probs.sum() + targets.sum() + 1))
 

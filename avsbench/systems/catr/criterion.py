@@ -27,10 +27,12 @@ class ClipTargets(NamedTuple):
     Attributes:
         classes: (G,).
         masks: (G, T, H, W) of 0 and 1, float; empty ones are allowed.
+        counted: (T, H, W) bool, False in padded pixels, which no comparison of masks counts.
     """
 
     classes: Tensor
     masks: Tensor
+    counted: Tensor
 
 
 @MODELS.register_module()
@@ -83,7 +85,7 @@ class ClipSetCriterion(BaseModule):
         Returns:
             `loss_cls`, `loss_dice`, `loss_focal` and `loss_bce`, weighted.
         """
-        classes, rows, wanted = [], [], []
+        classes, rows, wanted, weights = [], [], [], []
         for logits, masks, target in zip(cls_logits, mask_logits, targets, strict=True):
             logits, masks = full_precision(logits), full_precision(masks)
             resized = resize(masks, target.masks.shape[-2:])  # (T, Q, H, W)
@@ -91,9 +93,10 @@ class ClipSetCriterion(BaseModule):
             classes.append(self._classify(logits, queries, target.classes[indices]))
             rows.append(resized[:, queries].transpose(0, 1).flatten(0, 1))  # (G * T, H, W)
             wanted.append(target.masks[indices].flatten(0, 1))
+            weights.append(target.counted.repeat(len(indices), 1, 1))
         frames = _count(sum(len(logits) for logits in cls_logits), cls_logits[0])
         losses = {'cls': sum(classes) / frames}
-        losses |= self._compare(torch.cat(rows), torch.cat(wanted))
+        losses |= self._compare(torch.cat(rows), torch.cat(wanted), torch.cat(weights))
         return {f'loss_{name}': self.weights[name] * value for name, value in losses.items()}
 
     @torch.no_grad()
@@ -113,7 +116,7 @@ class ClipSetCriterion(BaseModule):
         if len(cls_logits) == 0 or len(target.classes) == 0:
             empty = target.classes.new_zeros(0)
             return empty, empty
-        probability = mask_logits.sigmoid().flatten(2)  # (T, Q, H*W)
+        probability = (mask_logits.sigmoid() * target.counted[:, None]).flatten(2)  # (T, Q, H*W)
         wanted = target.masks.to(probability.dtype).flatten(2)  # (G, T, H*W)
         overlap = torch.einsum('tqp,gtp->tqg', probability, wanted)
         total = probability.sum(2)[..., None] + wanted.sum(2).T[:, None]  # (T, Q, G)
@@ -127,20 +130,25 @@ class ClipSetCriterion(BaseModule):
         weight = self.query_weight.to(logits.dtype)
         return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), weight, reduction='sum')
 
-    def _compare(self, logits: Tensor, wanted: Tensor) -> dict[str, Tensor]:
+    def _compare(self, logits: Tensor, wanted: Tensor, counted: Tensor) -> dict[str, Tensor]:
         count = _count(len(logits), logits)
         if len(logits) == 0:
             return dict.fromkeys(TERMS[1:], 0.0 * logits.sum())
-        logits, wanted = logits.flatten(1), wanted.to(logits.dtype).flatten(1)  # (M, H*W)
+        logits, wanted, weight = (
+            part.to(logits.dtype).flatten(1) for part in (logits, wanted, counted)
+        )  # (M, H*W)
         probability = logits.sigmoid()
-        overlap = 2 * (probability * wanted).sum(1) + 1
-        dice = 1 - overlap / (probability.sum(1) + wanted.sum(1) + 1)
-        focal = sigmoid_focal_loss(logits, wanted).mean(1)
+        inside = probability * weight
+        overlap = 2 * (inside * wanted).sum(1) + 1
+        dice = 1 - overlap / (inside.sum(1) + wanted.sum(1) + 1)
+        pixels = weight.sum(1).clamp_min(1)
+        focal = (sigmoid_focal_loss(logits, wanted) * weight).sum(1) / pixels
         scores = probability if self.double_sigmoid else logits
+        bce = F.binary_cross_entropy_with_logits(scores, wanted, weight, reduction='sum')
         return {
             'dice': dice.sum() / count,
             'focal': focal.sum() / count,
-            'bce': F.binary_cross_entropy_with_logits(scores, wanted),
+            'bce': bce / weight.sum().clamp_min(1),
         }
 
 

@@ -18,6 +18,7 @@ from avsbench.models.heads import (
     class_targets,
 )
 from avsbench.models.layers import MLP, DilatedProjection, grouped_lengths
+from avsbench.models.losses import IGNORE
 from avsbench.registry import MODELS
 from avsbench.systems.catr.criterion import ClipTargets
 from avsbench.utils.errors import ConfigError
@@ -206,13 +207,14 @@ def clip_targets(labels: Tensor, num_classes: int) -> ClipTargets:
     """Targets of a clip's annotated frames.
 
     Args:
-        labels: (T, H, W) class indices.
+        labels: (T, H, W) class indices, or `IGNORE`.
         num_classes: K; for 1 there is one target, the sounding object, be it empty. For more, each
             class that occurs in any of the frames, background included.
 
     Returns:
-        Classes and masks.
+        Classes, masks, and the pixels that count.
     """
+    counted = labels != IGNORE
     if num_classes > 1:
-        return ClipTargets(*class_targets(labels))
-    return ClipTargets(labels.new_zeros(1), (labels != 0).float()[None])
+        return ClipTargets(*class_targets(labels), counted)
+    return ClipTargets(labels.new_zeros(1), ((labels != 0) & counted).float()[None], counted)
