@@ -69,7 +69,7 @@ class AVSBenchDataset(BaseAVSDataset):
         )
 
     def load_clips(self) -> list[AudioClipInfo]:
-        """See `BaseClipDataset.load_clips`."""
+        """See `BaseAVSDataset.load_clips`."""
         columns = self.layout.name_columns
         table = read_csv(self.ann_file, (*columns, 'split'))
         rows = select_split(table, self.split, self.ann_file)

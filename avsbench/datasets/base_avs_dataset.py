@@ -1,10 +1,11 @@
 """What the data sets of clips with audio have in common."""
 
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable
 
 from avsbench.datasets.base_clip_dataset import BaseClipDataset
-from avsbench.datasets.clip_info import AudioClipInfo
+from avsbench.datasets.clip_info import AudioClipInfo, check_info
 from avsbench.datasets.transforms.loading import LoadClip
 from avsbench.media.faults import ClipCheck
 
@@ -18,8 +19,20 @@ class BaseAVSDataset(BaseClipDataset):
     METAINFO = {'classes': ('background', 'sounding'), 'palette': [[0, 0, 0], [255, 255, 255]]}
     short_audio: str  # see `AudioClipInfo`
     maskige_size: tuple[int, int] | None = None  # see `Layout`
-    info_kind = AudioClipInfo
     load_step = LoadClip
+
+    @abstractmethod
+    def load_clips(self) -> list[AudioClipInfo]:
+        """The clips of the split, in a fixed order.
+
+        Raises:
+            DataError: What lists them is missing or malformed.
+        """
+
+    def load_data_list(self) -> list[AudioClipInfo]:
+        """See `BaseClipDataset.load_data_list`."""
+        name = type(self).__name__
+        return [check_info(info, AudioClipInfo, name) for info in self.load_clips()]
 
     def fix_commands(self, checks: Iterable[ClipCheck]) -> list[str]:
         """See `BaseClipDataset.fix_commands`; Maskiges can be made."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mmengine.dataset import BaseDataset
 
-from avsbench.datasets.clip_info import ClipInfo, check_info
+from avsbench.datasets.clip_info import ClipInfo
 from avsbench.datasets.transforms.loading import LoadFrames
 from avsbench.datasets.validation import CHECK_LEVELS, ChecksFiles, check_clips
 from avsbench.media.faults import ClipCheck, describe
@@ -41,7 +41,6 @@ class BaseClipDataset(BaseDataset):
     METAINFO = {'classes': ('background', 'object'), 'palette': [[0, 0, 0], [255, 255, 255]]}
     subset: str
     clip_frames: int  # T of the longest clips
-    info_kind: type[ClipInfo] = ClipInfo
     load_step: type[ChecksFiles] = LoadFrames  # checks the files if the pipeline has no such step
     checked_units = 'clips'  # what each of `check_files` is about
 
@@ -72,17 +71,12 @@ class BaseClipDataset(BaseDataset):
         )
 
     @abstractmethod
-    def load_clips(self) -> list[ClipInfo]:
-        """The clips of the split, in a fixed order.
+    def load_data_list(self) -> list[dict]:
+        """List the clips in a fixed order, for `get_data_info`; mmengine calls it.
 
         Raises:
             DataError: What lists them is missing or malformed.
         """
-
-    def load_data_list(self) -> list[ClipInfo]:
-        """List the clips; mmengine calls this."""
-        name = type(self).__name__
-        return [check_info(info, self.info_kind, name) for info in self.load_clips()]
 
     def full_init(self) -> None:
         """List the clips and check their files, once; mmengine calls this.

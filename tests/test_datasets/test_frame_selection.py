@@ -49,3 +49,14 @@ def test_sampling_leaves_short_clips_alone_and_needs_a_number() -> None:
     assert len(SampleFrames(num_frames=3)(results([True] * 2))['frames']) == 2
     with pytest.raises(ConfigError, match='num_frames=0, expected 1 or more'):
         SampleFrames(num_frames=0)
+
+
+def test_frames_of_a_video() -> None:
+    """Without sound, to train on; to test on, the frames that are wanted would be lost."""
+    clip = results([True, False, True])
+    del clip['log_mel']
+    clip |= {'frame_idx': [5, 0, 1], 'kept': None}
+    assert KeepAnnotatedFrames()(clip)['frame_idx'] == [5, 1]
+    for transform in (KeepAnnotatedFrames(), SampleFrames(1)):
+        with pytest.raises(ConfigError, match='leave them out of the pipeline of a test'):
+            transform(results([True, False, True]) | {'kept': [1]})

@@ -7,8 +7,10 @@ from avsbench.datasets.clip_info import ClipResults
 from avsbench.registry import TRANSFORMS
 from avsbench.utils.errors import ConfigError
 
-PER_FRAME_KEYS = ('frames', 'masks', 'gt_valid', 'log_mel', 'frame_paths')
-OPTIONAL_KEYS = ('maskiges', 'maskige_paths')
+PER_FRAME_KEYS = (
+    *('frames', 'masks', 'gt_valid', 'frame_paths'),
+    *('log_mel', 'maskiges', 'maskige_paths', 'frame_idx'),
+)
 
 
 @TRANSFORMS.register_module()
@@ -56,7 +58,12 @@ class SampleFrames(BaseTransform):
 
 
 def _keep(results: ClipResults, kept: np.ndarray) -> ClipResults:
-    for key in (*PER_FRAME_KEYS, *(key for key in OPTIONAL_KEYS if key in results)):
+    if results.get('kept') is not None:
+        raise ConfigError(
+            'KeepAnnotatedFrames and SampleFrames are for training; leave them out of the pipeline '
+            'of a test, in which some frames of each window are wanted'
+        )
+    for key in filter(results.__contains__, PER_FRAME_KEYS):
         values = results[key]
         picked = [values[index] for index in kept]
         results[key] = np.stack(picked) if isinstance(values, np.ndarray) else picked

@@ -139,10 +139,9 @@ class A2DDataset(VideoDataset):
             )
         return windows
 
-    def video_clips(self, video: Video) -> list[VideoClipInfo]:
-        """See `VideoDataset.video_clips`; a training has one for all labelled frames."""
-        clips = super().video_clips(video)
-        return clips if self.test_mode else [clips[0] | {'choices': clips}]
+    def items(self, video: Video) -> Iterable[Sequence[Window]]:
+        """See `VideoDataset.items`; a training has one for all labelled frames."""
+        return super().items(video) if self.test_mode else [list(self.windows(video))]
 
     def clip_info(self, video: Video, window: Window) -> VideoClipInfo:
         """See `VideoDataset.clip_info`; only the label that the window is for is read."""
@@ -151,16 +150,11 @@ class A2DDataset(VideoDataset):
         masks[window.kept[0]] = video.mask_paths[window.centre]
         return info | {'mask_paths': masks}
 
-    def possible(self, info: VideoClipInfo) -> list[VideoClipInfo]:
-        """See `VideoDataset.possible`."""
-        return info.get('choices', [info])
-
     def prepare_data(self, idx: int) -> dict:
-        """Draw one of the clips of an item, and pass it through the pipeline; mmengine calls it."""
-        info = self.get_data_info(idx)
-        choices = self.possible(info)
+        """Draw one of an item's windows, and pass it through the pipeline; mmengine calls it."""
+        choices = self.choices(idx)
         drawn = choices[np.random.randint(len(choices))] if len(choices) > 1 else choices[0]
-        return self.pipeline(drawn | {'sample_idx': info['sample_idx']})
+        return self.pipeline(drawn)
 
     def check_clip(
         self, info: VideoClipInfo, *, steps: Sequence[ChecksFiles], full: bool

@@ -36,7 +36,6 @@ class MoCADataset(VideoDataset):
     subset = 'moca'
     splits = ('val',)
     mask_coding = None
-    info_kind = BoxClipInfo
 
     def __init__(
         self,

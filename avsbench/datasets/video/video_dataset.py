@@ -67,7 +67,6 @@ class VideoDataset(BaseClipDataset):
     centre_step = 1
     clip_frames = 6
     centre_only = False  # whether a training has the target of one frame of a window alone
-    info_kind = VideoClipInfo
     checked_units = 'videos'
 
     def __init__(
@@ -93,8 +92,7 @@ class VideoDataset(BaseClipDataset):
                 f'{name}: num_frames={num_frames}, centre_step={centre_step}, expected 1 or more'
             )
         self.given_list = ann_file is not None
-        self.lengths: dict[str, int] = {}  # frames of each video
-        self.missing: dict[str, list[str]] = {}
+        self.videos: dict[str, Video] = {}
         super().__init__(
             data_root,
             split,
@@ -131,17 +129,36 @@ class VideoDataset(BaseClipDataset):
         """
         return self.read_list(), self.ann_file
 
-    def load_clips(self) -> list[VideoClipInfo]:
-        """See `BaseClipDataset.load_clips`."""
-        clips = []
-        for video in self.load_videos():
-            self.lengths[video.name] = len(video.frame_paths)
-            if video.missing:
-                self.missing[video.name] = video.missing
-            clips += self.video_clips(video)
-        if not clips:
+    def load_data_list(self) -> list[dict]:
+        """See `BaseClipDataset.load_data_list`.
+
+        Windows overlap, so that what `get_data_info` gives would take six times the memory.
+        """
+        self.videos = {video.name: video for video in self.load_videos()}
+        items = [
+            {'video': name, 'windows': [tuple(window) for window in windows]}
+            for name, video in self.videos.items()
+            for windows in self.items(video)
+        ]
+        if not items:
             raise DataError(f'{self.ann_file}: no video of it has a frame to train or test on')
-        return clips
+        return items
+
+    def get_data_info(self, idx: int) -> VideoClipInfo:
+        """`data_info` of an item; that of its first window, if a training draws one."""
+        return self.choices(idx)[0]
+
+    def choices(self, idx: int) -> list[VideoClipInfo]:
+        """`data_info` of all windows of an item, of which a training draws one."""
+        item = self._item(idx)
+        infos = (
+            self.clip_info(self.videos[item['video']], Window(*window))
+            for window in item['windows']
+        )
+        return [{**info, 'sample_idx': item['sample_idx']} for info in infos]
+
+    def _item(self, idx: int) -> dict:
+        return super().get_data_info(idx)
 
     def load_videos(self) -> list[Video]:
         """The videos of the split with their files, in the order of the list.
@@ -165,9 +182,9 @@ class VideoDataset(BaseClipDataset):
             )
         return videos
 
-    def video_clips(self, video: Video) -> list[VideoClipInfo]:
-        """The items of a video."""
-        return [self.clip_info(video, window) for window in self.windows(video)]
+    def items(self, video: Video) -> Iterable[Sequence[Window]]:
+        """The items of a video, each with the windows of which a training draws one."""
+        return ([window] for window in self.windows(video))
 
     def windows(self, video: Video) -> Iterable[Window]:
         """The windows of a video, in order."""
@@ -207,8 +224,9 @@ class VideoDataset(BaseClipDataset):
 
     def infos_to_check(self) -> Iterator[VideoClipInfo]:
         """One for each video, with the frames and masks that its items read, each once."""
-        for name, items in groupby(self.clip_infos(), key=lambda info: info['video']):
-            windows = [window for item in items for window in self.possible(item)]
+        infos = (info for index in range(len(self)) for info in self.choices(index))
+        for name, group in groupby(infos, key=lambda info: info['video']):
+            windows = list(group)
             files = {}
             for window in windows:
                 paths = zip(window['frame_paths'], window['mask_paths'], strict=True)
@@ -222,13 +240,9 @@ class VideoDataset(BaseClipDataset):
                 'mask_paths': [files[index][1] for index in frame_idx],
             }
 
-    def possible(self, info: VideoClipInfo) -> list[VideoClipInfo]:
-        """The clips that an item may give, of which a training may draw one."""
-        return [info]
-
     def num_checked(self) -> int:
         """See `BaseClipDataset.num_checked`."""
-        return len({info['video'] for info in self.clip_infos()})
+        return len({self._item(index)['video'] for index in range(len(self))})
 
     def check_clip(
         self, info: VideoClipInfo, *, steps: Sequence[ChecksFiles], full: bool
@@ -237,7 +251,7 @@ class VideoDataset(BaseClipDataset):
         found = super().check_clip(info, steps=steps, full=full)
         found.faults += [
             BrokenFileError(f'{path}: no such file', 'missing file')
-            for path in self.missing.get(info['video'], ())
+            for path in self.videos[info['video']].missing
         ]
         return found
 
@@ -253,7 +267,7 @@ class VideoDataset(BaseClipDataset):
             'split': self.split,
             'videos': len(videos),
             'clips': len(self),
-            'frames': sum(self.lengths[info['video']] for info in videos),
+            'frames': sum(len(self.videos[info['video']].frame_paths) for info in videos),
             'annotated_frames': sum(
                 path is not None for info in videos for path in info['mask_paths']
             ),
