@@ -95,14 +95,12 @@ def _measure_network(model: AVSegmentor, args: argparse.Namespace) -> None:
     forward, passes = model.head_output, []
 
     def timed(frames: Tensor, *rest: object) -> object:
-        start = time.perf_counter()
+        watch = _Watch(args.device)
         with LiveBytes() as live:
             output = forward(frames, *rest)
-        _wait(args.device)
-        passes.append(time.perf_counter() - start)
+        passes.append(watch.read())
         height, width = frames.shape[-2:]
-        peak = live.peak / GIB
-        print(f'  {height} x {width}: {passes[-1]:.2f} s, {peak:.2f} GiB', flush=True)
+        print(f'  {height} x {width}: {passes[-1]}, {live.peak / GIB:.2f} GiB', flush=True)
         return output
 
     middle = args.frames // 2
@@ -111,14 +109,13 @@ def _measure_network(model: AVSegmentor, args: argparse.Namespace) -> None:
     weights = sum(p.numel() * p.element_size() for p in model.parameters()) / GIB
     print(f'{args.config}: one frame from {_window(args)}', flush=True)
     model.head_output = timed
-    start = time.perf_counter()
+    watch = _Watch(args.device)
     with LiveBytes() as live:
         model.test_step({'inputs': {'frames': [frames]}, 'data_samples': [sample]})
-    _wait(args.device)
-    seconds = time.perf_counter() - start
+    total = watch.read()
     del model.head_output  # the method of the class again
     print(
-        f'  all {len(passes)} passes: {seconds:.2f} s, {live.peak / GIB:.2f} GiB at the peak, '
+        f'  all {len(passes)} passes: {total}, {live.peak / GIB:.2f} GiB at the peak, '
         f'besides {weights:.2f} GiB of weights; {_memory_of_process(args.device)}',
         flush=True,
     )
@@ -173,6 +170,20 @@ def _peak(call) -> int:
     with LiveBytes() as live:
         call()
     return live.peak
+
+
+class _Watch:
+    """Seconds since it was made, by both clocks; the processor's counts all threads."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._start = time.perf_counter(), time.process_time()
+
+    def read(self) -> str:
+        """As text."""
+        _wait(self._device)
+        wall, cpu = time.perf_counter() - self._start[0], time.process_time() - self._start[1]
+        return f'{wall:.2f} s ({cpu:.2f} s of processors)'
 
 
 def _wait(device: str) -> None:
