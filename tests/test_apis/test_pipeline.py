@@ -22,6 +22,7 @@ from avsbench.utils.errors import ConfigError
 
 LEAVES = sorted(path for path in CONFIG_ROOT.glob('*/*.py') if path.parent.name != '_base_')
 DEMOS = [path for path in LEAVES if path.stem.endswith('demo')]
+AUDIO_SUBSETS = {'s4': 5, 'ms3': 5, 'own': 5, 'avss': 10}  # T
 FRAMES = np.random.default_rng(0).integers(0, 255, (2, 40, 60, 3), dtype=np.uint8)
 
 
@@ -40,12 +41,17 @@ def test_clips_of_every_config(path):
     """T is that of the subset, the size that of the test."""
     cfg = load_config(path)
     pipeline = ClipPipeline(cfg)
-    assert pipeline.length == (10 if cfg.subset == 'avss' else 5)
-    assert pipeline.fill == (cfg.subset != 'avss')
+    assert pipeline.consecutive == (cfg.subset not in AUDIO_SUBSETS)
+    assert pipeline.length == AUDIO_SUBSETS.get(cfg.subset, 6)
+    assert pipeline.fill == (cfg.subset in ('s4', 'ms3', 'own'))
+    assert pipeline.sound == (cfg.model.audio_encoder is not None) == (not pipeline.consecutive)
     resized = [pipeline.resize(frame) for frame in FRAMES]
-    packed = pipeline.pack(resized, np.zeros((2, 1, 96, 64), np.float32), 'clip')
+    log_mel = np.zeros((2, 1, 96, 64), np.float32) if pipeline.sound else None
+    packed = pipeline.pack(resized, log_mel, 'clip')
+    assert ('audio' in packed['inputs']) == pipeline.sound
     steps = cfg.test_dataloader.dataset.pipeline
-    (size,) = [step.size for step in steps if step.type == 'ClipResize']
+    size = resized[0].frame.shape[:2]
+    assert all(size == tuple(step.size) for step in steps if step.type == 'ClipResize')
     channels = 6 if pipeline.maskiges else 3
     assert packed['inputs']['frames'].shape == (2, channels, *size)
     assert pipeline.maskiges == any(step.type == 'LoadMaskiges' for step in steps)
