@@ -1,11 +1,13 @@
 """A network without sound that marks what moves in a clip, and frames in which a disc moves."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModel
+from PIL import Image
 from video_clips import frame_number
 
 from avsbench.registry import MODELS
@@ -103,3 +105,17 @@ def disc_frames(count: int) -> list[np.ndarray]:
     for number, frame in enumerate(frames):
         frame[disc_mask(number)] = DISC
     return frames
+
+
+def disc_davis(root: Path, videos: Sequence[str], count: int) -> Path:
+    """A DAVIS tree of videos of the disc, all in the split val."""
+    for video in videos:
+        for number, frame in enumerate(disc_frames(count)):
+            mask = np.uint8(255) * disc_mask(number)
+            parts = (('JPEGImages', 'jpg', frame), ('Annotations', 'png', mask))
+            for kind, suffix, pixels in parts:
+                path = root / kind / '480p' / video / f'{number:05d}.{suffix}'
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(path)
+    (root / 'val_seqs.txt').write_text('\n'.join(videos))
+    return root

@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
+from motion_clips import disc_davis
 from video_clips import LOW, RATE, tone
 
 from avsbench.apis import AVSInferencer
@@ -68,7 +69,7 @@ def test_networks_of_every_system(path, tmp_path):
     given = dict(frames=FRAMES, audio=tone([LOW] * 2), sample_rate=RATE)
     (result,) = inferencer(given, with_logits=True)['predictions']
     assert result['masks'].shape == (2, 40, 60)
-    assert result['logits'].shape[:2] == (2, cfg.num_classes)
+    assert result['logits'].shape[:2] == (2, cfg.model.decode_head.num_classes)
     assert np.isfinite(result['logits']).all()
 
 
@@ -99,6 +100,31 @@ def test_a_clip_of_the_data_set_gives_what_the_test_gives(subset, clip, tmp_path
     assert np.abs(result['logits'] - wanted).max() < 1e-5
     saved = expected.masks_at(tuple(expected.ori_shape))[: len(paths)].numpy()
     assert (result['masks'] != saved).mean() < 1e-3  # a logit may be on the edge
+
+
+def test_a_video_of_the_data_set_gives_what_the_test_gives(tmp_path):
+    """With windows around each frame, and the test-time augmentation of the config."""
+    root = disc_davis(tmp_path / 'DAVIS', ['cat'], 8)
+    cfg = load_config(CONFIG_ROOT / 'davis' / 'medvt_demo.py')
+    cfg.test_dataloader.dataset.data_root = str(root)
+    smaller = dict(type='ClipResizeShorter', shorter=36, longest=80, masks=False)
+    cfg.test_dataloader.dataset.pipeline.insert(1, smaller)
+    cfg.model.test_cfg = dict(scales=[0.75, 1], flip=True)
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model).eval()
+    torch.save({'state_dict': model.state_dict()}, tmp_path / 'random.pth')
+    expected = [
+        model.test_step(pseudo_collate([dataset[index]]))[0].seg_probs[0, 0] for index in range(8)
+    ]
+    inferencer = AVSInferencer(
+        cfg, tmp_path / 'random.pth', device='cpu', augment=True, show_progress=False
+    )
+    stream = inferencer.stream(dict(frames=root / 'JPEGImages/480p/cat'), windows='centre')
+    for prediction, wanted in zip(stream, expected, strict=True):
+        _, probability = prediction.masked()
+        spread = float(wanted.max() - wanted.min())
+        assert np.abs(probability - wanted.numpy()).mean() < 0.005 * spread
 
 
 def test_maskiges_are_those_of_the_resized_frame():

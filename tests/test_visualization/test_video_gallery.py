@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
-from motion_clips import DISC_SIZE, disc_frames, disc_mask, toy_motion
+from motion_clips import DISC_SIZE, disc_davis, disc_mask, toy_motion
 from PIL import Image
 
 from avsbench.apis.model import load_model
@@ -24,20 +24,7 @@ FRAMES = 10
 @pytest.fixture
 def tree(tmp_path):
     """A DAVIS tree of two videos of a moving disc, and the config of a toy network."""
-    root = tmp_path / 'DAVIS'
-    (root / 'ImageSets/480p').mkdir(parents=True)
-    lines = []
-    for video in ('cat', 'dog'):
-        for number, frame in enumerate(disc_frames(FRAMES)):
-            parts = (('JPEGImages', 'jpg', frame), ('Annotations', 'png', 255 * disc_mask(number)))
-            files = []
-            for kind, suffix, pixels in parts:
-                path = root / kind / '480p' / video / f'{number:05d}.{suffix}'
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(pixels.astype(np.uint8)).save(path)
-                files.append(f'/{path.relative_to(root)}')
-            lines.append(' '.join(files))
-    (root / 'ImageSets/480p/val.txt').write_text('\n'.join(lines))
+    root = disc_davis(tmp_path / 'DAVIS', ('cat', 'dog'), FRAMES)
     config, _ = toy_motion(tmp_path)
     config.write_text(config.read_text().replace('data/none', str(root)))
     return tmp_path
