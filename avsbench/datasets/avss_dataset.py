@@ -24,8 +24,8 @@ LABEL_SOURCES = ('auto', *CODINGS)
 class AVSSDataset(AVSBenchDataset):
     """The semantic subset: clips of 5 frames (v1s, v1m) and of 10 (v2), 70 classes.
 
-    `avsbench.layouts.AVSS` says which files it reads; of frames, as many as the folder has. In the
-    split `train` only the first frame of a v1s clip is annotated.
+    `avsbench.layouts.AVSS` says which files it reads. A clip of v1s or v1m may also have 10 frames.
+    In the split `train` only the first frame of a v1s clip is annotated.
 
     Args:
         data_root: See `AVSBenchDataset`.
@@ -80,10 +80,16 @@ class AVSSDataset(AVSBenchDataset):
         )
 
     def count_frames(self, row: dict) -> int:
-        """As many as the clip's folder has; that of its kind if it has none."""
-        expected = super().count_frames(row)
-        folder = os.path.dirname(self.layout.frame.format(k=0, **row))
-        return _count_frames(os.path.join(self.data_root, folder)) or expected
+        """At least as many as clips of its kind have, and as the highest number of its files says.
+
+        So what was lost of a clip is missing, instead of making it shorter.
+        """
+        files = self.layout.clip_files(row, 1)
+        folders = dict.fromkeys(
+            os.path.dirname(path)
+            for path in (files.frames[0], *(masks[0] for masks in files.masks.values()))
+        )
+        return max(super().count_frames(row), *(_count_numbered(self._path(f)) for f in folders))
 
     def mask_coding(self, files: ClipFiles) -> str:
         """Labels as `label_source` says."""
@@ -98,9 +104,13 @@ class AVSSDataset(AVSBenchDataset):
         """See `BaseClipDataset.check_clip`; the number of frames is checked too."""
         found = super().check_clip(info, steps=steps, full=full)
         count, folder = len(info['frame_paths']), os.path.dirname(info['frame_paths'][0])
-        lengths = sorted({kind.frames for kind in self.layout.kinds.values()})
+        least = self.layout.kind({'label': info['clip_id'].split('/')[0]}).frames
+        lengths = sorted({least, self.layout.frames})
         if count not in lengths:
-            what = f'{folder}: {count} frames, expected {" or ".join(map(str, lengths))}'
+            what = (
+                f'{os.path.dirname(folder)}: its frames or labels are numbered 0 to {count - 1}, '
+                f'expected {" or ".join(map(str, lengths))} of them'
+            )
             found.faults.append(BrokenFileError(what, 'frame count'))
         return found
 
@@ -176,11 +186,16 @@ def read_classes(path: str) -> tuple[str, ...]:
     return tuple(sorted(table, key=table.get))
 
 
-def _count_frames(folder: str) -> int:
-    """Highest frame number in a folder plus 1; 0 if it has none or does not exist."""
+def _count_numbered(folder: str) -> int:
+    """Highest number of an image in a folder plus 1; 0 if it has none or does not exist."""
     try:
-        stems = [os.path.splitext(name)[0] for name in os.listdir(folder) if name.endswith('.jpg')]
+        names = [os.path.splitext(name) for name in os.listdir(folder)]
     except OSError:
         return 0
     # isdecimal: of the numbers only, so that hidden copies such as ._0.jpg don't count
-    return max((int(stem) + 1 for stem in stems if stem.isascii() and stem.isdecimal()), default=0)
+    numbers = (
+        int(stem)
+        for stem, suffix in names
+        if suffix in ('.jpg', '.png') and stem.isascii() and stem.isdecimal()
+    )
+    return max(numbers, default=-1) + 1

@@ -110,7 +110,9 @@ class FolderAVSDataset(BaseAVSDataset):
                 'or move the videos elsewhere'
             )
         tasks = {
-            (name, start): self.tree.clip_task(name, videos[name], start, self.num_frames)
+            (name, start): self.tree.clip_task(
+                name, videos[name], start, self.num_frames, set(seconds[name])
+            )
             for name in names
             for start in clip_starts(seconds[name], self.num_frames)
         }

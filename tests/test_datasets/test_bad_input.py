@@ -257,7 +257,7 @@ def test_a_csv_in_another_folder_is_found(ms3_root: Path) -> None:
 
 # ------------------------------------------------------------------------------------------- AVSS
 
-V2 = 'v2/two_0_10000'
+V1S, V2 = 'v1s/one_0_5000', 'v2/two_0_10000'
 
 
 def foreign_colour(root: Path) -> None:
@@ -274,7 +274,22 @@ AVSS_CASES = [
         ['missing file: 20 in 1 clips', f'{V2}/frames/0.jpg', 'missing audio'],
     ),
     (lambda r: (r / V2 / 'frames/3.jpg').unlink(), 'fast', ['missing file', f'{V2}/frames/3.jpg']),
-    (lambda r: (r / V2 / 'frames/9.jpg').unlink(), 'fast', ['9 frames, expected 5 or 10']),
+    (lambda r: (r / V2 / 'frames/9.jpg').unlink(), 'fast', ['missing file', f'{V2}/frames/9.jpg']),
+    (
+        lambda r: [(r / V2 / f'frames/{k}.jpg').unlink() for k in range(5, 10)],
+        'fast',
+        ['missing file: 5 in 1 clips', f'{V2}/frames/5.jpg'],
+    ),
+    (
+        lambda r: write_image(r / V2 / 'frames/10.jpg', random_image('x', 1)),
+        'fast',
+        [f'{V2}: its frames or labels are numbered 0 to 10, expected 10 of them'],
+    ),
+    (
+        lambda r: write_image(r / V1S / 'labels_rgb/6.png', random_image('x', 1)),
+        'fast',
+        [f'{V1S}: its frames or labels are numbered 0 to 6, expected 5 or 10 of them'],
+    ),
     (
         lambda r: (r / V2 / 'labels_semantic/3.png').unlink(),
         'fast',
@@ -282,9 +297,7 @@ AVSS_CASES = [
     ),
     (foreign_colour, 'full', ['label values', '(7, 8, 9) in 2 pixels', f'{V2}/labels_rgb/4.png']),
     (
-        lambda r: write_image(
-            r / 'v1s/one_0_5000/labels_semantic/0.png', np.full(SIZE, 3, np.uint8)
-        ),
+        lambda r: write_image(r / V1S / 'labels_semantic/0.png', np.full(SIZE, 3, np.uint8)),
         'fast',
         ['labels differ', 'label_source', '768 of 768 pixels differ in class'],
     ),

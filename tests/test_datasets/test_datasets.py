@@ -159,6 +159,7 @@ def test_avss_frames_are_counted_and_sorted_by_number(avss_root: Path) -> None:
         write_image(folder / f'frames/{k}.jpg', random_image('more', k))
         write_image(folder / f'labels_semantic/{k}.png', np.full(SIZE, k, np.uint8))
     (folder / 'frames/._11.jpg').write_bytes(b'')
+    shutil.rmtree(folder / 'labels_rgb')  # what is left of the labels says it too
     dataset = AVSSDataset(avss_root, 'test', pipeline=PIPELINE)
     names = [Path(path).name for path in dataset.get_data_info(0)['frame_paths']]
     assert names == [f'{k}.jpg' for k in range(10)]
@@ -167,6 +168,13 @@ def test_avss_frames_are_counted_and_sorted_by_number(avss_root: Path) -> None:
     assert (packed['inputs']['audio'][5:] == 0).all()  # five seconds of audio
     assert (packed['inputs']['audio'][4] != 0).any()
     assert dataset.summary()['padded_audio'] == 1
+    for k in range(5, 10):
+        (folder / f'frames/{k}.jpg').unlink()  # the labels remain
+    with pytest.raises(DataError, match=r'missing file: 5 in 1 clips.*frames/5\.jpg'):
+        AVSSDataset(avss_root, 'test')
+    lost = AVSSDataset(avss_root, 'test', check='off', pipeline=PIPELINE)
+    with pytest.raises(DataError, match=r'frames/5\.jpg: no such file'):
+        lost[0]
 
 
 def test_avss_stored_log_mel(avss_root: Path) -> None:

@@ -201,6 +201,14 @@ def test_masks_of_other_names_are_named(root, name):
         FolderAVSDataset(str(root), 'train', **ALL)
 
 
+def test_a_mask_after_the_end_of_the_video(root):
+    """There is no frame that it could belong to; a second attempt doesn't forget that."""
+    save_mask(root / 'masks/cat/4.png')
+    for _ in range(2):
+        with pytest.raises(DataError, match=r'cat\.mp4: ends in second 3, before second 4, which'):
+            FolderAVSDataset(str(root), 'train', **ALL)
+
+
 def test_mask_of_another_size(root):
     Image.new('L', (8, 8)).save(root / 'masks/cat/3.png')
     with pytest.raises(DataError, match='sizes differ') as error:

@@ -44,6 +44,8 @@ class ClipTask:
         silence: The audio goes on as silence where the track ends before the clip; without, the
             file is shorter.
         overwrite: Make files that are there already as well.
+        annotated: Number of the last frame that has a mask, from 1; the video must reach it. 0 for
+            none.
     """
 
     video: str
@@ -56,6 +58,7 @@ class ClipTask:
     short_audio: str = 'repeat'
     silence: bool = False
     overwrite: bool = False
+    annotated: int = 0
 
     def missing(self) -> list[str]:
         """Files that are to be made."""
@@ -124,6 +127,10 @@ def prepare_clip(task: ClipTask) -> Outcome:
         pcm = _pcm(task, resample(clip.samples, clip.rate))
     except DataError as error:
         return Outcome(task, fault=str(error))
+    shown = len(clip.frames) - clip.repeated
+    if task.annotated > shown:
+        what = f'{task.video}: ends in second {task.start + shown}, before second '
+        return Outcome(task, fault=f'{what}{task.start + task.annotated}, which has a mask')
     for path, frame in zip(task.frame_paths, clip.frames, strict=True):
         if path in missing:
             write_whole(path, functools.partial(_save_frame, frame, path, task.size))

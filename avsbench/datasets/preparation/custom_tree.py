@@ -12,7 +12,7 @@ of a video that have a mask.
 import hashlib
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,15 +85,32 @@ class CustomTree:
             )
         return sorted(int(path.stem) for path in files)
 
-    def clip_task(self, name: str, video: Path, start: int, seconds: int) -> ClipTask:
-        """Frames and audio of a clip; those of a video that is newer are made again."""
+    def clip_task(
+        self, name: str, video: Path, start: int, seconds: int, annotated: Collection[int]
+    ) -> ClipTask:
+        """Frames and audio of a clip; those of a video that is newer are made again.
+
+        Args:
+            name: Of the video.
+            video: The file.
+            start: Second at which the clip begins, from 0.
+            seconds: T.
+            annotated: Seconds of the video that have a mask, from 1.
+        """
         numbers = range(start + 1, start + seconds + 1)
         frames = tuple(self.frame_path(name, number) for number in numbers)
         wav = str(self.prepared / 'audio' / name / f'{start}_{seconds}.wav')
         newest = os.stat(video).st_mtime
         old = any(os.path.isfile(p) and os.stat(p).st_mtime < newest for p in (*frames, wav))
         return ClipTask(
-            str(video), frames, wav, start=start, rule=RULE, silence=True, overwrite=old
+            str(video),
+            frames,
+            wav,
+            start=start,
+            rule=RULE,
+            silence=True,
+            overwrite=old,
+            annotated=max((number - start for number in numbers if number in annotated), default=0),
         )
 
     def frames_task(self, name: str, video: Path) -> ClipTask:
