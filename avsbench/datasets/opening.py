@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from avsbench.config.loading import open_config
 from avsbench.config.paths import CONFIG_ROOT, config_file
@@ -41,7 +42,8 @@ def dataset_configs(target: str, data_root: str | None = None) -> dict[str, dict
     if named:
         check_choice('config file or subset', target, SUBSETS)
         path = CONFIG_ROOT / '_base_' / 'datasets' / f'{_BASES.get(target, target)}.py'
-        cfg = open_config(path, {})
+        cfg = Config.fromfile(path)  # unchecked: a base has keys that only the files above it read
+        init_default_scope('avsbench')
     else:
         given = {} if data_root is None else {'data_root': data_root}
         cfg = open_config(config_file(target), given)

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 from dataset_trees import make_avss, make_s4
-from video_trees import write_a2d, write_davis, write_youtube_vos
+from video_trees import (
+    write_a2d,
+    write_davis,
+    write_moca,
+    write_vspw,
+    write_youtube_objects,
+    write_youtube_vos,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / 'tools' / 'check_dataset.py'
@@ -146,6 +153,41 @@ def test_video_sets(tmp_path: Path, run: Callable) -> None:
     assert code == 1
     assert '  1 videos cannot be used:\n  missing file: 1 in 1 videos' in text
     assert 'warning: 1 videos are in more than one split by their name: train (davis) bear' in text
+
+
+BOX = "0,/crab/00000.jpg,\"[2,4,0,5,3]\",{'1': '0'}"
+BY_NAME = [
+    (
+        'davis',
+        lambda root: write_davis(root, {'a': 3, 'b': 2}, {'train': 'a', 'val': 'b'}),
+        'train: 1',
+    ),
+    ('youtube_vos', lambda root: write_youtube_vos(root, {'a': 7}), 'train: 1 videos; 2 clips; 7'),
+    (
+        'youtube_objects',
+        lambda root: write_youtube_objects(root, {'cat/data/1/shots/1': (13, (1, 11))}),
+        'test (val): 1 videos; 2 clips; 13 frames (2 annotated)',
+    ),
+    ('moca', lambda root: write_moca(root, {'crab': 4}, [BOX]), 'test (val): 1 videos; 1 clips; 4'),
+    (
+        'a2d',
+        lambda root: write_a2d(root, {'a': (9, (2, 7), 0), 'b': (9, (2, 7), 1)}),
+        'val (test): 1 videos; 2 clips; 9 frames (2 annotated)',
+    ),
+    (
+        'vspw',
+        lambda root: write_vspw(root, {'v': [1, 2], 'w': [3]}, {'train': ['v'], 'val': ['w']}),
+        'val: 1 videos; 1 clips; 1 frames (1 annotated)',
+    ),
+]
+
+
+@pytest.mark.parametrize(('subset', 'write', 'words'), BY_NAME)
+def test_video_sets_by_name(
+    subset: str, write: Callable, words: str, tmp_path: Path, run: Callable
+) -> None:
+    code, text = run(subset, '--data-root', write(tmp_path / 'data'))
+    assert code == 0 and words in text, text
 
 
 def test_missing_root_and_split(s4_copy: Path, run: Callable) -> None:
