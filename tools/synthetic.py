@@ -5,6 +5,7 @@
     python tools/synthetic.py videos --out data/own --num 40
     python tools/synthetic.py twins config/s4/demo.py work_dir/s4/demo/best_mIoU.pth --out DIR
     python tools/synthetic.py listening --subset s4 ms3
+    python tools/synthetic.py moving --subset davis a2d vspw
 
 `python tools/synthetic.py COMMAND --help` describes each. avsbench/synthetic/README.md says what is
 in the clips, and what scores on them mean.
@@ -25,6 +26,7 @@ COMMANDS = {
     'trees': 'make videos in the layouts of DAVIS, MoCA ..., with ceilings for single frames',
     'videos': 'make videos and masks, to try training on custom videos with',
     'twins': 'show on videos that the masks follow the audio',
+    'moving': 'train on videos, test without motion, and compare with the ceiling',
     'listening': 'train with and without audio, and compare with the ceiling',
 }
 

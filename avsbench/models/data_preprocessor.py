@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseDataPreprocessor
@@ -14,6 +15,7 @@ from avsbench.utils.errors import ConfigError, DataError
 from avsbench.utils.maps import resize
 
 CLIP_POLICIES = ('pad', 'pack')
+FRAME_ORDERS = ('natural', 'frozen', 'shuffled')
 
 
 @MODELS.register_module()
@@ -31,6 +33,10 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             targets, and what is predicted, keep the size they had; None leaves them.
         mute_audio: Replace the audio by zeros, in training and test alike: the control that shows
             what a network reaches without listening.
+        frame_order: In tests that predict one frame of each clip, the control that shows what a
+            network reaches without motion ('frozen': that frame takes the place of all others) or
+            without the order of the others ('shuffled', by the number of the sample). 'natural'
+            leaves the frames.
         non_blocking: Whether the copy to the device may overlap with computation.
     """
 
@@ -43,6 +49,7 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
         num_frames: int | None = None,
         frame_size: tuple[int, int] | None = None,
         mute_audio: bool = False,
+        frame_order: str = 'natural',
         non_blocking: bool = False,
     ) -> None:
         super().__init__(non_blocking=non_blocking)
@@ -55,6 +62,9 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
         self.num_frames = num_frames
         self.frame_size = None if frame_size is None else tuple(frame_size)
         self.mute_audio = mute_audio
+        self.frame_order = check_choice(
+            'AVSDataPreprocessor: frame_order', frame_order, FRAME_ORDERS
+        )
         self.register_buffer('mean', torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(3, 1, 1), persistent=False)
 
@@ -84,6 +94,8 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
         data = self.cast_data(data)
         frames = data['inputs']['frames']
         samples: list[AVSDataSample] | None = data.get('data_samples')
+        if self.frame_order != 'natural':
+            frames = [self._reordered(*pair) for pair in zip(frames, samples or [], strict=True)]
         lengths = [len(clip) for clip in frames]
         padded = self._padded_lengths(frames)
         inputs = {
@@ -103,6 +115,21 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             inputs |= self._wanted(samples, padded)
             inputs |= _targets(samples, padded if self.pads else None)
         return {'inputs': inputs, 'data_samples': samples}
+
+    def _reordered(self, clip: Tensor, sample: AVSDataSample) -> Tensor:
+        """The frames of a clip (T, 3, H, W) in the order of the control."""
+        kept = sample.get('kept')
+        if kept is None or len(kept) != 1:
+            raise ConfigError(
+                f'model.data_preprocessor.frame_order={self.frame_order!r} is for tests that '
+                "predict one frame of each clip; VSPW needs windows='centre' for that"
+            )
+        if self.frame_order == 'frozen':
+            return clip[kept].expand_as(clip)
+        others = [index for index in range(len(clip)) if index != kept[0]]
+        order = np.random.default_rng(sample.sample_idx).permutation(others).tolist()
+        order.insert(kept[0], kept[0])
+        return clip[order]
 
     def _wanted(self, samples: list[AVSDataSample], lengths: list[int]) -> dict:
         """`kept` and `pred_shape`, where samples have their own."""

@@ -147,3 +147,29 @@ def test_frames_are_resized_after_normalisation_and_targets_are_not() -> None:
     assert large['inputs']['pred_shape'] == (4, 4)
     assert 'pred_shape' not in plain
     assert large['data_samples'][0].gt_masks.shape == (2, 4, 4)
+
+
+@pytest.mark.parametrize('kept', [0, 2, 5])
+def test_controls_keep_the_predicted_frame_and_take_motion_or_order_away(kept: int) -> None:
+    inputs, sample = window(6, (kept,), (4, 4))
+    sample.set_metainfo({'sample_idx': 3})
+    inputs['frames'] = torch.arange(6, dtype=torch.uint8).view(6, 1, 1, 1).repeat(1, 3, 4, 4)
+
+    def values(order: str) -> list[float]:
+        preprocessor = AVSDataPreprocessor(
+            (0, 0, 0), (1, 1, 1), clip_policy='pack', frame_order=order
+        )
+        return preprocessor(batch((inputs, sample)))['inputs']['frames'][:, 0, 0, 0].tolist()
+
+    assert values('natural') == [0, 1, 2, 3, 4, 5]
+    assert values('frozen') == [kept] * 6
+    shuffled = values('shuffled')
+    assert shuffled[kept] == kept and sorted(shuffled) == [0, 1, 2, 3, 4, 5]
+    assert shuffled != [0, 1, 2, 3, 4, 5] and shuffled == values('shuffled')
+
+
+def test_controls_of_the_order_are_for_one_predicted_frame() -> None:
+    preprocessor = AVSDataPreprocessor(clip_policy='pack', frame_order='frozen')
+    for data in (batch(clip(5)), batch(window(4, (0, 3), (5, 6)))):
+        with pytest.raises(ConfigError, match="predict one frame .* windows='centre'"):
+            preprocessor(data)

@@ -13,7 +13,7 @@ from avsbench.utils.errors import AVSBenchError
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
 
-from synthetic_data import listening  # noqa: E402
+from synthetic_data import listening, scripts  # noqa: E402
 from synthetic_data.listening import Run  # noqa: E402
 
 
@@ -85,7 +85,7 @@ def test_failed_training_shows_the_end_of_its_log(monkeypatch, tmp_path) -> None
         listening, 'load_ceilings', lambda root: {'test': {'audio_blind': {'bound_J': 0.3}}}
     )
     (tmp_path / 'train.py').write_text('print("first")\nraise SystemExit("the reason")\n')
-    monkeypatch.setattr(listening, 'ROOT', tmp_path)
+    monkeypatch.setattr(scripts, 'ROOT', tmp_path)
     with pytest.raises(
         AVSBenchError, match=r'train.py s4 .*failed, see .*train.log:\nfirst\nthe reason'
     ):

@@ -11,8 +11,6 @@ margin and every muted run stays at or below it.
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,10 +21,9 @@ from rich.table import Table
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
 from avsbench.synthetic import load_ceilings
-from avsbench.utils.errors import AVSBenchError
 from avsbench.utils.files import write_json
+from synthetic_data.scripts import run_script
 
-ROOT = Path(__file__).resolve().parents[2]
 MARGINS = {'s4': 0.20, 'ms3': 0.10}  # above the ceiling of a model that does not listen
 NUMERICAL = 1e-6  # the bound itself may be met
 MUTE = 'model.data_preprocessor.mute_audio=True'
@@ -116,14 +113,14 @@ def listen(subset: str, name: str, seed: int, work_dir: Path, *, muted: bool = F
     mute = [MUTE] if muted else []
     start = time.monotonic()
     options = ['--cfg-options', f'randomness.seed={seed}', *mute]
-    _command('train.py', *common, *options, log=work_dir / 'train.log')
+    run_script('train.py', *common, *options, log=work_dir / 'train.log')
     minutes = (time.monotonic() - start) / 60
     checkpoint = str(work_dir / 'best_mIoU.pth')
     metrics = []
     for option in (mute, [MUTE]):
         test = [*common[:2], checkpoint, *common[2:]]
         options = ['--cfg-options', *option] if option else []
-        _command('test.py', *test, *options, log=work_dir / 'test.log')
+        run_script('test.py', *test, *options, log=work_dir / 'test.log')
         result = json.loads((work_dir / 'results' / 'test.json').read_text())
         metrics.append(result['metrics'])
     scores, scores_when_muted = metrics
@@ -138,16 +135,6 @@ def listen(subset: str, name: str, seed: int, work_dir: Path, *, muted: bool = F
         score_when_muted=scores_when_muted['mIoU'],
         ceiling=ceiling,
     )
-
-
-def _command(script: str, *arguments: str, log: Path) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open('w') as file:
-        command = [sys.executable, str(ROOT / script), *arguments]
-        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
-    if done.returncode:
-        tail = '\n'.join(log.read_text().splitlines()[-5:])
-        raise AVSBenchError(f'{script} {" ".join(arguments)} failed, see {log}:\n{tail}')
 
 
 def _passed(runs: list[Run], margin: float) -> bool:
