@@ -4,7 +4,7 @@ import itertools
 import numpy as np
 import pytest
 
-from avsbench.synthetic.video.motion import RULES, all_motions, sample_motion, step_sets
+from avsbench.synthetic.video.motion import RULES, Motion, all_motions, sample_motion, step_sets
 
 COUNTS = {'one': (2, 3, 4), 'some': (3, 4), 'distinct': (2, 3), 'pairs': (2,)}
 CASES = [(rule, n, False) for rule, counts in COUNTS.items() for n in counts] + [('one', 2, True)]
@@ -63,3 +63,17 @@ def test_a_moving_object_visits_its_places_in_turn():
     assert motion.states(6)[:, 0].tolist() in ([0, 1, 2] * 2, [1, 2, 0] * 2, [2, 0, 1] * 2)
     back = all_motions(np.random.default_rng(1), [(-1,)], turn=False)[0].states(3)[:, 0]
     assert (np.diff(back) % 3 == 2).all()
+
+
+@pytest.mark.parametrize('steps', [(1, 0), (1, -1), (1, 1)])
+def test_a_shuffled_window_around_a_frame_does_not_tell_the_direction(steps):
+    """Six frames with the centre in its place, the other five in any order."""
+    for centre in itertools.product(range(3), repeat=2):
+        others = []
+        for sign in (1, -1):
+            turned = sign * np.array(steps)
+            start = (np.array(centre) - 3 * turned) % 3
+            states = Motion(tuple(turned.tolist()), tuple(start.tolist())).states(6).tolist()
+            assert tuple(states[3]) == centre
+            others.append(sorted(states[:3] + states[4:]))
+        assert others[0] == others[1]

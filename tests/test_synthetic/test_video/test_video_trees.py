@@ -2,6 +2,8 @@ import csv
 import hashlib
 import itertools
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -261,3 +263,12 @@ def test_command(tool, tmp_path):
     assert f'{tmp_path / "DAVIS"}: 7 videos' in out
     assert 'best mIoU in val from single frames: 0.5000' in out
     assert len(load_truth(tmp_path / 'DAVIS')) == 7
+
+
+def test_a_process_of_the_generator_starts_without_torch():
+    """It takes seconds to import, and every process would pay for it."""
+    code = (
+        'import sys, avsbench.synthetic.video.writing as m; '
+        "assert not {'torch', 'mmengine', 'pandas', 'h5py'} & sys.modules.keys(), m"
+    )
+    subprocess.run([sys.executable, '-c', code], check=True)
