@@ -75,7 +75,7 @@ class SampleResults:
     Args:
         sample: With a prediction.
         layout: Of the files.
-        metainfo: Of the data set: `classes` and `palette`.
+        metainfo: Of the data set: `classes`, `palette` and `background`.
     """
 
     def __init__(
@@ -137,7 +137,11 @@ class SampleResults:
     def overlay(self, index: int, mask: np.ndarray) -> Image.Image:
         """The frame on disk with a mask of its size over it."""
         classes = self.metainfo.get('classes') or range(256)
-        painter = MaskPainter([str(name) for name in classes], self.palette)
+        painter = MaskPainter(
+            [str(name) for name in classes],
+            self.palette,
+            background=self.metainfo.get('background', True),
+        )
         painter.set_mask(mask)
         return Image.fromarray(painter.paint(read_frame(self.sample.frame_paths[index])))
 

@@ -9,8 +9,10 @@ import torch
 from mmengine.logging import MMLogger
 from PIL import Image
 
+from avsbench.datasets.video import VideoDataset
 from avsbench.engine.hooks import MaskSavingHook
 from avsbench.evaluation.video.a2d import frame_value
+from avsbench.registry import DATASETS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError, DataError
 from avsbench.utils.maps import decide
@@ -124,6 +126,24 @@ def test_names_and_kinds_that_do_not_exist(tmp_path):
     sample.set_metainfo({'video': '../up'})
     with pytest.raises(DataError, match=r'leads out of .*\(bin_mask/\.\./up/frame0001.png\)'):
         save(tmp_path / 'out', sample, {'result_layout': 'avos'})
+
+
+def test_classes_without_a_background_are_all_painted(tmp_path):
+    sample = frame_of_a_video(tmp_path, video='v', classes=3)
+    sample.pred_masks[:] = 0
+    metainfo = {'result_layout': 'videos', 'palette': PALETTE[1:], 'classes': ['wall', 'a', 'b']}
+    for background in (True, False):
+        out = tmp_path / f'{background}'
+        save(out, sample, metainfo | {'background': background}, overlays=True, kinds=['overlay'])
+        painted = (pixels(out / 'overlay/v/frame0001.png') != 100).any()
+        assert painted != background
+
+
+def test_every_data_set_of_videos_has_a_layout():
+    DATASETS.import_from_location()
+    kinds = {k for k in DATASETS.module_dict.values() if issubclass(k, VideoDataset)}
+    assert len(kinds) > 5
+    assert {kind.METAINFO['result_layout'] for kind in kinds} <= set(LAYOUTS) - {'clips'}
 
 
 def test_masks_of_clips_are_resized_and_those_of_videos_are_not(tmp_path):

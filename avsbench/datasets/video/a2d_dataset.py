@@ -43,7 +43,7 @@ class A2DDataset(VideoDataset):
         indices: See `VideoDataset`.
     """
 
-    METAINFO = {
+    METAINFO = VideoDataset.METAINFO | {
         'classes': CLASSES,
         'palette': palette(NUM_CLASSES).tolist(),
         'result_layout': 'a2d',

@@ -36,7 +36,7 @@ class VSPWDataset(VideoDataset):
         indices: See `VideoDataset`.
     """
 
-    METAINFO = {
+    METAINFO = VideoDataset.METAINFO | {
         'classes': CLASSES,
         'palette': class_colours(len(CLASSES)),
         'background': False,  # each pixel has a class
