@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from avsbench.analysis.run_logs import RunLog
 from avsbench.utils.errors import DataError, nearest
+from avsbench.visualization.verbatim import draw_verbatim
 
 # Distinguishable with any colour vision (Okabe and Ito).
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
@@ -79,6 +80,7 @@ def draw_curves(runs: Sequence[RunLog], names: Sequence[str], window: int = 1) -
         ncols=columns,
         frameon=False,
     )
+    draw_verbatim(figure)
     return figure
 
 

@@ -19,6 +19,7 @@ from avsbench.evaluation import functional
 from avsbench.media.front_ends import FRONT_ENDS
 from avsbench.registry import VISUALIZERS
 from avsbench.structures import AVSDataSample
+from avsbench.visualization.verbatim import draw_verbatim
 
 TRUTH_COLOUR = (86, 180, 233)  # these two are distinguishable with any colour vision
 PREDICTION_COLOUR = (230, 159, 0)
@@ -165,6 +166,7 @@ class AVSLocalVisualizer(Visualizer):
             self._draw_clip(axes, clip, images, rows, peak)
         if classes:
             self._draw_legend(figure, classes)
+        draw_verbatim(figure)
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 

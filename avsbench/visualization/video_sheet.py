@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from avsbench.media.front_ends import VGGISH
 from avsbench.visualization.local_visualizer import PREDICTION_COLOUR, SILENCE
+from avsbench.visualization.verbatim import draw_verbatim
 
 DPI = 100
 MAX_CLASSES = 6
@@ -96,5 +97,6 @@ def _figure(width: int, height: float) -> tuple[Figure, Axes]:
 
 def _image(figure: Figure) -> np.ndarray:
     canvas = FigureCanvasAgg(figure)
+    draw_verbatim(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
