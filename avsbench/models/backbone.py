@@ -6,6 +6,7 @@ from timm.layers import freeze_batch_norm_2d
 from torch import Tensor, nn
 
 from avsbench.checkpoint.pretrained import PretrainedPart
+from avsbench.models.timm_networks import create_network, pyramid
 from avsbench.registry import MODELS
 from avsbench.utils.errors import ConfigError, nearest
 
@@ -50,11 +51,8 @@ class TimmBackbone(PretrainedPart, BaseModule):
         with_cp: bool = False,
     ) -> None:
         super().__init__()
-        if not timm.is_model(model_name):
-            hint = nearest(model_name, timm.list_models())
-            raise ConfigError(f'TimmBackbone: timm has no network {model_name!r}{hint}')
         options = {} if drop_path_rate is None else {'drop_path_rate': drop_path_rate}
-        self.model = timm.create_model(model_name, features_only=True, **options)
+        self.model = create_network('TimmBackbone', model_name, features_only=True, **options)
         self.model_name = model_name
         info = self.model.feature_info
         available = list(info.reduction())
@@ -76,9 +74,12 @@ class TimmBackbone(PretrainedPart, BaseModule):
         self.require_weights = require_weights
 
     def forward(self, frames: Tensor) -> list[Tensor]:
-        """Compute the levels of frames (N, 3, H, W): (N, C_l, H_l, W_l) each, finest first."""
-        levels = self.model(frames)
-        return [levels[index] for index in self._picked]
+        """Compute the levels of frames (N, 3, H, W): (N, C_l, H_l, W_l) each, finest first.
+
+        Raises:
+            ConfigError: The network doesn't take frames of that size.
+        """
+        return pyramid('TimmBackbone', self.model, frames, self._picked)
 
     def _part(self, name: str) -> nn.Module:
         parts = dict(self.model.named_children())

@@ -25,6 +25,35 @@ def test_backbone_publishes_what_it_returns(name: str, channels: list[int]) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    ('name', 'side'), [('swin_tiny_patch4_window7_224', 224), ('mambaout_femto', 70)]
+)
+def test_channels_come_first_whatever_the_network_gives(name: str, side: int) -> None:
+    backbone = TimmBackbone(name, out_strides=(8, 32)).eval()
+    images = torch.randn(1, 3, side, side)
+    with torch.no_grad():
+        levels, given = backbone(images), backbone.model(images)
+    assert [level.shape[1] for level in levels] == backbone.out_channels
+    for level, last in zip(levels, (given[1], given[3]), strict=True):
+        assert (level == last.movedim(-1, 1)).all()
+
+
+def test_networks_that_need_another_size_say_so() -> None:
+    swin = TimmBackbone('swin_tiny_patch4_window7_224')
+    with pytest.raises(
+        ConfigError, match=r'made for images of \(H, W\) \(224, 224\), not \(64, 64\)'
+    ):
+        swin(torch.zeros(1, 3, 64, 64))
+    with pytest.raises(RuntimeError, match='to have 3 channels'):  # not the size's fault
+        TimmBackbone('resnet18')(torch.zeros(1, 4, 64, 64))
+    valid = TimmBackbone('inception_v3').eval()
+    with pytest.raises(ConfigError, match=r'inception_v3 gives a level of .* at stride 4;'):
+        valid(torch.zeros(1, 3, 128, 128))
+    encoder = TimmAudioEncoder('vit_tiny_patch16_224')
+    with pytest.raises(ConfigError, match=r'\(224, 224\), not \(96, 64\)'):
+        encoder(torch.zeros(1, 1, 96, 64))
+
+
 def test_backbone_names_the_nearest_network() -> None:
     with pytest.raises(ConfigError, match="no network 'resnet5O'; did you mean 'resnet5"):
         TimmBackbone('resnet5O')

@@ -1,11 +1,10 @@
 """Any timm network as a trainable audio encoder: a light alternative to VGGish."""
 
-import timm
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from avsbench.models.timm_networks import create_network, run_network
 from avsbench.registry import MODELS
-from avsbench.utils.errors import ConfigError, nearest
 
 
 @MODELS.register_module()
@@ -27,15 +26,19 @@ class TimmAudioEncoder(BaseModule):
         self, model_name: str, *, mean: float = -2.0, std: float = 2.0, pretrained: bool = False
     ) -> None:
         super().__init__()
-        if not timm.is_model(model_name):
-            hint = nearest(model_name, timm.list_models())
-            raise ConfigError(f'TimmAudioEncoder: timm has no network {model_name!r}{hint}')
-        self.model = timm.create_model(model_name, pretrained=pretrained, in_chans=1, num_classes=0)
+        self.model = create_network(
+            'TimmAudioEncoder', model_name, pretrained=pretrained, in_chans=1, num_classes=0
+        )
         # Some networks widen the pooled features before the classifier.
         self.out_channels = getattr(self.model, 'head_hidden_size', self.model.num_features)
         self.mean = mean
         self.std = std
 
     def forward(self, patches: Tensor) -> Tensor:
-        """Embed log-mel patches (N, 1, frames, bands) of any size; returns (N, 1, D)."""
-        return self.model((patches - self.mean) / self.std)[:, None]
+        """Embed log-mel patches (N, 1, frames, bands); returns (N, 1, D).
+
+        Raises:
+            ConfigError: The network takes images of another size only.
+        """
+        images = (patches - self.mean) / self.std
+        return run_network('TimmAudioEncoder', self.model, images)[:, None]
