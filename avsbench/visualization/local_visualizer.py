@@ -29,7 +29,9 @@ SILENCE = -4.6  # log(0.01), the log-mel of silence
 _TOP, _LEFT, _GAP = 0.45, 0.4, 0.16
 _LINE = 0.17  # inches per further line of the title
 _LETTERS = 12  # of a title per inch
-_LEGEND_COLUMNS = 6
+_LEGEND_COLUMNS = 6  # at most
+_LEGEND_LETTERS = 13  # of a name per inch
+_KEY = 0.55  # inches of a colour in the legend and the space around it
 
 
 @dataclass(frozen=True)
@@ -145,11 +147,12 @@ class AVSLocalVisualizer(Visualizer):
         frame_height = self.cell * clips[0].frames.shape[1] / clips[0].frames.shape[2]
         images = ['frames'] + ['maskiges'] * any(clip.maskiges is not None for clip in clips)
         heights = [frame_height] * (len(images) + len(rows)) + [0.6 * self.cell] * bool(log_mels)
-        legend = 0.19 * -(-len(classes) // _LEGEND_COLUMNS)
+        widths = [_LEFT + self.cell * len(clip.frames) + _GAP for clip in clips]
+        columns = self._legend_columns(classes, sum(widths))
+        legend = 0.19 * -(-len(classes) // columns)
         titles = [_title(clip, self.cell) for clip in clips]
         head = _TOP + _LINE * max(title.count('\n') for title in titles)
         height = head + sum(heights) + _GAP * len(heights) + legend
-        widths = [_LEFT + self.cell * len(clip.frames) + _GAP for clip in clips]
         figure = Figure(figsize=(sum(widths), height), dpi=self.resolution)
         canvas = FigureCanvasAgg(figure)
         for index, clip in enumerate(clips):
@@ -165,7 +168,7 @@ class AVSLocalVisualizer(Visualizer):
             axes[0].set_title(titles[index], fontsize=10, pad=18)
             self._draw_clip(axes, clip, images, rows, peak)
         if classes:
-            self._draw_legend(figure, classes)
+            self._draw_legend(figure, classes, columns)
         draw_verbatim(figure)
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[..., :3].copy()
@@ -258,13 +261,23 @@ class AVSLocalVisualizer(Visualizer):
         count = len(self.dataset_meta['palette'])
         return sorted(value for value in found if self._first_class <= value < count)
 
-    def _draw_legend(self, figure: Figure, classes: Sequence[int]) -> None:
-        names = self.dataset_meta.get('classes') or [str(index) for index in range(256)]
+    @property
+    def _names(self) -> Sequence[str]:
+        return self.dataset_meta.get('classes') or [str(index) for index in range(256)]
+
+    def _legend_columns(self, classes: Sequence[int], width: float) -> int:
+        """Columns of the legend that fit into an image of this width in inches."""
+        longest = max((len(self._names[index]) for index in classes), default=0)
+        fitting = int(width / (_KEY + longest / _LEGEND_LETTERS))
+        return max(1, min(_LEGEND_COLUMNS, fitting, len(classes)))
+
+    def _draw_legend(self, figure: Figure, classes: Sequence[int], columns: int) -> None:
+        names = self._names
         colours = self._colours(PREDICTION_COLOUR) / 255
         figure.legend(
             handles=[Patch(color=colours[index], label=names[index]) for index in classes],
             loc='lower center',
-            ncols=min(_LEGEND_COLUMNS, len(classes)),
+            ncols=columns,
             fontsize=8,
             frameon=False,
             borderaxespad=0.1,

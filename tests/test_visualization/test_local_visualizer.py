@@ -157,6 +157,21 @@ def test_class_0_is_drawn_where_there_is_no_background(texts):
     assert pixels_like(visualizer.draw([view]), palette[0]) == 0 and NAMES[0] not in texts
 
 
+def test_long_names_of_classes_stay_in_the_image():
+    """In an image of one frame, and where a name is longer than a frame is wide."""
+    visualizer = AVSLocalVisualizer(alpha=1.0)
+    names = ['background', *(f'{index} of a class with a long name' for index in range(3))]
+    view = view_of(make_clip(classes=4)['data_samples'].gt_masks, classes=4)
+    view.sample.gt_masks[0, :6, 0], view.sample.gt_masks[0, :6, 1] = 2, 3
+    heights = []
+    for labels in (list('abcd'), names):
+        visualizer.dataset_meta = dict(palette=np.array(PALETTE), classes=labels)
+        image = visualizer.draw([view])
+        assert (image[:, -1] == 255).all() and (image[:, 0] == 255).all()
+        heights.append(image.shape[0])
+    assert heights[1] > heights[0]
+
+
 def test_padded_frames_are_not_drawn():
     view = view_of(make_clip()['data_samples'].gt_masks)
     padded = view_of()
