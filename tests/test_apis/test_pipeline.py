@@ -108,7 +108,7 @@ def test_a_video_of_the_data_set_gives_what_the_test_gives(tmp_path):
     cfg = load_config(CONFIG_ROOT / 'davis' / 'medvt_demo.py')
     cfg.test_dataloader.dataset.data_root = str(root)
     smaller = dict(type='ClipResizeShorter', shorter=36, longest=80, masks=False)
-    cfg.test_dataloader.dataset.pipeline.insert(1, smaller)
+    cfg.test_dataloader.dataset.pipeline[1] = smaller
     cfg.model.test_cfg = dict(scales=[0.75, 1], flip=True)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     torch.manual_seed(0)

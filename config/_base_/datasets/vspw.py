@@ -22,7 +22,9 @@ train_dataloader = dict(
     dataset=dict(**data, split='train', centre_step=24, pipeline=train_pipeline),
 )
 # The masks of the test part are not public, so that the validation part is what papers report on.
-test_pipeline = [_base_.load, _base_.pack]
+# Its frames have 480 lines; other videos get them.
+resize = dict(type='ClipResizeShorter', shorter=480, masks=False)
+test_pipeline = [_base_.load, resize, _base_.pack]
 test = dict(**data, split='val', windows='disjoint', pipeline=test_pipeline, test_mode=True)
 val_dataloader = test_dataloader = dict(**_base_.test_loader, dataset=test)
 val_evaluator = test_evaluator = dict(type='VSPWMetric')
