@@ -21,6 +21,7 @@ from PIL import Image
 
 from avsbench.layouts.avss_classes import UNKNOWN, colour_table, unpack_colour
 from avsbench.media.faults import BrokenFileError
+from avsbench.media.file_ends import has_end, jpeg_has_end
 from avsbench.media.palettes import VOID, label_indices, mask_greys
 from avsbench.utils.errors import examples
 from avsbench.utils.files import atomic_write
@@ -37,8 +38,6 @@ _DECODER_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
-_ENDS = {'PNG': b'IEND\xaeB`\x82', 'JPEG': b'\xff\xd9'}
-_TAIL = 1024  # bytes in which the end marker is looked for; some writers append a comment
 _SIXTEEN_BIT = ('I', 'I;16', 'I;16L', 'I;16B', 'I;16N')
 _LABEL_MODES = ('L', 'P', *_SIXTEEN_BIT)
 _MASK_MODES = ('1', *_LABEL_MODES)
@@ -85,9 +84,11 @@ def read_frame(
             return np.repeat(grey[..., None], 3, axis=-1)
         _check_range(path, image, kind)
         if image.format == 'JPEG' and image.mode == 'RGB' and opencv_equals_pillow():
-            _check_end(path, image, kind)  # OpenCV makes up what is missing
             image.fp.seek(0)
-            pixels = _decode_by_opencv(image.fp.read())
+            content = image.fp.read()
+            if not jpeg_has_end(content):  # OpenCV makes up what is missing
+                raise _cut_off(path, image, kind)
+            pixels = _decode_by_opencv(content)
             if pixels is not None:
                 return pixels
         return np.asarray(image.convert('RGB'))
@@ -117,12 +118,13 @@ def _decode_by_opencv(content: bytes) -> np.ndarray | None:
 
 
 def _check_end(path: str | Path, image: Image.Image, kind: str) -> None:
-    end = _ENDS.get(image.format)
-    image.fp.seek(0, 2)
-    image.fp.seek(max(0, image.fp.tell() - _TAIL))
-    if end is not None and end not in image.fp.read():
-        what = f'{path}: cut off, the end of the {image.format} file is missing'
-        raise BrokenFileError(what, kind)
+    if not has_end(image.fp, image.format):
+        raise _cut_off(path, image, kind)
+
+
+def _cut_off(path: str | Path, image: Image.Image, kind: str) -> BrokenFileError:
+    what = f'{path}: cut off, the end of the {image.format} file is missing'
+    return BrokenFileError(what, kind)
 
 
 def _check_range(path: str | Path, image: Image.Image, kind: str) -> None:

@@ -236,10 +236,25 @@ def test_content_counts_not_the_suffix(tmp_path: Path) -> None:
     assert (read_frame(path) == random_image('x', 1)).all()
 
 
-def test_a_trailing_comment_is_no_fault(tmp_path: Path) -> None:
-    path = save(tmp_path, Image.fromarray(random_image('x', 1)))
-    path.write_bytes(path.read_bytes() + b'written by me')
-    assert probe_image(path) == SIZE
+@pytest.mark.parametrize('suffix', ['png', 'jpg'])
+@pytest.mark.parametrize('options', [{}, {'progressive': True}, {'exif': True}])
+def test_what_follows_an_image_is_no_fault(tmp_path: Path, suffix: str, options: dict) -> None:
+    """Phones append video, editors comments; but a cut is found, whatever was before it."""
+    if 'exif' in options:  # a thumbnail, with an end of its own
+        options = {'exif': b'Exif\0\0' + b'note\xff\xd9' * 20}
+    path = save(tmp_path, Image.fromarray(random_image('x', 1)), suffix, **options)
+    whole, pixels = path.read_bytes(), read_frame(path)
+    for rest in (b'written by me', b'note' * 1000, bytes(5)):
+        path.write_bytes(whole + rest)
+        assert probe_image(path) == SIZE and (read_frame(path) == pixels).all()
+    for kept in (len(whole) - 600, len(whole) // 2):
+        path.write_bytes(whole[:kept])
+        for read in (probe_image, read_frame):
+            with pytest.raises(DataError, match=r'cut off|not a whole image'):
+                read(path)
+    path.write_bytes(whole[:-2])
+    with pytest.raises(DataError, match='cut off'):
+        probe_image(path)
 
 
 def test_claims_to_be_huge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
