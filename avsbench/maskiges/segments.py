@@ -15,6 +15,7 @@ from avsbench.media.images import MAX_PIXELS
 from avsbench.utils.errors import ConfigError
 
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error)
+MAX_VALUES = 1 << 31  # of all segments of a frame together
 SUFFIXES = ('.npz', '.npy', '.json')
 SCALE = 100  # of the superpixels: larger prefers larger ones
 SIGMA = 0.8  # pixels of smoothing before
@@ -75,7 +76,7 @@ def read_segments(path: str | Path) -> np.ndarray:
         if path.suffix == '.json':
             masks = _decode(json.loads(path.read_text(encoding='utf-8')))
         else:
-            masks = _array(np.load(path, allow_pickle=False))
+            masks = _array(np.load(path, mmap_mode='r', allow_pickle=False))
     except (OSError, EOFError, KeyError, ValueError, TypeError, *_ZIP_ERRORS) as error:
         reason = str(error) or type(error).__name__
         raise BrokenFileError(
@@ -91,7 +92,8 @@ def _array(content: Any) -> np.ndarray:
             name = 'masks' if 'masks' in names else names[0] if len(names) == 1 else None
             if name is None:
                 raise ValueError(f'it has no array "masks" but {", ".join(names) or "nothing"}')
-            content = content[name]
+            content = _member(content, name)
+    _check_total(content.size)
     if content.ndim != 3:
         raise ValueError(f'an array of shape {content.shape}, expected (n, H, W)')
     if content.dtype != bool and (content.dtype.kind not in 'ui' or content.max(initial=0) > 1):
@@ -101,12 +103,29 @@ def _array(content: Any) -> np.ndarray:
     return content.astype(bool)
 
 
+def _member(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
+    """An array of an archive, whose header is read before any memory is asked for."""
+    with archive.zip.open(f'{name}.npy') as file:
+        first = np.lib.format.read_magic(file) == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        shape, _, _ = read(file)
+    _check_total(math.prod(shape))
+    return archive[name]
+
+
+def _check_total(values: int) -> None:
+    if values > MAX_VALUES:
+        raise ValueError(f'{values} values, more than {MAX_VALUES} are refused')
+
+
 def _decode(content: Any) -> np.ndarray:
     entries = content.get('annotations') if isinstance(content, dict) else content
     if not isinstance(entries, list):
         raise ValueError('expected a list of objects with "segmentation", or it as "annotations"')
     if not entries:
         return np.zeros((0, 0, 0), bool)
+    sizes = [math.prod(map(int, entry['segmentation']['size'])) for entry in entries]
+    _check_total(sum(min(size, MAX_PIXELS) for size in sizes))
     masks = [_decode_one(entry['segmentation']) for entry in entries]
     if len({mask.shape for mask in masks}) > 1:
         raise ValueError(f'masks of different sizes, {sorted({mask.shape for mask in masks})}')

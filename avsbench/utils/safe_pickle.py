@@ -22,6 +22,7 @@ from torch import Tensor
 
 from avsbench.utils.errors import DataError
 
+_ZIP = b'PK\x03\x04'
 _Storage = torch.storage.TypedStorage
 
 
@@ -76,19 +77,22 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode('latin1')
 
 
-# What each kind of file may name.
+# What each kind of file may name; `_ANY` belongs to both.
+_ANY = {
+    ('_codecs', 'encode'): _encode,
+    ('collections', 'OrderedDict'): collections.OrderedDict,
+}
 _TENSOR = {
     ('torch._utils', '_rebuild_tensor_v2'): _RebuildTensor(),
     ('torch.storage', '_load_from_bytes'): _LoadStorage(),
-    ('collections', 'OrderedDict'): collections.OrderedDict,
+    **_ANY,
 }
 _ARRAYS = {
     ('numpy.core.multiarray', '_reconstruct'): np._core.multiarray._reconstruct,
     ('numpy._core.multiarray', '_reconstruct'): np._core.multiarray._reconstruct,
     ('numpy', 'ndarray'): np.ndarray,
     ('numpy', 'dtype'): np.dtype,
-    ('_codecs', 'encode'): _encode,
-    ('collections', 'OrderedDict'): collections.OrderedDict,
+    **_ANY,
 }
 
 
@@ -156,6 +160,8 @@ def _load(path: str | Path, known: Mapping[tuple[str, str], Any], expected: str)
         content = Path(path).read_bytes()
     except OSError as error:
         raise DataError(f'{path}: not readable ({error.strerror or error})') from error
+    if content.startswith(_ZIP):
+        raise _refusal(path, 'it is an archive, as torch.save and numpy.savez write', expected)
     try:
         return _Unpickler(content, known).load()
     except Exception as error:  # a malformed pickle can fail in any way; each means: refused

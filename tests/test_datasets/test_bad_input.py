@@ -153,6 +153,19 @@ def large_log_mel(path: Path, patches: np.ndarray) -> None:
     np.save(path, patches)
 
 
+def archive(root: Path) -> None:
+    (root / NPY).parent.mkdir(parents=True, exist_ok=True)
+    with open(root / NPY, 'wb') as file:
+        np.savez(file, np.zeros((5, 1, 96, 64), np.float32))
+
+
+def boasting_header(root: Path) -> None:
+    """An array of 2**31 patches, 50 TB, by its header."""
+    large_log_mel(root / NPY, np.zeros((5, 1, 96, 64), np.float32))
+    content = (root / NPY).read_bytes().replace(b'(5, 1', b'(2147483648, 1', 1)
+    (root / NPY).write_bytes(content.replace(b' ' * 9, b'', 1))
+
+
 NPY = LOG_MEL.replace('.pkl', '.npy')
 UNCHECKED = [  # (how the tree is damaged, words of the error when the clip is read)
     (lambda r: (r / FRAME).unlink(), ['no such file', FRAME]),
@@ -172,6 +185,8 @@ UNCHECKED = [  # (how the tree is damaged, words of the error when the clip is r
     ),
     (lambda r: large_log_mel(r / NPY, np.full((5, 1, 96, 64), np.nan)), ['NaN', NPY]),
     (lambda r: large_log_mel(r / NPY, np.array([None])), ['not readable as log-mel', NPY]),
+    (archive, ['it is an archive (.npz), not an array', NPY]),
+    (boasting_header, ['not readable as log-mel', NPY]),
 ]
 
 
@@ -187,6 +202,18 @@ def test_an_unchecked_clip_fails_when_it_is_read(
     assert 'To fix it: ' in message
     assert not (s4_root.parent / 'marker').exists()
     dataset[1]
+
+
+def test_the_header_of_a_stored_array_is_checked_fast(s4_root: Path) -> None:
+    for array, words in (
+        (np.zeros((5, 96, 64)), 'float64 of shape (5, 96, 64)'),
+        (np.zeros((10, 1, 96, 64)), '10 log-mel patches, the clip has 5 frames'),
+    ):
+        large_log_mel(s4_root / NPY, array)
+        assert words in error_of(lambda: S4Dataset(s4_root, 'train'))
+    for damage in (archive, boasting_header):
+        damage(s4_root)
+        assert 'broken log-mel: 1' in error_of(lambda: S4Dataset(s4_root, 'train'))
 
 
 def test_examples_are_limited(s4_root: Path) -> None:

@@ -16,6 +16,7 @@ from avsbench.maskiges import (
     rank_map,
     read_segments,
     save_maskige,
+    segments,
     superpixels,
 )
 from avsbench.media.faults import BrokenFileError
@@ -270,6 +271,16 @@ class TestReadSegments:
         np.savez(tmp_path / 'x.npz', **arrays)
         with pytest.raises(BrokenFileError, match=words):
             read_segments(tmp_path / 'x.npz')
+
+    @pytest.mark.parametrize('kind', KINDS)
+    def test_what_claims_to_be_huge_is_refused_before_it_is_made(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    ) -> None:
+        masks = random_masks(6)
+        path = write_segments(tmp_path / 'x', masks, kind)
+        monkeypatch.setattr(segments, 'MAX_VALUES', masks.size - 1)
+        with pytest.raises(BrokenFileError, match=f'{masks.size} values, more than'):
+            read_segments(path)
 
     def test_masks_of_two_sizes(self, tmp_path: Path) -> None:
         masks = [np.ones((3, 4), bool), np.ones((4, 3), bool)]

@@ -42,6 +42,12 @@ def legacy_torch_file(value: object) -> bytes:
     return buffer.getvalue()
 
 
+def saved_by_torch(value: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
+
+
 def nested(marker: Path) -> bytes:
     inner = legacy_torch_file(Call(os.system, touch(marker)))
     return pickle.dumps(Call(torch.storage._load_from_bytes, inner))
@@ -90,9 +96,12 @@ def test_payloads_are_live(tmp_path: Path, name: str) -> None:
     assert marker.exists()
 
 
-def test_reads_published_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize('protocol', range(pickle.HIGHEST_PROTOCOL + 1))
+def test_reads_published_files(tmp_path: Path, protocol: int) -> None:
     tensor = torch.randn(5, 1, 96, 64).requires_grad_()
-    found = load_tensor_pickle(write(tmp_path, tensor))
+    path = tmp_path / 'x.pkl'
+    path.write_bytes(pickle.dumps(tensor, protocol))
+    found = load_tensor_pickle(path)
     assert torch.equal(found, tensor)
     assert found.dtype == torch.float32
     assert not found.requires_grad
@@ -109,6 +118,7 @@ def test_reads_views(tmp_path: Path) -> None:
         (b'', 'refused'),
         (b'<html>quota exceeded</html>', 'refused'),
         (pickle.dumps(torch.randn(5, 6))[:-50], 'refused'),
+        (saved_by_torch(torch.zeros(2)), 'it is an archive, as torch.save'),
         (pickle.dumps([1, 2]), 'it holds a list'),
         (pickle.dumps(OrderedDict(a=1)), 'it holds a OrderedDict'),
     ],

@@ -15,6 +15,8 @@ from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError, DataError
 from avsbench.utils.safe_pickle import load_tensor_pickle
 
+_KIND = 'broken log-mel'
+
 
 class LogMelReader:
     """Reads the log-mel patches of a clip, or computes them from its audio file.
@@ -50,7 +52,7 @@ class LogMelReader:
         """
         if info['log_mel_path'] is not None:
             self._refuse_stored(info['log_mel_path'])
-            _check_stored(info['log_mel_path'], len(info['frame_paths']))
+            _check_stored(info['log_mel_path'], len(info['frame_paths']), info['short_audio'])
             patches = None
         else:
             samples, rate = probe_wav(info['audio_path'])
@@ -89,21 +91,30 @@ class LogMelReader:
 
 def _stored(path: str, frames: int, short_audio: str) -> np.ndarray:
     patches = read_log_mel(path)
-    more = 'or more ' if short_audio == 'zero' else ''
-    if len(patches) < frames or (len(patches) > frames and short_audio == 'repeat'):
-        what = f'{path}: {len(patches)} log-mel patches, the clip has {frames} frames'
-        raise BrokenFileError(f'{what} ({frames} {more}are needed)', 'broken log-mel')
+    _check_count(path, len(patches), frames, short_audio)
     return patches[:frames]
 
 
-def _check_stored(path: str, frames: int) -> None:
-    """Compare the size of a file of log-mel with the least that it can have."""
+def _check_count(path: str, patches: int, frames: int, short_audio: str) -> None:
+    more = 'or more ' if short_audio == 'zero' else ''
+    if patches < frames or (patches > frames and not more):
+        what = f'{path}: {patches} log-mel patches, the clip has {frames} frames'
+        raise BrokenFileError(f'{what} ({frames} {more}are needed)', _KIND)
+
+
+def _check_stored(path: str, frames: int, short_audio: str) -> None:
+    """Check the header of a .npy; of a .pkl, that it is as large as its patches."""
     if not os.path.isfile(path):
         raise BrokenFileError(f'{path}: no such file', 'missing audio')
+    if path.endswith('.npy'):
+        array = _stored_array(path)
+        _check_form(path, array)
+        _check_count(path, len(array), frames, short_audio)
+        return
     size, needed = os.path.getsize(path), 4 * frames * prod(PATCH_SHAPE)
     if size < needed:
         what = f'{path}: {size} bytes, {frames} log-mel patches take {needed} or more'
-        raise BrokenFileError(what, 'broken log-mel')
+        raise BrokenFileError(what, _KIND)
 
 
 def read_log_mel(path: str | Path) -> np.ndarray:
@@ -119,19 +130,32 @@ def read_log_mel(path: str | Path) -> np.ndarray:
         BrokenFileError: The file is missing, refused (it holds more than a tensor), or holds
             something else than finite patches.
     """
+    patches = _stored_array(path)
+    _check_form(path, patches)
+    if not np.isfinite(patches).all():
+        raise BrokenFileError(f'{path}: it holds NaN or infinity', _KIND)
+    return np.array(patches, np.float32)
+
+
+def _stored_array(path: str | Path) -> np.ndarray:
+    """What a file holds; a .npy stays on disk, so that its header can't ask for memory."""
     try:
-        if str(path).endswith('.npy'):
-            patches = np.load(path, allow_pickle=False)
-        else:
-            patches = load_tensor_pickle(path).numpy()
+        if not str(path).endswith('.npy'):
+            return load_tensor_pickle(path).numpy()
+        array = np.load(path, mmap_mode='r', allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            array.close()
+            raise BrokenFileError(f'{path}: it is an archive (.npz), not an array', _KIND)
+        return array
+    except BrokenFileError:
+        raise
     except DataError as error:
-        raise BrokenFileError(str(error), 'broken log-mel') from error
+        raise BrokenFileError(str(error), _KIND) from error
     except (OSError, ValueError, EOFError, TypeError) as error:
-        reason = f'{path}: not readable as log-mel ({error})'
-        raise BrokenFileError(reason, 'broken log-mel') from error
+        raise BrokenFileError(f'{path}: not readable as log-mel ({error})', _KIND) from error
+
+
+def _check_form(path: str | Path, patches: np.ndarray) -> None:
     if patches.shape[1:] != PATCH_SHAPE or patches.dtype not in (np.float32, np.float64):
         what = f'{path}: {patches.dtype} of shape {patches.shape}, expected float32 (n, 1, 96, 64)'
-        raise BrokenFileError(what, 'broken log-mel')
-    if not np.isfinite(patches).all():
-        raise BrokenFileError(f'{path}: it holds NaN or infinity', 'broken log-mel')
-    return patches.astype(np.float32, copy=False)
+        raise BrokenFileError(what, _KIND)
