@@ -65,8 +65,8 @@ class ClipPipeline:
         length: T, frames per clip.
         consecutive: Whether a clip has consecutive frames, instead of one for each second.
         windows: Ways to cut a video into clips that suit the network, the default first.
-        window_around: Of consecutive frames, the window that predicts one: total number of frames,
-            its number, T -> `Window`.
+        window_around: The window of consecutive frames that predicts one of them: total number of
+            frames, its number, T -> `Window`.
         fill: Whether the network only knows clips of T seconds.
         sound: Whether the network reads audio.
         front_end: What it gets of the audio; None without.
@@ -96,7 +96,7 @@ class ClipPipeline:
         self.length = clip_length(cfg)
         kind = _dataset_kind(dataset, where)
         self.consecutive = issubclass(kind, VideoDataset)
-        self.windows = ('disjoint',)
+        self.windows, self.window_around = ('disjoint',), None
         if self.consecutive:
             self.windows = ('centre',) if kind.centre_only else ('disjoint', 'centre')
             self.window_around = kind.window_around

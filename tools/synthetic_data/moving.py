@@ -42,7 +42,7 @@ class Run:
         trained_on: Trained on.
         seed: Of the training.
         minutes: Wall time of the training.
-        scores: mIoU by the order of the frames: 'natural', 'frozen' and 'shuffled'.
+        scores: The mIoU by the order of the frames: 'natural', 'frozen' and 'shuffled'.
         ceilings: Of models that see one frame ('frozen'), or no order ('shuffled').
     """
 
