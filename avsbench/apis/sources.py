@@ -13,6 +13,7 @@ import numpy as np
 from avsbench.media.images import read_frame
 from avsbench.media.log_mel import FULL_SCALE, RATES, rate_fault, read_wav, scale_fault
 from avsbench.utils.errors import DataError, nearest
+from avsbench.utils.folders import visible
 from avsbench.video import VideoFile
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
@@ -190,7 +191,8 @@ def _frames(given: Any) -> list[Callable[[], np.ndarray]]:
         folder = Path(given)
         if not folder.is_dir():
             raise DataError(f'{folder}: no such folder of frames')
-        paths = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
+        inside = visible(folder.iterdir(), folder)
+        paths = [p for p in inside if p.suffix.lower() in IMAGE_SUFFIXES]
         if not paths:
             raise DataError(f'{folder}: contains no images ({", ".join(IMAGE_SUFFIXES)})')
         return [lambda path=path: read_frame(path) for path in sorted(paths, key=_natural)]

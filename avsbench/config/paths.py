@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from avsbench.utils.errors import ConfigError, nearest
+from avsbench.utils.folders import visible
 
 CONFIG_ROOT = Path(__file__).resolve().parents[2] / 'config'
 
 
 def subsets() -> list[str]:
     """The data sets that there are configs for: the folders of the config tree."""
-    return sorted(
-        path.name for path in CONFIG_ROOT.iterdir() if path.is_dir() and path.name != '_base_'
-    )
+    inside = visible(CONFIG_ROOT.iterdir(), CONFIG_ROOT)
+    return sorted(path.name for path in inside if path.is_dir() and path.name != '_base_')
 
 
 def config_file(name: str | Path) -> Path:

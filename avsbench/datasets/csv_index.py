@@ -29,8 +29,12 @@ def read_csv(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
         DataError: The file is missing or no csv, lacks a column, or a needed cell is empty.
     """
     table = _parse(Path(path))
-    table.columns = [str(name).strip() for name in table.columns]
     for name in columns:
+        if (table.columns == name).sum() > 1:
+            raise DataError(
+                f'{path}: more than one column is called {name!r}; delete or rename all but one in '
+                'the first line of the file'
+            )
         if name not in table.columns:
             found = ', '.join(repr(column) for column in table.columns)
             guess = nearest(name, table.columns) or '.'
@@ -132,6 +136,7 @@ def _parse(path: Path) -> pd.DataFrame:
                 encoding='utf-8-sig',  # with or without a byte order mark
                 keep_default_na=False,
                 skip_blank_lines=False,  # else rows can't be numbered
+                header=None,  # else pandas would rename the second of two equal columns
                 index_col=False,
             )
     except FileNotFoundError as error:
@@ -143,7 +148,9 @@ def _parse(path: Path) -> pd.DataFrame:
             f'{path}: not a readable csv ({reason}). Restore it from the download: text in UTF-8, '
             'a header line, commas'
         ) from error
-    return table.fillna('')
+    table = table.fillna('')
+    table.columns = [name.strip() for name in table.iloc[0]]
+    return table[1:]
 
 
 def _missing(path: Path) -> str:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import DataError
+from avsbench.utils.folders import visible
 from avsbench.visualization.local_visualizer import ClipView
 
 SHEET = 'contact_sheet.png'
@@ -138,7 +139,7 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
     Raises:
         DataError: It does, and they must not be overwritten.
     """
-    found = len(list(folder.glob('*.png')))
+    found = len(visible(folder.glob('*.png'), folder))
     if found and not overwrite:
         raise DataError(
             f'{folder}: contains {found} images; choose another folder, or pass --overwrite'

@@ -35,6 +35,15 @@ def test_rows_that_do_not_fit_the_header(tmp_path: Path, rows: str) -> None:
         read_csv(write(tmp_path, 'name,split\n' + rows), ['name', 'split'])
 
 
+@pytest.mark.parametrize('header', ['name,split,split', 'name,split, split', ' name,name,split'])
+def test_a_column_that_is_there_twice_is_named(tmp_path: Path, header: str) -> None:
+    path = write(tmp_path, f'{header}\na,train,val\n')
+    with pytest.raises(DataError, match="more than one column is called '(name|split)'; delete"):
+        read_csv(path, ['name', 'split'])
+    other = write(tmp_path, 'name,split,x,x\na,train,1,2\n')  # nobody asks for these
+    assert list(read_csv(other, ['name', 'split']).split) == ['train']
+
+
 def test_a_missing_cell_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, 'name,split\na,train\nb\n')
     with pytest.raises(DataError, match="column 'split' is empty in row 3"):

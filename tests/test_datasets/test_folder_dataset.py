@@ -153,6 +153,27 @@ def test_malformed_lists(tmp_path, text, message):
         names_by_list(['a'], tmp_path / 'none.txt')
 
 
+def test_listed_names_may_hold_what_begins_comments(tmp_path):
+    known = ['song #1 (live)', 'song', '#3', 'plain']
+    path = tmp_path / 'list.txt'
+    path.write_text('# my list\nsong #1 (live)  # loud\n#3\nplain# a # comment\nsong # 1\n')
+    assert names_by_list(known, path) == ['song #1 (live)', '#3', 'plain', 'song']
+    path.write_text('sing #1\n')
+    with pytest.raises(DataError, match="line 1: no video 'sing'; did you mean 'song'"):
+        names_by_list(known, path)
+
+
+@pytest.mark.parametrize(
+    'place',
+    ['masks/cat/.DS_Store', 'masks/cat/Thumbs.db', 'masks/cat/._1.png', 'videos/._b.mp4']
+    + ['videos/.DS_Store', 'videos/__MACOSX/b.mp4'],
+)
+def test_what_systems_leave_in_folders_is_not_seen(root, place):
+    (root / place).parent.mkdir(exist_ok=True)
+    (root / place).write_bytes(b'x')
+    assert len(FolderAVSDataset(str(root), 'train', **ALL)) == 3
+
+
 def test_fractions():
     shares = {'train': 0.8, 'val': 0.1, 'test': 0.1}
     names = [f'v{number}' for number in range(50)]

@@ -9,6 +9,7 @@ from avsbench.datasets.csv_index import check_labels, check_names, read_csv
 from avsbench.datasets.preparation.clip import ClipTask
 from avsbench.layouts import Layout
 from avsbench.utils.errors import DataError, examples
+from avsbench.utils.folders import visible
 
 VIDEO_SUFFIXES = ('.mp4', '.m4v', '.mov', '.mkv', '.webm', '.avi')
 SPLITS = ('train', 'val', 'test')
@@ -22,7 +23,8 @@ def find_videos(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise DataError(f'{folder}: no such folder of videos')
-    found = [p for p in folder.rglob('*') if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
+    below = visible(folder.rglob('*'), folder)
+    found = [p for p in below if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
     if not found:
         raise DataError(f'{folder}: no videos in it ({", ".join(VIDEO_SUFFIXES)})')
     return sorted(found)

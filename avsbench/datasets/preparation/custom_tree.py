@@ -12,13 +12,14 @@ of a video that have a mask.
 import hashlib
 import math
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from avsbench.datasets.preparation.avsbench_tree import find_videos
 from avsbench.datasets.preparation.clip import ClipTask
 from avsbench.utils.errors import DataError, examples, nearest
+from avsbench.utils.folders import visible
 from avsbench.video import VideoFile
 
 RULE = 'time'  # such videos may have a variable frame rate
@@ -76,7 +77,7 @@ class CustomTree:
             DataError: A file in the folder of its masks is named in another way.
         """
         folder = self.masks / name
-        files = [path for path in folder.glob('*') if path.is_file()]
+        files = [path for path in visible(folder.glob('*'), folder) if path.is_file()]
         astray = [path.name for path in files if not _is_mask_name(path)]
         if astray:
             raise DataError(
@@ -168,13 +169,15 @@ def names_by_fractions(
 
 
 def names_by_list(names: Sequence[str], path: Path) -> list[str]:
-    """The videos that a list file names, one per line, without suffix; `#` begins a comment.
+    """The videos that a list file names, one per line, without suffix.
+
+    `#` begins a comment, unless what follows still belongs to the name of a video.
 
     Raises:
         DataError: No such file, an unknown video, one named twice, or none at all.
     """
     try:
-        lines = path.read_text(encoding='utf-8-sig').splitlines()
+        lines = path.read_text(encoding='utf-8-sig').split('\n')
     except (OSError, UnicodeError) as error:
         raise DataError(
             f'{path}: not readable as a list of videos ({error}); write one name per line, as '
@@ -183,7 +186,7 @@ def names_by_list(names: Sequence[str], path: Path) -> list[str]:
     known = set(names)
     chosen: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
-        name = line.split('#', 1)[0].strip()
+        name = _listed_name(line, known)
         if not name:
             continue
         if name not in known:
@@ -194,6 +197,13 @@ def names_by_list(names: Sequence[str], path: Path) -> list[str]:
     if not chosen:
         raise DataError(f'{path}: names no video')
     return list(chosen)
+
+
+def _listed_name(line: str, known: Container[str]) -> str:
+    """The longest known name that a line begins with, else what precedes its comment."""
+    ends = [len(line), *(place for place in range(len(line), -1, -1) if line[place:][:1] == '#')]
+    names = [line[:end].strip() for end in ends]
+    return next((name for name in names if name in known), names[-1])
 
 
 def _is_mask_name(path: Path) -> bool:

@@ -14,6 +14,7 @@ from avsbench.registry import HOOKS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError, DataError, examples
+from avsbench.utils.folders import visible
 from avsbench.visualization.result_layouts import KINDS, LAYOUTS, SampleResults
 
 
@@ -67,7 +68,8 @@ class MaskSavingHook(Hook):
         if self.out_dir.exists() and not self.out_dir.is_dir():
             raise DataError(f'{self.out_dir}: is a file, expected a folder for the masks')
         if not self.overwrite:
-            found = [str(p.relative_to(self.out_dir)) for p in self.out_dir.glob('**/*.png')]
+            images = visible(self.out_dir.glob('**/*.png'), self.out_dir)
+            found = [str(path.relative_to(self.out_dir)) for path in images]
             if found:
                 raise DataError(
                     f'{self.out_dir}: already holds {len(found)} masks ({examples(sorted(found))}) '
