@@ -13,6 +13,7 @@ from mmengine.infer import BaseInferencer
 from mmengine.model import BaseModel
 from rich.progress import track
 
+from avsbench.apis.classes import class_names, metainfo
 from avsbench.apis.clips import clip_batches
 from avsbench.apis.model import load_model, open_network_config
 from avsbench.apis.pipeline import ClipBatch, ClipPipeline
@@ -28,8 +29,6 @@ from avsbench.apis.sources import VideoSource, open_source
 from avsbench.apis.timing import stage
 from avsbench.apis.views import clip_view
 from avsbench.checkpoint.reading import check_file
-from avsbench.layouts.avss_classes import CLASSES, palette
-from avsbench.registry import DATASETS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
 from avsbench.visualization import AVSLocalVisualizer
@@ -88,8 +87,7 @@ class AVSInferencer(BaseInferencer):
         check_file(checkpoint)
         self._trust = trust_checkpoint
         self.checkpoint = str(checkpoint)
-        self.classes, self.palette = _classes(cfg)
-        self.background = _metainfo(cfg).get('background', True)
+        self.background = metainfo(cfg).get('background', True)
         super().__init__(cfg, self.checkpoint, device, 'avsbench', show_progress)
 
     def __call__(
@@ -131,7 +129,9 @@ class AVSInferencer(BaseInferencer):
         return results
 
     def _init_model(self, cfg: Config, weights: str, device: str = 'cpu') -> BaseModel:
-        return load_model(cfg, weights, device=device, trust=self._trust)
+        model = load_model(cfg, weights, device=device, trust=self._trust)
+        self.classes, self.palette = class_names(cfg, model.dataset_meta)
+        return model
 
     def _init_pipeline(self, cfg: Config) -> ClipPipeline:
         return ClipPipeline(cfg)
@@ -320,28 +320,3 @@ class AVSInferencer(BaseInferencer):
             for name, values in maps.items():
                 result.set_field(values, FIELDS[name])
         return {'predictions': [result], 'visualization': visualization}
-
-
-def _classes(cfg: Config) -> tuple[tuple[str, ...], np.ndarray | None]:
-    """Names and palette of the classes, those of the data set that the config tests on."""
-    count = cfg.get('num_classes') or cfg.model.decode_head.num_classes
-    dataset = cfg.get('test_dataloader', {}).get('dataset', {})
-    metainfo = _metainfo(cfg)
-    colours = metainfo.get('palette', ())
-    names = dataset.get('classes') or metainfo.get('classes', ())
-    if count == 1:
-        return tuple(names) if len(names) == 2 else (CLASSES[0], 'object'), None
-    if len(names) != count and 'classes' in dataset:
-        raise ConfigError(
-            f'{cfg.filename}: test_dataloader.dataset.classes has {len(names)} names, but the '
-            f'network has {count} classes, the background included'
-        )
-    if len(names) != count:
-        names = CLASSES if count == len(CLASSES) else [f'class {index}' for index in range(count)]
-    return tuple(names), np.asarray(colours, np.uint8) if len(colours) == count else palette(count)
-
-
-def _metainfo(cfg: Config) -> dict:
-    """What the class of the data set that the config tests on says about its classes."""
-    dataset = cfg.get('test_dataloader', {}).get('dataset', {})
-    return getattr(DATASETS.get(dataset.get('type', '')), 'METAINFO', {})

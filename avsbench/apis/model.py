@@ -48,6 +48,8 @@ def load_model(
 ) -> BaseModel:
     """Build the network of a config, load its weights, and set it to evaluation mode.
 
+    What its checkpoint says about the data that it was trained on becomes its `dataset_meta`.
+
     Args:
         cfg: As `open_network_config` returns it.
         checkpoint: Of this toolbox, or published by a supported system.
@@ -61,7 +63,9 @@ def load_model(
     model = build_part(cfg, MODELS, 'model')
     head = cfg.model.get('decode_head', {})
     expected = {'num_classes': head.get('num_classes'), 'head': head.get('type')}
-    load_weights(model, checkpoint, trust=trust, expected=expected)
+    meta = load_weights(model, checkpoint, trust=trust, expected=expected)
+    trained = meta.get('dataset_meta')
+    model.dataset_meta = trained if isinstance(trained, Mapping) else {}
     return model.to(device).eval()
 
 

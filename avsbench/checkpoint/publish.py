@@ -49,6 +49,8 @@ def publish(source: str | Path, stem: str | Path, *, trust: bool = False) -> Pat
         raise CheckpointError(f'{source}: NaN or infinite values in {examples(bad)}')
     meta = checkpoint.get('meta', {})
     kept = {key: meta[key] for key in KEPT if isinstance(meta.get(key), str | int | float)}
+    if isinstance(meta.get('dataset_meta'), dict):  # else the names of the classes would be lost
+        kept['dataset_meta'] = meta['dataset_meta']
     # A clone leaves behind what else lies in the storage of a view.
     content = {'meta': kept, 'state_dict': {key: value.clone() for key, value in weights.items()}}
     buffer = io.BytesIO()

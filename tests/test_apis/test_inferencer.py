@@ -135,7 +135,13 @@ def test_class_names_are_those_of_the_data_set(tmp_path, video):
     dataset.type, dataset.classes = 'FolderAVSDataset', [f'thing {index}' for index in range(71)]
     (result,) = AVSInferencer(cfg, checkpoint, device='cpu')(video)['predictions']
     assert {row['class'] for row in result['rows']} == {'thing 7', 'thing 13', 'none'}
-    dataset.classes = dataset.classes[1:]
+    del dataset['classes']
+    learned = {'classes': [f'item {index}' for index in range(71)]}  # as training saves it
+    content = torch.load(checkpoint, weights_only=True)
+    torch.save(content | {'meta': {'dataset_meta': learned}}, checkpoint)
+    (result,) = AVSInferencer(cfg, checkpoint, device='cpu')(video)['predictions']
+    assert {row['class'] for row in result['rows']} == {'item 7', 'item 13', 'none'}
+    dataset.classes = learned['classes'][1:]
     with pytest.raises(ConfigError, match='has 70 names, but the network has 71 classes'):
         AVSInferencer(cfg, checkpoint, device='cpu')
 
