@@ -3,7 +3,8 @@
 import ast
 import copy
 import inspect
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from avsbench.config.schema import accepted_at, check_arguments
+from avsbench.config.schema import accepted_at, check_arguments, kinds_at
 from avsbench.config.sources import is_read_under_another_name, sources, unread_names
 from avsbench.utils.errors import ConfigError, nearest
+from avsbench.utils.words import Word, read_word
 
 # Keys that something reads at the top level of a config: the runner's arguments, what mmengine
 # looks up in the config itself, and the four of this toolbox.
@@ -89,14 +91,15 @@ def apply_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
 
     Args:
         cfg: Config as read by `load_config`.
-        options: Dotted key -> value; list items by their index (`param_scheduler.0.end`).
+        options: Dotted key -> value; list items by their index (`param_scheduler.0.end`). A `Word`
+            is read as the kind of value that the key has.
 
     Raises:
         ConfigError: An unknown key or a value of another kind.
     """
     for dotted, value in options.items():
         parts = tuple(dotted.split('.'))
-        old = _check_override(cfg, parts, value)
+        old, value = _check_override(cfg, parts, value)
         if parts[0] not in RUNNER_KEYS | {'subset', 'trained_on'}:
             whole = len(parts) == 1
             count = _replace_everywhere(cfg._cfg_dict, dotted, old, value) if whole else 0
@@ -214,8 +217,8 @@ def _values_of(node: Any, name: str) -> Iterator[Any]:
             yield from _values_of(value, name)
 
 
-def _check_override(cfg: Config, parts: tuple[str, ...], value: Any) -> Any:
-    """Walk to the key; return its old value, or None where the key is new and allowed."""
+def _check_override(cfg: Config, parts: tuple[str, ...], value: Any) -> tuple[Any, Any]:
+    """Walk to the key; return its old value, None where it is new and allowed, and the new one."""
     node: Any = cfg._cfg_dict
     for depth, part in enumerate(parts):
         where = f'{cfg.filename}: --cfg-options {".".join(parts)}'
@@ -228,7 +231,8 @@ def _check_override(cfg: Config, parts: tuple[str, ...], value: Any) -> Any:
                     raise ConfigError(
                         f'{where}: {here} has no key {part!r}{nearest(part, sorted(valid))}'
                     )
-                return None
+                node = None
+                break
             node = node[part]
         elif isinstance(node, list | tuple):
             if not part.isdigit() or int(part) >= len(node):
@@ -239,19 +243,33 @@ def _check_override(cfg: Config, parts: tuple[str, ...], value: Any) -> Any:
             node = node[int(part)]
         else:
             raise ConfigError(f'{where}: {here} is {node!r} and has no keys')
-    _check_kind(f'{where}: ', node, value)
-    return node
+    return node, _read_value(cfg, parts, node, value, where)
 
 
-def _check_kind(where: str, old: Any, new: Any) -> None:
-    """A number stays a number, a flag a flag, a dict a dict; None is always allowed."""
+def _read_value(cfg: Config, parts: tuple[str, ...], old: Any, value: Any, where: str) -> Any:
+    """The new value as the key's kind, whether it was given as a `Word` or as it is."""
+    kinds = kinds_at(cfg, parts)
+    if isinstance(value, Word):
+        try:
+            value = read_word(value, old, kinds)
+        except ConfigError as error:
+            raise ConfigError(f'{where}: {error}') from error
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)  # a config is text
+    _check_kind(f'{where}: ', old, value, kinds)
+    return value
+
+
+def _check_kind(where: str, old: Any, new: Any, accepted: Collection[type] | None) -> None:
+    """A number stays a number, a flag a flag, a dict a dict, a text a text, unless the reader of
+    the key takes others too; None is always allowed."""
     kinds = ((bool, (bool,), 'True or False'), ((int, float), (int, float), 'a number'))
     kinds += ((dict, (dict,), 'a dict; name one of its keys'),)
-    kinds += (((list, tuple), (list, tuple), 'a list, e.g. [1,2]'),)
+    kinds += (((list, tuple), (list, tuple), 'a list, e.g. [1,2]'), (str, (str, type), 'a text'))
     for is_kind, allowed, name in kinds:
         if isinstance(old, is_kind):
             fits = isinstance(new, allowed) and (isinstance(new, bool) == isinstance(old, bool))
-            if new is not None and not fits:
+            if new is not None and not fits and type(new) not in (accepted or ()):
                 raise ConfigError(f'{where}the value {new!r} should be {name} (it was {old!r})')
             return
 

@@ -23,17 +23,25 @@ from mmengine.registry import (
     VISBACKENDS,
     Registry,
 )
-from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, LogProcessor, TestLoop, ValLoop
+from mmengine.runner import (
+    EpochBasedTrainLoop,
+    IterBasedTrainLoop,
+    LogProcessor,
+    Runner,
+    TestLoop,
+    ValLoop,
+)
 from mmengine.utils.dl_utils import set_multi_processing
 from torch.utils.data import DataLoader
 
 from avsbench import registry as registries
 from avsbench.registry import unknown_type
 from avsbench.utils.errors import ConfigError, nearest
-from avsbench.utils.signatures import arguments
+from avsbench.utils.signatures import argument_kinds, arguments
 
 DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 EVALUATORS = ('val_evaluator', 'test_evaluator')
+_TOP_TEXTS = ('subset', 'trained_on', 'data_root')  # the toolbox's keys that hold text
 LOOP_KEYS = ('train_cfg', 'val_cfg', 'test_cfg')
 
 # Keys of dicts that are no constructor's arguments; the readers are mmengine's runner and
@@ -96,6 +104,21 @@ def accepted_at(cfg: Config, path: tuple[str, ...]) -> set[str] | None:
     if is_open:
         return ANYTHING
     return names - _injected(path) | {'type', '_scope_'} | _extra_keys(path)
+
+
+def kinds_at(cfg: Config, path: tuple[str, ...]) -> set[type] | None:
+    """Types that the reader of a key takes, by its annotation; None where nothing is known."""
+    *parents, key = path
+    if not parents:
+        return {str} if key in _TOP_TEXTS else argument_kinds(Runner, key)
+    try:
+        node = _node_at(cfg, tuple(parents))
+    except KeyError:  # a dict that the override makes
+        return None
+    if not isinstance(node, dict) or key in ('type', '_scope_'):
+        return None
+    constructor = _constructor(node, path[:-1]) or _implied_constructor(cfg, path[:-1])
+    return None if constructor is None else argument_kinds(constructor, key)
 
 
 def check_arguments(cfg: Config) -> None:

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from mmengine.config import DictAction
-
 from avsbench.utils.errors import AVSBenchError, ConfigError
 from avsbench.utils.exits import leave, report_error
+from avsbench.utils.words import Word
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -50,8 +49,8 @@ def message_of(error: AVSBenchError) -> str:
     return text[text.rindex(marker) + len(marker) :].rstrip() if marker in text else text
 
 
-class OverrideAction(DictAction):
-    """mmengine's `--cfg-options` parser, with an error for a word that is no `key=value`."""
+class OverrideAction(argparse.Action):
+    """Parses `--cfg-options key=value ...` into a dict; the config decides what a value is."""
 
     def __call__(
         self,
@@ -60,10 +59,13 @@ class OverrideAction(DictAction):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        """Parse `key=value` words into the namespace's dict."""
+        """Add `key=value` words to the namespace's dict, each value as a `Word`."""
+        options = dict(getattr(namespace, self.dest, None) or {})
         for word in values:
             if '=' not in word or word.startswith('='):
                 raise ConfigError(
                     f'--cfg-options {word}: expected key=value, e.g. train_cfg.max_epochs=5'
                 )
-        super().__call__(parser, namespace, values, option_string)
+            key, value = word.split('=', maxsplit=1)
+            options[key] = Word(value)
+        setattr(namespace, self.dest, options)

@@ -2,9 +2,10 @@
 
 import inspect
 from abc import ABCMeta
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 
 class GatheringMeta(ABCMeta):
@@ -34,6 +35,29 @@ def arguments(constructor: Callable[..., Any]) -> tuple[set[str], bool]:
     """
     names = {parameter.name for parameter in _parameters(constructor)}
     return names, all(_takes_any(signature) for signature in _signatures(constructor))
+
+
+def argument_kinds(constructor: Callable[..., Any], name: str) -> set[type] | None:
+    """The classes in the annotation of an argument, e.g. {str, list} of `str | list[int] | None`.
+
+    None where the argument has no annotation, or one that can't be told.
+    """
+    for parameter in _parameters(constructor):
+        if parameter.name == name and parameter.annotation is not parameter.empty:
+            return _classes(parameter.annotation) or None
+    return None
+
+
+def _classes(annotation: Any) -> set[type]:
+    """Classes of a union; empty if one of its members is no class, such as Any."""
+    if get_origin(annotation) in (Union, UnionType):
+        found = [_classes(member) for member in get_args(annotation) if member is not NoneType]
+        return set().union(*found) if all(found) else set()
+    kind = get_origin(annotation) or annotation
+    if kind is Literal:
+        return {type(value) for value in get_args(annotation)}
+    kind = {Sequence: list, Mapping: dict}.get(kind, kind)
+    return {kind} if inspect.isclass(kind) else set()
 
 
 def required_arguments(constructor: Callable[..., Any]) -> list[str]:

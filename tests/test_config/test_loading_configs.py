@@ -15,6 +15,7 @@ from avsbench.config.paths import CONFIG_ROOT
 from avsbench.config.schema import check_arguments
 from avsbench.registry import DATASETS
 from avsbench.utils.errors import ConfigError
+from avsbench.utils.words import Word
 
 
 def _write(folder: Path, name: str, text: str) -> Path:
@@ -198,6 +199,53 @@ class TestOverrides:
         cfg = load_config(_write(tmp_path, 'b.py', text))
         with pytest.raises(ConfigError, match='override the keys that were computed from it'):
             apply_overrides(cfg, {'max_epochs': 3})
+
+
+class TestWords:
+    """What the command line gives is read as the kind of value that the config expects."""
+
+    @pytest.fixture
+    def cfg(self):
+        return load_config(CONFIG_ROOT / 's4' / 'demo.py')
+
+    @pytest.mark.parametrize('text', ['data/my data/S4 (old)', '2024', '/x/a,b', '[x]', 'True'])
+    def test_text(self, cfg, text):
+        """Keys that hold a text, that hold nothing yet, and that the config doesn't have yet."""
+        keys = ['data_root', 'work_dir', 'load_from', 'model.backbone.weights']
+        apply_overrides(cfg, {key: Word(text) for key in keys})
+        assert cfg.data_root == cfg.train_dataloader.dataset.data_root == text
+        assert cfg.work_dir == cfg.load_from == cfg.model.backbone.weights == text
+
+    def test_others(self, cfg):
+        words = {
+            'train_cfg.max_epochs': '3',
+            'optim_wrapper.optimizer.betas': '(0.9, 0.95)',
+            'default_hooks.checkpoint.save_best': '[mIoU,F-score]',
+            'randomness.seed': '7',
+            'val_dataloader': 'None',
+        }
+        apply_overrides(cfg, {key: Word(word) for key, word in words.items()})
+        assert cfg.train_cfg.max_epochs == 3 and cfg.randomness.seed == 7
+        assert cfg.optim_wrapper.optimizer.betas == (0.9, 0.95)
+        assert cfg.default_hooks.checkpoint.save_best == ['mIoU', 'F-score']
+        assert cfg.val_dataloader is None
+
+    @pytest.mark.parametrize(
+        ('key', 'word', 'message'),
+        [
+            ('train_cfg.max_epochs', '1_0', 'should be a number'),
+            ('train_cfg.max_epochs', '[1,(2]', r'max_epochs: .*\) is missing'),
+        ],
+    )
+    def test_mistakes(self, cfg, key, word, message):
+        with pytest.raises(ConfigError, match=message):
+            apply_overrides(cfg, {key: Word(word)})
+
+    def test_values_of_a_program(self, cfg, tmp_path):
+        apply_overrides(cfg, {'data_root': tmp_path})
+        assert cfg.data_root == str(tmp_path)
+        with pytest.raises(ConfigError, match='2024 should be a text'):
+            apply_overrides(cfg, {'data_root': 2024})
 
 
 @DATASETS.register_module()
