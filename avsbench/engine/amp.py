@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -42,6 +43,45 @@ class CPUAmpOptimWrapper(OptimWrapper):
             yield
 
 
+class CountingAmpOptimWrapper(AmpOptimWrapper):
+    """mmengine's float16 with a scaled loss, which also logs the steps that it left out.
+
+    A step whose gradients overflow is left out and the scale lowered. The first few are no cause
+    for concern; many more mean that the network doesn't learn. `amp_skipped` in the log is their
+    number since the start of the process.
+
+    Args:
+        optimizer: Steps in float32.
+        accumulative_counts: As in `CPUAmpOptimWrapper`.
+        clip_grad: As in `CPUAmpOptimWrapper`.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        accumulative_counts: int = 1,
+        clip_grad: dict | None = None,
+    ) -> None:
+        super().__init__(
+            optimizer=optimizer, accumulative_counts=accumulative_counts, clip_grad=clip_grad
+        )
+        self.skipped = 0
+        self._taken = False
+        optimizer.register_step_post_hook(self._note_step)
+
+    def step(self, **kwargs: Any) -> None:
+        """Step unless the gradients overflow, and count if they do."""
+        self._taken = False
+        super().step(**kwargs)
+        self.skipped += not self._taken
+        self.message_hub.update_scalar('train/amp_skipped', self.skipped)
+
+    def _note_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
+        # the scaler calls fused optimizers always, and leaves it to them to look
+        overflow = getattr(optimizer, 'found_inf', None)
+        self._taken = overflow is None or not overflow.item()
+
+
 @OPTIM_WRAPPERS.register_module(name='DeviceAmpOptimWrapper')
 def build_amp_wrapper(
     optimizer: Optimizer,
@@ -58,7 +98,7 @@ def build_amp_wrapper(
         accumulative_counts: Iterations whose gradients are added before a step.
         clip_grad: As in `CPUAmpOptimWrapper`.
     """
-    kind = AmpOptimWrapper if torch.cuda.is_available() else CPUAmpOptimWrapper
+    kind = CountingAmpOptimWrapper if torch.cuda.is_available() else CPUAmpOptimWrapper
     return kind(optimizer=optimizer, accumulative_counts=accumulative_counts, clip_grad=clip_grad)
 
 

@@ -301,6 +301,7 @@ class TestPublish:
 
     def test_strips_and_names_by_hash(self, tmp_path, weights):
         meta = dict(head='A', subset='s4', epoch=3, cfg='/home/someone', saved_at=1.0, seed=5)
+        meta['dataset_meta'] = {'classes': ('background', 'dog')}
         content = dict(meta=meta, state_dict=weights, optimizer={'x': torch.ones(9999)})
         torch.save(content, tmp_path / 'in.pth')
         finished = self._run(tmp_path / 'in.pth', tmp_path / 'out' / 'net')
@@ -308,7 +309,8 @@ class TestPublish:
         (published,) = (tmp_path / 'out').iterdir()
         assert published.name == f'net-{sha256_of(published)[:8]}.pth'
         again = torch.load(published, weights_only=True)
-        assert again['meta'] == dict(head='A', subset='s4', epoch=3, seed=5)
+        named = {'classes': ('background', 'dog')}
+        assert again['meta'] == dict(head='A', subset='s4', epoch=3, seed=5, dataset_meta=named)
         assert set(again) == {'meta', 'state_dict'}
         load_weights(Net(), published, expected={'head': 'A'})
 

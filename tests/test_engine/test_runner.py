@@ -10,6 +10,7 @@ from mmengine.logging import HistoryBuffer
 
 from avsbench.config.loading import load_config
 from avsbench.engine import CPUAmpOptimWrapper, build_amp_wrapper, use_amp
+from avsbench.engine.amp import CountingAmpOptimWrapper
 from avsbench.engine.training_state import pack_message_hub, to_plain, unpack_message_hub
 from avsbench.utils.errors import CheckpointError, ConfigError
 
@@ -164,9 +165,29 @@ class TestAmp:
         assert wrapper.clip_grad_kwargs == {'max_norm': 0.01}
         made = []
         monkeypatch.setattr('torch.cuda.is_available', lambda: True)
-        monkeypatch.setattr('avsbench.engine.amp.AmpOptimWrapper', lambda **keys: made.append(keys))
+        name = 'avsbench.engine.amp.CountingAmpOptimWrapper'
+        monkeypatch.setattr(name, lambda **keys: made.append(keys))
         build_amp_wrapper(optimizer, accumulative_counts=2)
         assert made == [dict(optimizer=optimizer, accumulative_counts=2, clip_grad=None)]
+
+    @pytest.mark.parametrize('fused', [False, True])
+    def test_steps_that_overflow_are_left_out_and_counted(self, monkeypatch, fused):
+        monkeypatch.setattr(
+            'mmengine.optim.optimizer.amp_optimizer_wrapper.is_cuda_available', lambda: True
+        )
+        weight = torch.nn.Parameter(torch.ones(1))
+        wrapper = CountingAmpOptimWrapper(torch.optim.SGD([weight], lr=0.5, fused=fused))
+        wrapper.loss_scaler = torch.amp.GradScaler('cpu', init_scale=8.0)
+        for loss, expected, skipped, scale in (
+            (weight.sum(), 0.5, 0, 8),
+            (weight.sum() * float('inf'), 0.5, 1, 4),
+            (weight.sum(), 0.0, 1, 4),
+        ):
+            wrapper.update_params(loss)
+            assert (weight.item(), wrapper.skipped) == (expected, skipped)
+            assert wrapper.loss_scaler.get_scale() == scale
+        log = wrapper.message_hub.get_scalar('train/amp_skipped')
+        assert log.current() == 1
 
     def test_unknown_wrapper(self, toy_config):
         cfg = load_config(toy_config)
