@@ -93,7 +93,7 @@ def open_source(item: Any, *, need_audio: bool = True) -> VideoSource:
     if isinstance(item, VideoSource):
         return item
     if isinstance(item, str | os.PathLike):
-        if Path(item).is_dir():
+        if os.path.isdir(item):
             audio = (", audio='its.wav'", ' with its audio') if need_audio else ('', '')
             raise DataError(
                 f'{item}: is a folder; give dict(frames={str(item)!r}{audio[0]}) for a folder of '
@@ -189,7 +189,7 @@ class ArraySource:
 def _frames(given: Any) -> list[Callable[[], np.ndarray]]:
     if isinstance(given, str | os.PathLike):
         folder = Path(given)
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise DataError(f'{folder}: no such folder of frames')
         inside = visible(folder.iterdir(), folder)
         paths = [p for p in inside if p.suffix.lower() in IMAGE_SUFFIXES]

@@ -7,6 +7,7 @@ it: `trust=True` (`--trust-checkpoint` on the command line) is the one way to re
 
 import argparse
 import hashlib
+import os
 import pickletools
 import re
 import zipfile
@@ -87,12 +88,13 @@ def check_file(path: str | Path) -> None:
         CheckpointError: No such file, a directory, or an empty file.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         names = sorted(p.name for p in path.glob('*.pth'))
         found = f'; it holds {examples(names)}' if names else ''
         raise CheckpointError(f'{path}: is a directory, expected a checkpoint file{found}')
-    if not path.exists():
-        names = sorted(p.name for p in path.parent.glob('*')) if path.parent.is_dir() else []
+    if not os.path.exists(path):
+        folder = path.parent
+        names = sorted(p.name for p in folder.glob('*')) if os.path.isdir(folder) else []
         raise CheckpointError(f'{path}: no such checkpoint file{nearest(path.name, names)}')
     if path.stat().st_size == 0:
         raise CheckpointError(f'{path}: the file is empty; download or save it again')

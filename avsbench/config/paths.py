@@ -1,5 +1,6 @@
 """Where the configs of a checkout lie."""
 
+import os
 from pathlib import Path
 
 from avsbench.utils.errors import ConfigError, nearest
@@ -21,7 +22,7 @@ def config_file(name: str | Path) -> Path:
         ConfigError: There is no such file.
     """
     for path in (Path(name), CONFIG_ROOT / name):
-        if path.is_file():
+        if os.path.isfile(path):
             return path
     known = [str(path.relative_to(CONFIG_ROOT)) for path in sorted(CONFIG_ROOT.glob('*/*.py'))]
     raise ConfigError(f'no config {str(name)!r} here or in {CONFIG_ROOT}{nearest(name, known)}')

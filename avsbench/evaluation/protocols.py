@@ -108,7 +108,7 @@ class BinaryProtocol:
             torch.tensor([pixels - target, target]),
         )['IoU']
         return metrics | {
-            'IoU_dataset': float(foreground),
+            'IoU_dataset': 1.0 if np.isnan(foreground) else float(foreground),  # no object at all
             'mIoU_dataset': float(np.nanmean([background, foreground])),
             'F_dataset': functional.dataset_f(real),
             **_sizes(records, counts.target == 0),

@@ -14,7 +14,7 @@ _BINARY = {
     r'mIoU_b(\d+)': 'the same as mean over batches of {} clip(s), as published code averages',
     r'F_b(\d+)': 'F, beta^2 0.3: best of 255 thresholds for each batch of {} clip(s){}',
     'F_all': 'the same with one threshold for the whole set: free of any batch size',
-    'IoU_dataset': 'IoU of the foreground, pixels summed over the set',
+    'IoU_dataset': 'IoU of the foreground, pixels summed over the set; 1 if there is none at all',
     'mIoU_dataset': 'the same, mean of background and foreground',
     'F_dataset': 'F of the pixels summed over the set, one threshold',
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,11 +37,12 @@ def open_container(path: str | Path) -> InputContainer:
         VideoError: It is missing, a folder, empty, or not a container of video and audio.
     """
     path = Path(path)
-    if path.is_dir():
+    # os.path, for pathlib's raise for names that the file system refuses
+    if os.path.isdir(path):
         raise VideoError(f'{path}: is a folder, expected a video file')
-    if not path.exists():
+    if not os.path.exists(path):
         raise VideoError(f'{path}: no such video file')
-    if path.stat().st_size == 0:
+    if os.path.getsize(path) == 0:
         raise VideoError(f'{path}: the file is empty; record or download it again')
     try:
         # An absolute path can't be taken for an address, whatever colons and dashes are in it.

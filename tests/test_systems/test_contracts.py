@@ -106,3 +106,20 @@ def test_targets_are_those_of_the_annotated_frames(system) -> None:
         stepped = model(**batches[0], mode='loss')
     assert torch.equal(plain, unannotated) and not torch.equal(plain, annotated)
     torch.testing.assert_close(sum(stepped.values()), plain)
+
+
+def test_nothing_to_learn_from_gives_finite_losses_and_gradients(system) -> None:
+    """A batch without an object, of padding alone, or without annotation ends no training."""
+    torch.manual_seed(0)
+    model = build_demo(system)
+    data = model.data_preprocessor(clips(2))
+    output = model(data['inputs'])
+    masks = data['inputs']['gt_masks']
+    valid = data['inputs']['gt_valid']
+    parameters = [p for p in model.decode_head.parameters() if p.requires_grad]
+    for target, annotated in ((0, valid), (255, valid), (masks, torch.zeros_like(valid))):
+        data['inputs'] |= {'gt_masks': masks * 0 + target, 'gt_valid': annotated}
+        value = loss(model, output, data)
+        gradients = torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True)
+        assert value.isfinite()
+        assert all(g.isfinite().all() for g in gradients if g is not None)

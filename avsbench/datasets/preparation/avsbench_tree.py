@@ -1,5 +1,6 @@
 """Which videos become which clips of a tree in AVSBench's layout, and the csv of that tree."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def find_videos(folder: Path) -> list[Path]:
     Raises:
         DataError: There are none.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise DataError(f'{folder}: no such folder of videos')
     below = visible(folder.rglob('*'), folder)
     found = [p for p in below if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
