@@ -22,7 +22,7 @@ from PIL import Image
 from avsbench.layouts.avss_classes import UNKNOWN, colour_table, unpack_colour
 from avsbench.media.faults import BrokenFileError
 from avsbench.media.file_ends import has_end, jpeg_has_end
-from avsbench.media.palettes import VOID, label_indices, mask_greys
+from avsbench.media.palettes import VOID, label_indices, mask_greys, used_colours
 from avsbench.utils.errors import examples
 from avsbench.utils.files import atomic_write
 
@@ -171,6 +171,7 @@ def read_grey_mask(path: str | Path, lowest: int) -> np.ndarray:
         if image.mode in _SIXTEEN_BIT:
             values = np.asarray(image)
             return (values >= (lowest if lowest == 1 else lowest << 8)).view(np.uint8)
+        _check_palette(path, image)
         return (np.asarray(image.convert('L')) >= lowest).view(np.uint8)
 
 
@@ -240,6 +241,7 @@ def read_colour_label(
         BrokenFileError: The file is missing or can't be decoded, or has an unknown colour.
     """
     with _opened(path, 'broken mask') as image:
+        _check_palette(path, image)
         rgb = image if image.mode in ('RGB', 'RGBA') else image.convert('RGB')
         pixels = np.asarray(rgb.convert('RGBA'))  # four bytes, so that one number is one colour
     packed = pixels.view('<u4')[..., 0] & 0xFFFFFF
@@ -306,6 +308,11 @@ def _check_mode(path: str | Path, image: Image.Image, what: str) -> None:
     if image.mode not in (_MASK_MODES if what == 'mask' else _LABEL_MODES):
         found = f'{path}: a {what} of one channel was expected, not mode {image.mode}'
         raise BrokenFileError(found, f'{what} form')
+
+
+def _check_palette(path: str | Path, image: Image.Image) -> None:
+    if image.mode == 'P':  # Pillow takes a value without a colour for black
+        used_colours(image, path)
 
 
 def _label_values(

@@ -8,7 +8,13 @@ import pytest
 from PIL import Image
 
 from avsbench.layouts.avss_classes import palette
-from avsbench.media.images import read_binary_mask, read_index_label, read_numbered_label
+from avsbench.media.images import (
+    read_binary_mask,
+    read_colour_label,
+    read_grey_mask,
+    read_index_label,
+    read_numbered_label,
+)
 from avsbench.utils.errors import DataError
 
 SHOWN = np.arange(24)[:, None].repeat(8, 1) < 5  # (24, 8)
@@ -47,8 +53,14 @@ def test_palettes_of_no_certain_meaning_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match='none of them black.*one channel, black'):
         read_binary_mask(path)
     path = saved(tmp_path, SHOWN, BLACK)
-    with pytest.raises(DataError, match='value 1 in a palette of 1 colours'):
-        read_binary_mask(path)
+    for read in (
+        read_binary_mask,
+        lambda path: read_index_label(path, 71),
+        lambda path: read_colour_label(path, 71),
+        lambda path: read_grey_mask(path, 1),
+    ):
+        with pytest.raises(DataError, match='value 1 in a palette of 1 colours'):
+            read(path)
     unknown = [(1, 2, 3), (4, 5, 6), BLACK]
     ambiguous = [BLACK, (64, 64, 64), BLACK]  # the colour of class 56, and the grey of 64
     beyond = [BLACK, (80, 80, 80), BLACK]

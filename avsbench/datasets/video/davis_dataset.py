@@ -1,7 +1,8 @@
 """DAVIS 2016: one foreground in high quality (Perazzi et al., CVPR 2016)."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import NoReturn
 
 from avsbench.datasets.clip_info import VideoClipInfo
@@ -30,6 +31,7 @@ class DAVISDataset(VideoDataset):
     METAINFO = VideoDataset.METAINFO | {'result_layout': 'avos'}
     subset = 'davis'
     splits = ('train', 'val')
+    _listed: Mapping[str, Set[str]] = MappingProxyType({})  # frames of videos, by the index
 
     def load_videos(self) -> list[Video]:
         """See `VideoDataset.load_videos`; the videos of DAVIS 2017 are refused."""
@@ -45,7 +47,7 @@ class DAVISDataset(VideoDataset):
             newer = os.path.join(self.data_root, 'ImageSets', '2017')
             if os.path.isdir(newer):
                 self._refuse_2017(newer)
-        names = {}
+        listed: dict[str, set[str]] = {}
         for line in read_lines(index):
             parts = line.split()[0].strip('/').split('/')
             if len(parts) != 4:
@@ -53,19 +55,21 @@ class DAVISDataset(VideoDataset):
                     f'{index}: {line!r}, expected lines such as '
                     f'/{_FRAMES}/bear/00000.jpg /{_MASKS}/bear/00000.png'
                 )
-            names[parts[2]] = None
-        return list(names), index
+            listed.setdefault(parts[2], set()).add(stem(parts[3]))
+        self._listed = listed
+        return list(listed), index
 
     def find_video(self, name: str) -> Video:
-        """See `VideoDataset.find_video`; the annotations say which frames there are."""
+        """See `VideoDataset.find_video`; annotations and index say which frames there are."""
         folder = os.path.join(self.data_root, _FRAMES, name)
         masks = os.path.join(self.data_root, _MASKS, name)
-        files = file_names(masks, '.png')
+        found = {stem(file) for file in file_names(masks, '.png')}
+        frames = sorted(found | self._listed.get(name, set()))
         return Video(
             name,
             masks,
-            [os.path.join(folder, f'{stem(file)}.jpg') for file in files],
-            [os.path.join(masks, file) for file in files],
+            [os.path.join(folder, f'{frame}.jpg') for frame in frames],
+            [os.path.join(masks, f'{frame}.png') for frame in frames],
         )
 
     def check_clip(

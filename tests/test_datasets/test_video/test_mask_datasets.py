@@ -78,6 +78,10 @@ def test_the_official_index_of_davis(davis: Path) -> None:
     index.write_text(''.join(lines))
     dataset = DAVISDataset(davis, 'val', test_mode=True)
     assert [info['video'] for info in dataset.clip_infos()] == ['cow'] * 4 + ['dog']
+    for path in davis.glob('*/480p/cow/00003.*'):  # the end is lost, and only the index tells it
+        path.unlink()
+    with pytest.raises(DataError, match=r'missing file: 2(.|\n)*cow/00003'):
+        DAVISDataset(davis, 'val', test_mode=True)
     index.write_text('cow\n')
     with pytest.raises(DataError, match=r"480p/val.txt: 'cow', expected lines such as /JPEGImages"):
         DAVISDataset(davis, 'val')
