@@ -6,7 +6,7 @@ import torch
 
 from avsbench.checkpoint import CheckpointAdapter, adapters, find_adapter
 from avsbench.checkpoint.loading import LAYOUT
-from avsbench.checkpoint.reading import read_checkpoint, state_dict_of
+from avsbench.checkpoint.reading import read_weights
 from avsbench.checkpoint.vggish import VGGISH
 from avsbench.utils.errors import CheckpointError, examples, nearest
 
@@ -40,7 +40,7 @@ def convert(
     for written in (target, *([audio] if audio and to != LAYOUT else [])):
         if written.exists():
             raise CheckpointError(f'{written}: exists already and is not written over')
-    state = state_dict_of(read_checkpoint(source, trust=trust))
+    state = read_weights(source, trust=trust)
     if to == LAYOUT:
         content, done = _to_ours(state, source, audio, trust=trust)
     else:
@@ -72,7 +72,7 @@ def _read_audio(adapter: CheckpointAdapter, file: Path | None, *, trust: bool) -
     if file is None:
         return {}
     _check_separate(adapter)
-    state = state_dict_of(read_checkpoint(file, trust=trust))
+    state = read_weights(file, trust=trust)
     if not VGGISH.matches(state):
         raise CheckpointError(f'{file}: not the weights of VGGish ({examples(state, 3)})')
     return {adapter.audio_prefix + key: value for key, value in VGGISH.to_ours(state)[0].items()}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from avsbench.checkpoint import CheckpointAdapter, find_adapter
 from avsbench.checkpoint.pretrained import match_pretrained
-from avsbench.checkpoint.reading import read_checkpoint, state_dict_of
+from avsbench.checkpoint.reading import read_checkpoint, read_weights, state_dict_of
 from avsbench.utils.errors import CheckpointError, examples, nearest
 
 LAYOUT = 'avsbench'  # how `meta` calls our key names
@@ -121,7 +121,7 @@ def check_identity(
         for key, name in IDENTITY.items()
         if meta.get(key) is not None
         and expected.get(key) is not None
-        and meta[key] != expected[key]
+        and str(meta[key]) != str(expected[key])  # a format may know text only
     ]
     if differing:
         subset = expected.get('subset')
@@ -157,7 +157,7 @@ def check_state(
     if missing:
         lines.append(f'{len(missing)} keys of the model are missing in the file: {_group(missing)}')
     if unexpected:
-        hint = nearest(unexpected[0], missing)
+        hint = _prefix_hint(unexpected, missing) or nearest(unexpected[0], missing)
         lines.append(
             f'{len(unexpected)} keys of the file are not in the model: {_group(unexpected)}{hint}'
         )
@@ -209,8 +209,17 @@ def _audio_file(model: nn.Module, adapter: CheckpointAdapter) -> dict[str, Tenso
             f'model.audio_encoder.weights={path!r}; put it there, or join the two with '
             'tools/convert_checkpoint.py --audio'
         )
-    weights = match_pretrained(state_dict_of(read_checkpoint(path)), encoder, str(path)).found
+    weights = match_pretrained(read_weights(path), encoder, str(path)).found
     return {adapter.audio_prefix + key: tensor for key, tensor in weights.items()}
+
+
+def _prefix_hint(unexpected: list[str], missing: list[str]) -> str:
+    """Tell that the keys would fit without a prefix, as frameworks add one for the network."""
+    prefix = unexpected[0].split('.')[0] + '.'
+    inner = {key.removeprefix(prefix) for key in unexpected if key.startswith(prefix)}
+    if len(inner) < len(unexpected) or not inner & set(missing):
+        return ''
+    return f'; without {prefix!r} in front, {len(inner & set(missing))} of them would be'
 
 
 def _group(keys: list[str]) -> str:

@@ -10,7 +10,7 @@ from torch import nn
 
 from avsbench.checkpoint.adapter import StateDict
 from avsbench.checkpoint.backbones import DETECTRON_RESNET_RULES, PVT_V2_RULES
-from avsbench.checkpoint.reading import read_checkpoint, state_dict_of
+from avsbench.checkpoint.reading import read_weights
 from avsbench.utils.errors import CheckpointError, examples
 from avsbench.utils.safe_pickle import load_array_pickle
 
@@ -69,7 +69,7 @@ class PretrainedPart:
         if Path(self.weights).suffix == '.pkl':  # detectron2's
             state = load_array_pickle(self.weights)
         else:
-            state = state_dict_of(read_checkpoint(self.weights))
+            state = read_weights(self.weights)
         found, left_out = (match or match_pretrained)(state, module, self.weights)
         kept = module.load_state_dict(found, strict=False).missing_keys
         lines = [f'{what}: loaded {self.weights}, {len(found)} tensors']

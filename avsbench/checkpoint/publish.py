@@ -47,7 +47,8 @@ def publish(source: str | Path, stem: str | Path, *, trust: bool = False) -> Pat
     bad = nonfinite_keys(weights)
     if bad:
         raise CheckpointError(f'{source}: NaN or infinite values in {examples(bad)}')
-    meta = checkpoint.get('meta', {})
+    meta = checkpoint.get('meta')
+    meta = meta if isinstance(meta, dict) else {}
     kept = {key: meta[key] for key in KEPT if isinstance(meta.get(key), str | int | float)}
     if isinstance(meta.get('dataset_meta'), dict):  # else the names of the classes would be lost
         kept['dataset_meta'] = meta['dataset_meta']

@@ -22,6 +22,13 @@ from avsbench.utils.errors import CheckpointError, examples, nearest
 
 # Published files hold the training's command line, which is plain data.
 PLAIN_DATA = [argparse.Namespace]
+_DTYPES = {
+    *(torch.float64, torch.float32, torch.float16, torch.bfloat16),
+    *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool),
+    *(torch.complex64, torch.complex128),
+}
+# Of a safetensors file's metadata, which is text always.
+_WHOLE_NUMBERS = ('num_classes', 'epoch', 'iter', 'seed')
 
 
 def read_checkpoint(path: str | Path, *, trust: bool = False, mmap: bool = False) -> dict:
@@ -59,13 +66,16 @@ def read_checkpoint(path: str | Path, *, trust: bool = False, mmap: bool = False
 
 
 def state_dict_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The weights in a checkpoint: plain or under `state_dict` or `model`; without `module.`.
+    """The weights in a checkpoint: plain or under `state_dict` or `model`.
+
+    Keys lose what wrappers of the network add to them: `module.` of a distributed training, and
+    `_orig_mod.` of `torch.compile`.
 
     Args:
         checkpoint: As `read_checkpoint` returns it.
 
     Raises:
-        CheckpointError: There is none, or a value is no tensor.
+        CheckpointError: There is none, or a key or value is not one of a network.
     """
     state = checkpoint
     for key in ('state_dict', 'model'):
@@ -76,9 +86,54 @@ def state_dict_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     if others or not state:
         found = f'not a tensor: {examples(others)}' if others else 'it is empty'
         raise CheckpointError(f'no state dict in the checkpoint: {found}')
-    if all(key.startswith('module.') for key in state):
-        return {key.removeprefix('module.'): value for key, value in state.items()}
-    return dict(state)
+    _check_entries(state)
+    renamed = {key.replace('_orig_mod.', ''): value for key, value in state.items()}
+    if all(key.startswith('module.') for key in renamed):
+        renamed = {key.removeprefix('module.'): value for key, value in renamed.items()}
+    if len(renamed) < len(state):
+        raise CheckpointError('the checkpoint has keys both with and without `_orig_mod.`')
+    return renamed
+
+
+def read_weights(path: str | Path, *, trust: bool = False) -> dict[str, Tensor]:
+    """The weights of a checkpoint file, see `read_checkpoint` and `state_dict_of`.
+
+    Raises:
+        CheckpointError: Unreadable, or without weights; the message begins with the path.
+    """
+    checkpoint = read_checkpoint(path, trust=trust)
+    try:
+        return state_dict_of(checkpoint)
+    except CheckpointError as error:
+        raise CheckpointError(f'{path}: {error}') from error
+
+
+def _check_entries(state: Mapping[Any, Tensor]) -> None:
+    """Names are text, and tensors are of the kinds that a network's parameters are.
+
+    Raises:
+        CheckpointError: One of them is of another kind.
+    """
+    numbers = [repr(key) for key in state if not isinstance(key, str)]
+    if numbers:
+        raise CheckpointError(
+            f'keys of a state dict are text, and the checkpoint has {examples(numbers)}'
+        )
+    odd = [f'{key} ({kind})' for key, value in state.items() if (kind := _odd_kind(value))]
+    if odd:
+        raise CheckpointError(
+            f'{len(odd)} tensors of the checkpoint are of a kind that networks do not hold: '
+            f'{examples(odd)}; save them as dense tensors, in float32 for example'
+        )
+
+
+def _odd_kind(value: Tensor) -> str | None:
+    """What is special about a tensor; None for a dense one of an ordinary type."""
+    if value.is_quantized or value.dtype not in _DTYPES:
+        return str(value.dtype).removeprefix('torch.')
+    if value.layout != torch.strided or value.is_nested:
+        return str(value.layout).removeprefix('torch.')
+    return 'without values' if value.is_meta else None
 
 
 def check_file(path: str | Path) -> None:
@@ -189,6 +244,15 @@ def _read_safetensors(path: Path) -> dict:
     try:
         with safe_open(path, framework='pt') as file:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            return {'state_dict': state, 'meta': dict(file.metadata() or {})}
+            return {'state_dict': state, 'meta': _from_texts(file.metadata() or {})}
     except SafetensorError as error:
         raise CheckpointError(f'{path}: not a safetensors file, or damaged ({error})') from error
+
+
+def _from_texts(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Metadata of a safetensors file with the kinds of values that a checkpoint of ours has."""
+    meta: dict[str, Any] = dict(texts)
+    for key in _WHOLE_NUMBERS:
+        if re.fullmatch(r'\d{1,18}', texts.get(key, '')):
+            meta[key] = int(texts[key])
+    return meta

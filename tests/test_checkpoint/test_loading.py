@@ -166,8 +166,10 @@ class TestLoadWeights:
             lambda state: {'model': state, 'optimizer': {}},
             lambda state: {f'module.{key}': value for key, value in state.items()},
             lambda state: {'state_dict': {f'module.{k}': v for k, v in state.items()}},
+            lambda state: {f'_orig_mod.{key}': value for key, value in state.items()},
+            lambda state: {f'module._orig_mod.{key}': value for key, value in state.items()},
         ],
-        ids=['plain', 'state_dict', 'model', 'module.', 'both'],
+        ids=['plain', 'state_dict', 'model', 'module.', 'both', 'compiled', 'compiled module.'],
     )
     def test_layouts(self, tmp_path, weights, wrap):
         model, meta = _load(tmp_path, wrap(weights))
@@ -200,6 +202,44 @@ class TestLoadWeights:
             _load(tmp_path, weights)
         model, _ = _load(tmp_path, weights, allow_nonfinite=True)
         assert torch.isinf(model.head.weight[0, 0])
+
+    @pytest.mark.parametrize(
+        ('change', 'message'),
+        [
+            (lambda state: {**state, 1: torch.ones(1)}, 'keys of a state dict are text.* has 1'),
+            (
+                lambda state: {k: v.to(torch.float8_e4m3fn) for k, v in state.items()},
+                r'head\.weight \(float8_e4m3fn\)|backbone\.0\.weight \(float8_e4m3fn\)',
+            ),
+            (
+                lambda state: {**state, 'head.weight': state['head.weight'].to_sparse()},
+                r'1 tensors .*: head\.weight \(sparse_coo\)',
+            ),
+            (
+                lambda state: {**state, 'head.weight': state['head.weight'].to('meta')},
+                r'head\.weight \(without values\)',
+            ),
+            (
+                lambda state: {
+                    **state,
+                    'head.weight': torch.quantize_per_tensor(
+                        state['head.weight'], 0.1, 0, torch.qint8
+                    ),
+                },
+                r'head\.weight \(qint8\)',
+            ),
+            (lambda state: {**state, '_orig_mod.head.weight': torch.ones(1)}, 'with and without'),
+        ],
+        ids=['number as key', 'float8', 'sparse', 'meta', 'quantized', 'twice'],
+    )
+    def test_odd_entries(self, tmp_path, weights, change, message):
+        with pytest.raises(CheckpointError, match=rf'file\.pth: .*({message})'):
+            _load(tmp_path, change(weights))
+
+    def test_prefix_of_a_framework(self, tmp_path, weights):
+        state = {f'model.{key}': value for key, value in weights.items()}
+        with pytest.raises(CheckpointError, match=rf"without 'model\.' in front, {len(state)} of"):
+            _load(tmp_path, state)
 
     def test_no_weights(self, tmp_path):
         with pytest.raises(CheckpointError, match=r'file\.pth: no state dict.*not a tensor: epoch'):
@@ -270,6 +310,16 @@ def test_safetensors(tmp_path, weights):
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(CheckpointError, match='not a safetensors file'):
         read_checkpoint(path)
+
+
+def test_safetensors_whose_metadata_are_text(tmp_path, weights):
+    safetensors = pytest.importorskip('safetensors.torch')
+    path, expected = tmp_path / 'file.safetensors', {'num_classes': 1, 'subset': 's4'}
+    safetensors.save_file(weights, path, metadata={'num_classes': '1', 'subset': 's4'})
+    assert load_weights(Net(), path, expected=expected)['num_classes'] == 1
+    safetensors.save_file(weights, path, metadata={'num_classes': '71'})
+    with pytest.raises(CheckpointError, match='checkpoint is 71, that of the config 1'):
+        load_weights(Net(), path, expected=expected)
 
 
 def test_safetensors_without_the_package(tmp_path, monkeypatch):
