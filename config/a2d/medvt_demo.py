@@ -6,3 +6,5 @@ _base_ = [
     '../_base_/schedules/medvt_video_demo.py',
 ]
 model = dict(decode_head=dict(num_classes=80))
+train_cfg = dict(max_epochs=24, val_interval=8)
+param_scheduler = [_base_.warmup, dict(**_base_.decay, end=24)]

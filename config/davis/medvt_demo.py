@@ -5,3 +5,5 @@ _base_ = [
     '../_base_/models/medvt_video_demo.py',
     '../_base_/schedules/medvt_video_demo.py',
 ]
+train_cfg = dict(max_epochs=4)
+param_scheduler = [_base_.warmup, dict(**_base_.decay, end=4)]
