@@ -16,14 +16,14 @@ from benchmarks import audio, data  # noqa: E402
 
 
 def test_published_sample(tmp_path: Path) -> None:
-    data.write_clip(tmp_path, (96, 160), 2)
+    data.write_clip(tmp_path, (96, 160))
     pipeline = [
         LoadClip().add_images,
         dict(type='ClipResize', size=(224,) * 2),
     ]
     dataset = AVSSDataset(tmp_path, 'test', check='off', pipeline=pipeline)
     results = dataset[0]
-    images, labels = data.published_sample(tmp_path / 'v2' / 'clip', 2)
+    images, labels = data.published_sample(tmp_path / 'v2' / 'clip')
     assert len(np.unique(labels)) > 2
     assert (labels[:, 0].numpy() == results['masks']).all()
     packed = {

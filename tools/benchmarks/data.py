@@ -21,12 +21,14 @@ from torch import Tensor
 
 from avsbench.datasets import AVSSDataset
 from avsbench.datasets.transforms import LoadClip
+from avsbench.layouts import AVSS
 from avsbench.layouts.avss_classes import palette
 from avsbench.media.log_mel import log_mel_patches, read_wav
 from avsbench.media.log_mel_cache import LogMelCache
 from benchmarks.harness import Result, compare, exit_code, header
 
 SIZE = 224
+FRAMES = AVSS.frames  # a clip with fewer has lost some
 SOURCES = {'720p': (720, 1280), '224': (SIZE, SIZE)}
 GOALS = {
     ('720p', 'semantic'): {'must': 8},
@@ -44,7 +46,6 @@ RATE = 44100
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--source', choices=SOURCES, nargs='+', default=list(SOURCES))
     parser.add_argument('--labels', choices=('rgb', 'semantic'), nargs='+')
-    parser.add_argument('--frames', type=int, default=10)
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--rounds', type=int, default=7)
 
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for source in args.source:
             root = Path(folder, source)
-            write_clip(root, SOURCES[source], args.frames)
+            write_clip(root, SOURCES[source])
             for labels in args.labels or ('semantic', 'rgb'):
                 results.append(compare_sample(root, source, labels, args))
         results.append(compare_log_mel(Path(folder), args))
@@ -77,13 +78,13 @@ def compare_sample(root: Path, source: str, labels: str, args: argparse.Namespac
         ],
     )
     info = dataset.get_data_info(0) | {
-        'log_mel': np.zeros((args.frames, 1, 96, 64), np.float32),
+        'log_mel': np.zeros((FRAMES, 1, 96, 64), np.float32),
         'front_end': 'vggish',
     }
     clip = root / 'v2' / 'clip'
     return compare(
-        f'AVSS sample, {args.frames} frames and labels of {source}, ours from labels_{labels}',
-        lambda: published_sample(clip, args.frames),
+        f'AVSS sample, {FRAMES} frames and labels of {source}, ours from labels_{labels}',
+        lambda: published_sample(clip),
         lambda: dataset.pipeline(dict(info)),
         rounds=args.rounds,
         check=sample_error,
@@ -107,10 +108,10 @@ def compare_log_mel(folder: Path, args: argparse.Namespace) -> Result:
     )
 
 
-def published_sample(clip: Path, frames: int) -> tuple[Tensor, Tensor]:
+def published_sample(clip: Path) -> tuple[Tensor, Tensor]:
     """Normalised frames (T, 3, 224, 224) and labels (T, 1, 224, 224) as the published code does."""
     images, labels = [], []
-    for k in range(frames):
+    for k in range(FRAMES):
         frame = Image.open(clip / 'frames' / f'{k}.jpg').convert('RGB')
         pixels = np.asarray(frame.resize((SIZE, SIZE), Image.Resampling.BILINEAR))
         image = torch.from_numpy(pixels.copy()).permute(2, 0, 1).contiguous().float().div(255)
@@ -133,14 +134,14 @@ def sample_error(published: tuple[Tensor, Tensor], packed: dict) -> float:
     return (ours - images).abs().max().item()
 
 
-def write_clip(root: Path, size: tuple[int, int], frames: int) -> None:
+def write_clip(root: Path, size: tuple[int, int]) -> None:
     """One v2 clip with smooth images and labels of three objects."""
     clip = root / 'v2' / 'clip'
     for name in ('frames', 'labels_rgb', 'labels_semantic'):
         (clip / name).mkdir(parents=True)
     rng = np.random.default_rng(0)
     y, x = np.meshgrid(*(np.linspace(0, 1, side) for side in size), indexing='ij')
-    for k in range(frames):
+    for k in range(FRAMES):
         waves = [np.cos(rng.uniform(4, 30) * x + rng.uniform(4, 30) * y + c) for c in range(9)]
         colour = np.stack([sum(waves[c::3]) for c in range(3)], axis=-1)
         image = 128 + 30 * colour + rng.normal(0, 4, colour.shape)
