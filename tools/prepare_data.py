@@ -19,6 +19,7 @@ call goes on where it was. Exit code 1 if a video could not be used; these are n
 import argparse
 import functools
 import os
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -203,7 +204,8 @@ def report(layout: Layout, out: Path, outcomes: list[Outcome], missing: list[str
     for label, kind in layout.kinds.items():
         for split in kind.first_only:
             print(f'  {split} split of {label}: only k = {layout.first_frame} is needed')
-    print(f'To check: python tools/check_dataset.py {layout.subset} --data-root {out}')
+    root = shlex.quote(str(out))
+    print(f'To check: python tools/check_dataset.py {layout.subset} --data-root {root}')
 
 
 def report_faults(faults: list[str]) -> int:

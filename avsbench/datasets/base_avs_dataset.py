@@ -1,5 +1,6 @@
 """What the data sets of clips with audio have in common."""
 
+import shlex
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable
@@ -39,7 +40,8 @@ class BaseAVSDataset(BaseClipDataset):
         kinds = {fault.kind for check in checks for fault in check.faults}
         if not kinds & {'missing Maskige', 'broken Maskige'}:
             return []
-        command = f'python tools/prepare_maskiges.py {self.subset} --data-root {self.data_root}'
+        root = shlex.quote(str(self.data_root))
+        command = f'python tools/prepare_maskiges.py {self.subset} --data-root {root}'
         return [f'{command} --source superpixels']
 
     def summary(self) -> dict:

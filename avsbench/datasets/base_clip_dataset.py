@@ -1,6 +1,7 @@
 """What all data sets have in common: clips, the check of their files, counts."""
 
 import functools
+import shlex
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -161,5 +162,6 @@ class BaseClipDataset(BaseDataset):
             text += f'\n  To make what is missing: {command}'
         if len(broken) == count and not commands:
             text += f'\n  Nothing can be used: is data_root={self.data_root!r} the right folder?'
-        command = f'python tools/check_dataset.py {self.subset} --data-root {self.data_root}'
+        root = shlex.quote(str(self.data_root))
+        command = f'python tools/check_dataset.py {self.subset} --data-root {root}'
         return f'{text}\n  To check all splits: {command}'

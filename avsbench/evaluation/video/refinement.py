@@ -4,6 +4,7 @@ As MED-VT (arXiv 2304.05930) does it after its inference: from the 8-bit maps on
 seconds, so that frames are shared among processes; each holds one frame at a time.
 """
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -76,7 +77,8 @@ def refinement_tasks(infos: Iterable[VideoClipInfo], folder: str | Path) -> list
     if missing:
         raise DataError(
             f'{folder}: {len(missing)} of {len(tasks)} probability maps are missing '
-            f'({examples(missing)}); write them with `bash test.sh ... --save-masks {folder}`'
+            f'({examples(missing)}); write them with `bash test.sh ... '
+            f'--save-masks {shlex.quote(str(folder))}`'
         )
     return tasks
 
