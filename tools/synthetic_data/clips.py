@@ -4,14 +4,12 @@ python tools/synthetic.py clips --subset all --preset default --out data/synthet
 """
 
 import argparse
-import os
-import time
 from pathlib import Path
 
 from avsbench.synthetic import PRESETS, SIZES, SUBSETS, TIERS, Settings, generate_tree
 from avsbench.synthetic.generator import read_record
 from avsbench.synthetic.settings import GRIDS
-from avsbench.utils.errors import DataError
+from synthetic_data.writing import add_writing_arguments, write_trees
 
 SETTINGS = (
     *('preset', 'size', 'seed', 'state_seed', 'tell', 'grid', 'snr', 'decoys'),
@@ -30,13 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         text = f'{what} instead of the preset (AVSS: of v2)'
         add(f'--{split}', type=int, metavar='N', help=text)
     add('--write-log-mel', action='store_true', help='also write the log-mel pickles')
-    add('--workers', type=int, default=os.cpu_count(), help='processes (default: %(default)s)')
-    add(
-        '--overwrite',
-        action='store_true',
-        help='replace an earlier synthetic tree, or write beside foreign files; deletes nothing '
-        'that it has not made',
-    )
+    add_writing_arguments(parser)
     _add_hardness(parser)
 
 
@@ -67,15 +59,8 @@ def run(args: argparse.Namespace) -> int:
     names = tuple(SUBSETS) if args.subset == 'all' else (args.subset,)
     values = {name: getattr(args, name) for name in SETTINGS}
     tiers = tuple(args.tier or ['T1'])
-    for settings in [Settings(subset=name, tiers=tiers, **values) for name in names]:
-        start = time.perf_counter()
-        try:
-            root = generate_tree(
-                settings, args.out, workers=args.workers, overwrite=args.overwrite, progress=True
-            )
-        except OSError as error:  # no space, no permission; it names the file
-            raise DataError(f'{error}; choose another --out') from error
-        print(_summary(settings, root, time.perf_counter() - start))
+    settings = [Settings(subset=name, tiers=tiers, **values) for name in names]
+    write_trees(settings, generate_tree, _summary, args)
     return 0
 
 

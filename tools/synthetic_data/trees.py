@@ -4,8 +4,6 @@ python tools/synthetic.py trees --subset davis moca --preset default --out data/
 """
 
 import argparse
-import os
-import time
 from pathlib import Path
 
 from avsbench.synthetic import PRESETS, SIZES
@@ -16,7 +14,7 @@ from avsbench.synthetic.video import (
     load_ceilings,
     load_truth,
 )
-from avsbench.utils.errors import DataError
+from synthetic_data.writing import add_writing_arguments, write_trees
 
 SETTINGS = ('preset', 'size', 'seed', 'objects', 'order', 'train', 'test')
 
@@ -37,28 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='control: two objects go round in opposite directions, one of which is marked, so '
         'that only the order of frames tells (not A2D, VSPW: there it tells some classes anyway)',
     )
-    add('--workers', type=int, default=os.cpu_count(), help='processes (default: %(default)s)')
-    add(
-        '--overwrite',
-        action='store_true',
-        help='replace an earlier synthetic tree, or write beside foreign files; deletes nothing '
-        'that it has not made',
-    )
+    add_writing_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     names = tuple(SUBSETS) if 'all' in args.subset else tuple(args.subset)
     values = {name: getattr(args, name) for name in SETTINGS}
     # All are checked before the first is made.
-    for settings in [VideoSettings(subset=name, **values) for name in names]:
-        start = time.perf_counter()
-        try:
-            root = generate_video_tree(
-                settings, args.out, workers=args.workers, overwrite=args.overwrite, progress=True
-            )
-        except OSError as error:  # no space, no permission; it names the file
-            raise DataError(f'{error}; choose another --out') from error
-        print(_summary(settings, root, time.perf_counter() - start))
+    settings = [VideoSettings(subset=name, **values) for name in names]
+    write_trees(settings, generate_video_tree, _summary, args)
     return 0
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from avsbench.layouts.avss_classes import palette
 from avsbench.synthetic.tree import encode_image
-from avsbench.synthetic.video.layout import FileContents, VideoLayout, encode_csv
+from avsbench.synthetic.video.layout import FileContents, MaskedLayout, encode_csv
 from avsbench.utils.extras import OptionalModule
 
 h5py = OptionalModule('h5py', "writing A2D's labels")
@@ -35,7 +35,7 @@ def vspw_class(kind: int, step: int) -> str:
     return EITHER_WAY[kind][step < 0]
 
 
-class A2DLayout(VideoLayout):
+class A2DLayout(MaskedLayout):
     """A2D: frames as its users extract them, and labels as MATLAB 7.3 files, which are HDF5.
 
     There are no mp4 files, which nothing reads, and no labels in colours.
@@ -73,7 +73,7 @@ class A2DLayout(VideoLayout):
         return header.ljust(512, b'\0') + buffer.getvalue()[512:]
 
     def libraries(self) -> dict[str, str]:
-        """See `VideoLayout.libraries`."""
+        """See `MaskedLayout.libraries`."""
         return {'h5py': h5py.version.version, 'hdf5': h5py.version.hdf5_version}
 
     def index(self, videos: list[dict], size: int) -> FileContents:
@@ -95,7 +95,7 @@ class A2DLayout(VideoLayout):
         yield 'color_map.txt', ('\n'.join(lines) + '\n').encode()
 
 
-class VSPWLayout(VideoLayout):
+class VSPWLayout(MaskedLayout):
     """VSPW_480p: numbers of frames begin anywhere and jump; `test` has no labels."""
 
     folder = 'VSPW_480p'

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 FileContents = Iterable[tuple[str, bytes]]
 
 
-class VideoLayout:
+class VideoLayout(ABC):
     """The files of a data set of videos.
 
     `video` is the name of a video below, `t` a position from 0 among its frames.
@@ -36,17 +37,13 @@ class VideoLayout:
         """
         return f'{split}_{scene:04d}_{number:02d}'
 
+    @abstractmethod
     def frame(self, video: str, t: int) -> str:
         """Path of a frame; the suffix decides the format."""
-        raise NotImplementedError
-
-    def mask(self, video: str, t: int) -> str:
-        """Path of a frame's mask; only asked for annotated frames."""
-        raise NotImplementedError
 
     def annotated(self, split: str, frames: int) -> list[int]:
-        """Positions of the annotated frames of a video."""
-        return list(range(frames))
+        """Positions of the frames of a video that have a mask."""
+        return []
 
     def values(self, kinds: np.ndarray, steps: np.ndarray, marked: np.ndarray) -> list[int]:
         """What masks hold for each of the N objects.
@@ -58,14 +55,11 @@ class VideoLayout:
         """
         return marked.astype(int).tolist()
 
-    def encode_mask(self, values: np.ndarray) -> bytes:
-        """The file of a mask (H, W) uint8."""
-        raise NotImplementedError
-
     def libraries(self) -> dict[str, str]:
         """Versions of further libraries that the files depend on."""
         return {}
 
+    @abstractmethod
     def index(self, videos: list[dict], size: int) -> FileContents:
         """The files that list the videos.
 
@@ -73,7 +67,22 @@ class VideoLayout:
             videos: Entries of truth.json.
             size: Side of the frames in pixels.
         """
-        raise NotImplementedError
+
+
+class MaskedLayout(VideoLayout):
+    """One with masks, of every frame if not of fewer."""
+
+    @abstractmethod
+    def mask(self, video: str, t: int) -> str:
+        """Path of a frame's mask; only asked for annotated frames."""
+
+    def annotated(self, split: str, frames: int) -> list[int]:
+        """Positions of the frames of a video that have a mask."""
+        return list(range(frames))
+
+    @abstractmethod
+    def encode_mask(self, values: np.ndarray) -> bytes:
+        """The file of a mask (H, W) uint8."""
 
 
 def encode_csv(rows: list[tuple[Any, ...]]) -> bytes:

@@ -5,10 +5,10 @@ from PIL import Image
 
 from avsbench.layouts.avss_classes import palette
 from avsbench.synthetic.tree import JPEG_QUALITY, encode_image, encode_json
-from avsbench.synthetic.video.layout import FileContents, VideoLayout, encode_csv
+from avsbench.synthetic.video.layout import FileContents, MaskedLayout, VideoLayout, encode_csv
 
 
-class DAVISLayout(VideoLayout):
+class DAVISLayout(MaskedLayout):
     """DAVIS 2016, `DAVIS 2016 TrainVal 480p`."""
 
     folder = 'DAVIS'
@@ -52,10 +52,6 @@ class MoCALayout(VideoLayout):
         """Numbered from 0, five digits."""
         return f'JPEGImages/{video}/{t:05d}.jpg'
 
-    def annotated(self, split: str, frames: int) -> list[int]:
-        """No frame has a mask."""
-        return []
-
     def index(self, videos: list[dict], size: int) -> FileContents:
         """The csv of boxes; every second frame leaves the motion to the row before, as `{}`."""
         rows = []
@@ -71,7 +67,7 @@ class MoCALayout(VideoLayout):
         yield 'annotations.csv', encode_csv([header, *rows])
 
 
-class YouTubeVOSLayout(VideoLayout):
+class YouTubeVOSLayout(MaskedLayout):
     """YouTube-VOS 2019, train part: every fifth frame of a video, with its objects numbered."""
 
     folder = 'YTVOS'
@@ -112,7 +108,7 @@ class YouTubeVOSLayout(VideoLayout):
         yield 'train/meta.json', encode_json({'videos': meta})
 
 
-class YouTubeObjectsLayout(VideoLayout):
+class YouTubeObjectsLayout(MaskedLayout):
     """YouTube-Objects with the masks of every tenth frame.
 
     A scene is a class, the videos with one moving object are a sequence, and each is a shot: so all
