@@ -32,6 +32,21 @@ def hsv_of(rgb: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)
 
 
+def check_ranges(drawn: list) -> None:
+    """Half of the draws have each step, spread over its whole range."""
+    for name, low, high in (
+        ('brightness', -32, 32),
+        ('contrast', 0.5, 1.5),
+        ('saturation', 0.5, 1.5),
+        ('hue', -18, 18),
+    ):
+        values = [getattr(d, name) for d in drawn if getattr(d, name) is not None]
+        assert 0.46 < len(values) / len(drawn) < 0.54
+        spread = high - low
+        assert low <= min(values) < low + 0.05 * spread
+        assert high - 0.05 * spread < max(values) <= high
+
+
 class TestSteps:
     def test_nothing_drawn_changes_nothing(self) -> None:
         assert (jittered(random_image(), NOTHING) == random_image()).all()
@@ -85,17 +100,7 @@ class TestDraws:
         np.random.seed(0)
         transform = ClipPhotoMetricDistortion()
         drawn = [transform._draw() for _ in range(4000)]
-        for name, low, high in (
-            ('brightness', -32, 32),
-            ('contrast', 0.5, 1.5),
-            ('saturation', 0.5, 1.5),
-            ('hue', -18, 18),
-        ):
-            values = [getattr(d, name) for d in drawn if getattr(d, name) is not None]
-            assert 0.46 < len(values) / len(drawn) < 0.54
-            spread = high - low
-            assert low <= min(values) < low + 0.05 * spread
-            assert high - 0.05 * spread < max(values) <= high
+        check_ranges(drawn)
         assert {d.hue for d in drawn} - {None} == set(range(-18, 19))
         assert 0.46 < sum(d.contrast_first for d in drawn) / len(drawn) < 0.54
         flags = np.array([[value is not None for value in d[:4]] for d in drawn])
@@ -183,17 +188,7 @@ class TestFloat:
     def test_draws(self) -> None:
         np.random.seed(0)
         drawn = [ClipFloatPhotometric('wrap')._draw() for _ in range(3000)]
-        for name, low, high in (
-            ('brightness', -32, 32),
-            ('contrast', 0.5, 1.5),
-            ('saturation', 0.5, 1.5),
-            ('hue', -18, 18),
-        ):
-            values = [getattr(d, name) for d in drawn if getattr(d, name) is not None]
-            assert 0.46 < len(values) / len(drawn) < 0.54
-            spread = high - low
-            assert low <= min(values) < low + 0.05 * spread
-            assert high - 0.05 * spread < max(values) <= high
+        check_ranges(drawn)
         orders = [d.channel_order for d in drawn if d.channel_order is not None]
         assert 0.46 < len(orders) / len(drawn) < 0.54
         assert set(orders) == set(CHANNEL_ORDERS)
