@@ -2,7 +2,7 @@
 
 import argparse
 
-from avsbench.engine.commands import add_run_arguments, build_runner
+from avsbench.engine.commands import add_run_arguments, add_train_arguments, build_runner
 from avsbench.processes.group import close_distributed
 from avsbench.utils.cli import run_command
 
@@ -15,19 +15,7 @@ def parse_args() -> argparse.Namespace:
         epilog='example: GPUS=2 bash train.sh s4 config/s4/pvt2.py --resume',
     )
     add_run_arguments(parser)
-    parser.add_argument(
-        '--resume',
-        nargs='?',
-        const='auto',
-        metavar='auto|PATH',
-        help='go on from the newest checkpoint of the work dir (from the start if there is none), '
-        'or from PATH',
-    )
-    parser.add_argument(
-        '--amp',
-        action='store_true',
-        help='mixed precision: float16 on a GPU, bfloat16 on the CPU',
-    )
+    add_train_arguments(parser)
     return parser.parse_args()
 
 

@@ -85,8 +85,12 @@ class TestOneProcess:
 
         code, out, _ = call('train.py', 's4', toy_config, '--resume')
         assert code == 0 and 'nothing to do' in out
+        words = ('train.py', 's4', toy_config, '--amp', '--resume')
         options = ('--cfg-options', 'train_cfg.max_epochs=4')
-        code, out, _ = call('train.py', 's4', toy_config, '--amp', '--resume', *options)
+        code, _, err = call(*words, *options)
+        names = 'train_cfg.max_epochs optim_wrapper.type'
+        assert code == 2 and f'--allow-changes {names}' in err
+        code, out, _ = call(*words, '--allow-changes', *names.split(), *options)
         assert code == 0 and '--amp: no CUDA here' in out
         assert (work_dir / 'epoch_4.pth').exists()
 
@@ -349,9 +353,8 @@ class TestSeveralProcesses:
             finished = run_script('train.sh', 's4', toy_config, *options, GPUS='2')
             if stops:
                 assert finished.returncode != 0
-                finished = run_script(
-                    'train.sh', 's4', toy_config, '--resume', *options[:-1], GPUS='2'
-                )
+                words = ('--resume', '--allow-changes', 'default_hooks', *options[:-1])
+                finished = run_script('train.sh', 's4', toy_config, *words, GPUS='2')
             assert finished.returncode == 0, finished.stderr
             ends.append(torch.load(tmp_path / name / 'epoch_3.pth', weights_only=True))
         for key, value in ends[0]['state_dict'].items():

@@ -13,28 +13,54 @@ PLAIN = [sys.executable, '-u', SCRIPT, *ARGUMENTS]
 
 
 def test_one_process():
-    assert command_for(SCRIPT, ARGUMENTS, {}) == PLAIN
-    assert command_for(SCRIPT, ARGUMENTS, {'GPUS': '1'}) == PLAIN
+    assert command_for(SCRIPT, ARGUMENTS, {}) == (PLAIN, 1)
+    assert command_for(SCRIPT, ARGUMENTS, {'GPUS': '1'}) == (PLAIN, 1)
 
 
-def test_torchrun():
-    command = command_for(SCRIPT, ARGUMENTS, {'GPUS': '3'})
-    assert command[:4] == ['torchrun', '--standalone', '--nproc-per-node=3', SCRIPT]
-    assert command[4:] == [*ARGUMENTS, '--launcher', 'pytorch']
+def test_several_processes():
+    expected = [*PLAIN, '--launcher', 'pytorch']
+    assert command_for(SCRIPT, ARGUMENTS, {'GPUS': '3'}) == (expected, 3)
 
 
 def test_slurm():
     environment = {'PARTITION': 'gpu', 'GPUS': '16', 'SRUN_ARGS': '--mem=8G --time=10'}
-    command = command_for(SCRIPT, ARGUMENTS, environment)
-    assert command[0] == 'srun' and '--partition=gpu' in command
+    command, count = command_for(SCRIPT, ARGUMENTS, environment)
+    assert command[0] == 'srun' and '--partition=gpu' in command and count == 1
     assert '--ntasks=16' in command and '--ntasks-per-node=8' in command
     assert '--mem=8G' in command and '--time=10' in command
     assert command[-len(PLAIN) - 2 :] == [*PLAIN, '--launcher', 'slurm']
 
 
-def test_inside_srun():
-    environment = {'SLURM_PROCID': '3', 'PARTITION': 'gpu', 'GPUS': '16'}
-    assert command_for(SCRIPT, ARGUMENTS, environment) == [*PLAIN, '--launcher', 'slurm']
+SHELL = {'SLURM_JOB_ID': '1', 'SLURM_PROCID': '0', 'SLURM_NTASKS': '1', 'SLURM_STEP_NUM_TASKS': '1'}
+BATCH = {'SLURM_JOB_ID': '1', 'SLURM_PROCID': '0', 'SLURM_NTASKS': '4'}
+STEP = {'SLURM_JOB_ID': '1', 'SLURM_PROCID': '0', 'SLURM_STEP_NUM_TASKS': '4'}
+
+
+class TestInsideSlurm:
+    def test_each_task_is_a_process(self):
+        expected = [*PLAIN, '--launcher', 'slurm'], 1
+        for more in ({}, {'GPUS': '4'}, {'GPUS': '4', 'PARTITION': 'gpu'}):
+            assert command_for(SCRIPT, ARGUMENTS, STEP | more) == expected
+        assert command_for(SCRIPT, ARGUMENTS, {'SLURM_PROCID': '3', 'GPUS': '16'}) == expected
+
+    @pytest.mark.parametrize('environment', [SHELL, BATCH])
+    def test_a_step_of_one_task_is_a_machine(self, environment):
+        """`srun --pty bash`, or the script of an sbatch."""
+        assert command_for(SCRIPT, ARGUMENTS, environment) == (PLAIN, 1)
+        expected = [*PLAIN, '--launcher', 'pytorch'], 2
+        assert command_for(SCRIPT, ARGUMENTS, environment | {'GPUS': '2'}) == expected
+
+    @pytest.mark.parametrize(
+        ('environment', 'message'),
+        [
+            (STEP | {'GPUS': '2'}, 'GPUS=2, but this is a job step of SLURM with 4 tasks'),
+            (STEP | {'GPUS': '1'}, 'GPUS=1, but'),
+            (SHELL | {'PARTITION': 'gpu', 'GPUS': '2'}, 'PARTITION=gpu asks for a new job'),
+        ],
+    )
+    def test_wishes_that_are_not_dropped(self, environment, message):
+        with pytest.raises(ConfigError, match=message):
+            command_for(SCRIPT, ARGUMENTS, environment)
 
 
 @pytest.mark.parametrize('value', ['two', '0', '-1', '1.5'])

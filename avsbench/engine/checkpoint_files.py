@@ -2,14 +2,16 @@
 
 import shutil
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from avsbench.checkpoint.reading import read_checkpoint
+from avsbench.engine.work_dir import unfinished_files
 from avsbench.utils.errors import CheckpointError
-from avsbench.utils.files import TEMPORARY_SUFFIX, atomic_write
+from avsbench.utils.files import atomic_write
 
 
 def save_atomically(checkpoint: dict[str, Any], path: str | Path) -> None:
@@ -25,19 +27,42 @@ def save_atomically(checkpoint: dict[str, Any], path: str | Path) -> None:
         CheckpointError: It can't be written, for instance because the disk is full.
     """
     path = Path(path)
+    free = None
     try:
         path.parent.stat()  # fails if the work dir has vanished, a drive that was unmounted
-        with atomic_write(path, unique=False, durable=True) as temporary:
+        free = shutil.disk_usage(path.parent).free
+        with atomic_write(path, durable=True) as temporary:
             with open(temporary, 'wb') as file:
                 torch.save(checkpoint, file)
             if not zipfile.is_zipfile(temporary):
                 raise OSError('what was written is not a whole file')
     except (OSError, RuntimeError) as error:  # torch's writer reports a full disk as RuntimeError
-        free = shutil.disk_usage(path.parent).free if path.parent.is_dir() else 0
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        room = '' if free is None else f', {free} bytes were free'
         raise CheckpointError(
-            f'{path}: could not be saved ({error}); {free} bytes are free on that disk. '
-            'Checkpoints saved before are untouched; make room and use --resume'
+            f'{path}: could not be saved ({reason}); it needs about {size_of(checkpoint)} '
+            f'bytes{room}. Checkpoints saved before are untouched; make room, or move the work '
+            'dir, and use --resume'
         ) from error
+
+
+def size_of(content: Any) -> int:
+    """Bytes of the tensors in plain data; shared storages count once."""
+    storages: dict[int, int] = {}
+
+    def collect(value: Any) -> None:
+        if isinstance(value, torch.Tensor):
+            storage = value.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+        elif isinstance(value, Mapping):
+            for item in value.values():
+                collect(item)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                collect(item)
+
+    collect(content)
+    return sum(storages.values())
 
 
 def newest_checkpoint(work_dir: str | Path) -> tuple[Path | None, list[str]]:
@@ -72,15 +97,14 @@ def newest_checkpoint(work_dir: str | Path) -> tuple[Path | None, list[str]]:
             'no checkpoint to resume from can be read; move these away to start anew:\n  '
             + '\n  '.join(damaged)
         )
-    unfinished = sorted(Path(work_dir).glob(f'*.pth{TEMPORARY_SUFFIX}'))
     return best, damaged + [
-        f'{path}: left over from a save that was cut off' for path in unfinished
+        f'{path}: left over from a save that was cut off' for path in unfinished_files(work_dir)
     ]
 
 
 def link_atomically(target: Path, link: Path) -> None:
     """Let `link` point to `target` in the same directory, replacing an older link."""
-    with atomic_write(link, unique=False) as temporary:
+    with atomic_write(link) as temporary:
         try:
             temporary.symlink_to(target.name)
         except OSError:  # a file system without symbolic links

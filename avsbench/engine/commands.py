@@ -49,6 +49,37 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.set_defaults(amp=False, resume=None, checkpoint=None, save_masks=None, overwrite=False)
     parser.set_defaults(flip=None, scales=None, crf=False, overlays=False)
+    parser.set_defaults(replace=False, allow_changes=None)
+
+
+def add_train_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of training: what to do with a training that is there already."""
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='auto|PATH',
+        help='go on from the newest checkpoint of the work dir (from the start if there is none), '
+        'or from PATH',
+    )
+    parser.add_argument(
+        '--allow-changes',
+        nargs='+',
+        metavar='KEY',
+        help='with --resume: settings that may differ from those of the checkpoint, e.g. '
+        'optim_wrapper.optimizer.lr train_cfg.max_epochs; the new values are used',
+    )
+    parser.add_argument(
+        '--overwrite',
+        dest='replace',
+        action='store_true',
+        help='replace the checkpoints of an earlier training in the work dir',
+    )
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='mixed precision: float16 on a GPU, bfloat16 on the CPU',
+    )
 
 
 def add_test_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,9 +119,8 @@ def build_runner(args: argparse.Namespace) -> Runner:
     """Build the runner that the command line of train.py or test.py asks for.
 
     Args:
-        args: `subset`, `config`, and the options of `add_run_arguments`; of training `amp` and
-            `resume` ('auto' or a path); of testing `checkpoint` and the options of
-            `add_test_arguments`.
+        args: `subset`, `config`, and the options of `add_run_arguments`; of training those of
+            `add_train_arguments`; of testing `checkpoint` and those of `add_test_arguments`.
 
     Raises:
         ConfigError: The config has an error, or is one for another subset.
@@ -101,10 +131,7 @@ def build_runner(args: argparse.Namespace) -> Runner:
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(cfg)
     cfg.trust_checkpoint, cfg.any_subset = args.trust_checkpoint, args.any_subset
-    if args.amp:
-        use_amp(cfg)
-    if args.resume is not None:
-        cfg.resume, cfg.load_from = True, None if args.resume == 'auto' else args.resume
+    apply_train_arguments(cfg, args)
     if args.checkpoint is not None:
         cfg.resume, cfg.load_from = False, args.checkpoint
     apply_test_arguments(cfg, args)
@@ -112,6 +139,23 @@ def build_runner(args: argparse.Namespace) -> Runner:
         check_file(cfg.load_from)
     with building(cfg):
         return RUNNERS.build(cfg)
+
+
+def apply_train_arguments(cfg: Config, args: argparse.Namespace) -> None:
+    """Change the config as the options of `add_train_arguments` say.
+
+    Raises:
+        ConfigError: Two of them contradict one another.
+    """
+    if args.amp:
+        use_amp(cfg)
+    if args.resume is not None:
+        cfg.resume, cfg.load_from = True, None if args.resume == 'auto' else args.resume
+    if args.allow_changes and not cfg.get('resume'):
+        raise ConfigError('--allow-changes belongs to --resume')
+    if args.replace and cfg.get('resume') and not cfg.get('load_from'):
+        raise ConfigError('--resume goes on from a training that --overwrite removes: choose one')
+    cfg.overwrite, cfg.allow_changes = args.replace, args.allow_changes
 
 
 def apply_test_arguments(cfg: Config, args: argparse.Namespace) -> None:

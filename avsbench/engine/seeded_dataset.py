@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, get_worker_info
 
+from avsbench.engine.loaders import WorkerTable
 from avsbench.engine.training_state import rng_state, set_rng_state
 from avsbench.registry import DATASETS
 
@@ -24,16 +25,21 @@ class SeededDataset(Dataset):
     Args:
         dataset: Any data set, or its config; its attributes show through.
         seed: Of the run.
+        num_workers: Of the loader, which are watched.
+
+    Attributes:
+        workers: What each of them is doing.
     """
 
-    def __init__(self, dataset: Dataset | dict, seed: int) -> None:
+    def __init__(self, dataset: Dataset | dict, seed: int, num_workers: int = 0) -> None:
         self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
         self.seed = seed
+        self.workers = WorkerTable(num_workers)
         # In shared memory, so that workers which outlive an epoch see the next one.
         self._epoch = torch.full((1,), -1, dtype=torch.int64).share_memory_()
 
     def __getattr__(self, name: str) -> Any:
-        if name == 'dataset':  # not there yet while a worker unpickles this object
+        if name in ('dataset', 'workers'):  # not there yet while a worker unpickles this object
             raise AttributeError(name)
         return getattr(self.dataset, name)
 
@@ -45,6 +51,16 @@ class SeededDataset(Dataset):
             epoch, index = index
         else:
             epoch = int(self._epoch)
+        worker = get_worker_info()
+        if worker is None:
+            return self._load(epoch, index)
+        self.workers.begin(worker.id, index)
+        try:
+            return self._load(epoch, index)
+        finally:
+            self.workers.end(worker.id)
+
+    def _load(self, epoch: int, index: int) -> Any:
         if epoch < 0:
             return self.dataset[index]
         before = None if get_worker_info() else rng_state()

@@ -5,7 +5,7 @@ with `torch.load(..., weights_only=True)`.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,13 @@ def unpack_message_hub(packed: Mapping[str, Any]) -> dict[str, Any]:
         for name, entry in packed['log_scalars'].items()
     }
     return {**packed, 'log_scalars': scalars}
+
+
+def each_scheduler(schedulers: list | dict[str, list] | None) -> Iterator[Any]:
+    """All schedules, whatever container they are in."""
+    groups = schedulers.values() if isinstance(schedulers, dict) else [schedulers or []]
+    for group in groups:
+        yield from group
 
 
 def scheduler_states(schedulers: list | dict[str, list]) -> Any:

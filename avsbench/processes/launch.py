@@ -4,10 +4,9 @@
 
     python -m avsbench.processes.launch SCRIPT [ARGUMENTS...]
 
-GPUS=n runs n processes on this machine through torchrun: one per GPU, or on the CPU where there is
-no CUDA. PARTITION=name submits them with srun. Inside an srun (SLURM_PROCID is set) the
-script is run as it is. torchrun's report of a failed process is a page long; of the processes
-that fail, only the first one's error is printed.
+GPUS=n runs n processes on this machine: one per GPU, or on the CPU where there is no CUDA.
+PARTITION=name submits them with srun. In a job step of SLURM (SLURM_PROCID is set) each task runs
+the script as it is; a step of one task, as in `srun --pty bash`, is a machine like any other.
 """
 
 import importlib.util
@@ -15,68 +14,46 @@ import os
 import sys
 from collections.abc import Mapping
 
+from avsbench.processes.local import LocalProcesses
 from avsbench.processes.slurm import srun_command
 from avsbench.utils.errors import ConfigError, examples
-from avsbench.utils.exits import LAUNCHED
 
 NEEDED = ('torch', 'mmengine', 'mmcv', 'timm')
 
 
-def command_for(script: str, arguments: list[str], environment: Mapping[str, str]) -> list[str]:
+def command_for(
+    script: str, arguments: list[str], environment: Mapping[str, str]
+) -> tuple[list[str], int]:
     """The command that runs a script as the environment variables ask.
 
     Args:
         script: Path of train.py or test.py.
         arguments: Its command line.
-        environment: GPUS, PARTITION, SLURM_PROCID, and for srun JOB_NAME, GPUS_PER_NODE,
-            CPUS_PER_TASK and SRUN_ARGS.
+        environment: GPUS, PARTITION, SLURM_PROCID with SLURM_STEP_NUM_TASKS, and for srun JOB_NAME,
+            GPUS_PER_NODE, CPUS_PER_TASK and SRUN_ARGS.
 
     Returns:
-        A program and its arguments; the program 'torchrun' is to be run by `run_torchrun`.
+        A program and its arguments, and how many processes of it are to run here.
 
     Raises:
-        ConfigError: A variable that should be a whole number above 0 is none.
+        ConfigError: A variable that should be a whole number above 0 is none, or asks for other
+            processes than those of the job step.
     """
     plain = [sys.executable, '-u', script, *arguments]
     count = _count(environment, 'GPUS', 1)
     if 'SLURM_PROCID' in environment:
-        return [*plain, '--launcher', 'slurm']
-    if environment.get('PARTITION'):
+        tasks = _tasks(environment)
+        _check_step(environment, tasks, count)
+        if tasks != 1:
+            return [*plain, '--launcher', 'slurm'], 1
+    elif environment.get('PARTITION'):
         per_node = _count(environment, 'GPUS_PER_NODE', min(count, 8))
         cpus = _count(environment, 'CPUS_PER_TASK', 4)
         srun = srun_command(environment, tasks=count, per_node=per_node, cpus=cpus)
-        return [*srun, *plain, '--launcher', 'slurm']
+        return [*srun, *plain, '--launcher', 'slurm'], 1
     if count > 1:
-        many = ['--standalone', f'--nproc-per-node={count}', script, *arguments]
-        return ['torchrun', *many, '--launcher', 'pytorch']
-    return plain
-
-
-def run_torchrun(arguments: list[str], processes: int) -> int:
-    """Run torchrun here, print the first error of its processes, and return the exit code."""
-    os.environ.setdefault('LOGLEVEL', 'CRITICAL')  # of torchrun, read when it is imported
-    from torch.distributed.elastic.multiprocessing.api import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.run import main as torchrun
-
-    os.environ[LAUNCHED] = '1'
-    threads = str(max(1, (os.cpu_count() or 1) // processes))
-    os.environ.setdefault('OMP_NUM_THREADS', threads)
-    os.environ.setdefault('MKL_NUM_THREADS', threads)
-    try:
-        torchrun(arguments)
-    except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        message = failure.message
-        if isinstance(message, dict):
-            print(f'error: {message["message"]}', file=sys.stderr)
-        elif failure.exitcode < 0:
-            print(f'error: process {rank}: {message}', file=sys.stderr)
-        return failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode
-    except SignalException as error:
-        print(f'interrupted by {error.sigval.name}', file=sys.stderr)
-        return 128 + error.sigval
-    return 0
+        return [*plain, '--launcher', 'pytorch'], count
+    return plain, 1
 
 
 def main(argv: list[str]) -> int:
@@ -88,14 +65,37 @@ def main(argv: list[str]) -> int:
             '(source .venv/bin/activate), name its interpreter (PYTHON=.venv/bin/python bash '
             'train.sh ...), or pip install -r requirements.txt'
         )
-    command = command_for(argv[0], argv[1:], os.environ)
-    if command[0] == 'torchrun':
-        return run_torchrun(command[1:], _count(os.environ, 'GPUS', 1))
+    command, count = command_for(argv[0], argv[1:], os.environ)
+    if count > 1:
+        return LocalProcesses(command, count).run()
     sys.stdout.flush()
     try:
         os.execvp(command[0], command)
     except FileNotFoundError as error:
         raise ConfigError(f'{command[0]}: no such program; PARTITION needs SLURM') from error
+
+
+def _tasks(environment: Mapping[str, str]) -> int | None:
+    """Tasks of the job step that this process belongs to, None if SLURM does not say."""
+    text = environment.get('SLURM_STEP_NUM_TASKS') or environment.get('SLURM_NTASKS') or ''
+    if 'SLURM_STEP_NUM_TASKS' not in environment and environment.get('SLURM_JOB_ID'):
+        if environment['SLURM_PROCID'] == '0':
+            return 1  # the script of an sbatch, which runs once whatever --ntasks says
+    return int(text) if text.isdigit() else None
+
+
+def _check_step(environment: Mapping[str, str], tasks: int | None, count: int) -> None:
+    """Refuse wishes that can't be met inside a job step."""
+    if tasks is not None and tasks > 1 and environment.get('GPUS') and count != tasks:
+        raise ConfigError(
+            f'GPUS={count}, but this is a job step of SLURM with {tasks} tasks, each of which is '
+            f'one process: start it with srun --ntasks={count}, or unset GPUS'
+        )
+    if tasks == 1 and environment.get('PARTITION'):
+        raise ConfigError(
+            f'PARTITION={environment["PARTITION"]} asks for a new job of SLURM, but this is a job '
+            'step already: unset PARTITION to run here (with GPUS=n as n processes)'
+        )
 
 
 def _count(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -1,42 +1,80 @@
 """What all commands share: how an error is shown, and how overrides are parsed."""
 
 import argparse
+import errno
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from avsbench.processes.signals import Interrupted, handled, raise_interrupted
 from avsbench.utils.errors import AVSBenchError, ConfigError
-from avsbench.utils.exits import leave, report_error
+from avsbench.utils.exits import is_launched, leave, report_error
 from avsbench.utils.words import Word
 
+EXIT_BUG = 1
 EXIT_ERROR = 2
-EXIT_INTERRUPTED = 130
 DEBUG_FLAG = 'AVSBENCH_DEBUG'
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FILE_PROBLEMS = (
+    *_NO_ROOM,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOENT,
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.EIO,
+)
 
 
 def run_command(main: Callable[[], int | None]) -> None:
     """Run a command's `main` and leave the interpreter with its exit code.
 
     An error that the user can fix is printed as `error: ...` without a traceback and exits with
-    2; with AVSBENCH_DEBUG=1 in the environment the traceback is shown as well. Ctrl-C exits with
-    130. Anything else is a bug and keeps its traceback.
+    2, and so does a file that can't be read or written; with AVSBENCH_DEBUG=1 in the environment
+    the traceback is shown as well. A signal exits with 128 + signal. Anything else is a bug and
+    keeps its traceback.
 
     Args:
         main: Parses the command line and does the work; returns the exit code, None for 0.
     """
+    debug = bool(os.environ.get(DEBUG_FLAG))
     try:
-        code = main() or 0
+        with handled(raise_interrupted):
+            code = main() or 0
     except AVSBenchError as error:
-        if os.environ.get(DEBUG_FLAG):
+        if debug:
             raise
         report_error(message_of(error))
         code = EXIT_ERROR
-    except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr)
-        code = EXIT_INTERRUPTED
+    except KeyboardInterrupt as error:
+        interrupted = error if isinstance(error, Interrupted) else Interrupted(signal.SIGINT)
+        if not is_launched():
+            print(interrupted, file=sys.stderr)
+        code = interrupted.exit_code
+    except Exception as error:
+        message = None if debug else file_problem(error)
+        if message is None and not is_launched():
+            raise
+        report_error(message or f'{type(error).__name__}: {error}', None if message else error)
+        code = EXIT_BUG if message is None else EXIT_ERROR
     leave(code)
+
+
+def file_problem(error: BaseException) -> str | None:
+    """What is wrong with a file, if that is what the error says."""
+    if not isinstance(error, OSError) or error.errno not in _FILE_PROBLEMS:
+        return None
+    name = error.filename2 or error.filename
+    if name is None and error.errno not in _NO_ROOM:
+        return None
+    text = error.strerror if name is None else f'{name}: {error.strerror}'
+    return text
 
 
 def message_of(error: AVSBenchError) -> str:

@@ -1,13 +1,17 @@
-"""How one of several processes, started by `launch`, reports an error and ends."""
+"""How a process ends, and how one of several, started by `launch`, reports an error."""
 
 import json
 import logging
 import multiprocessing
 import os
+import signal
 import sys
+import threading
 import time
+import traceback
 
 LAUNCHED = 'AVSBENCH_LAUNCHER'  # environment variable that `launch` sets for its processes
+RECORD = 'AVSBENCH_ERROR_RECORD'  # and the file in which each of them leaves its error
 
 
 def is_launched() -> bool:
@@ -15,28 +19,36 @@ def is_launched() -> bool:
     return bool(os.environ.get(LAUNCHED))
 
 
-def report_error(message: str) -> None:
-    """Print an error, or leave it to the launcher, which prints the one of the first failure."""
-    record = os.environ.get('TORCHELASTIC_ERROR_FILE')
-    if is_launched() and record:
-        extra = {'py_callstack': '', 'timestamp': str(int(time.time()))}
-        with open(record, 'w', encoding='utf-8') as file:
-            json.dump({'message': {'message': message, 'extraInfo': extra}}, file)
+def report_error(message: str, error: BaseException | None = None) -> None:
+    """Print an error, or leave it to the launcher, which prints that of the first failure.
+
+    Args:
+        message: What the user reads.
+        error: Where it is a bug; its traceback is shown as well.
+    """
+    lines = '' if error is None else ''.join(traceback.format_exception(error))
+    if is_launched() and os.environ.get(RECORD):
+        content = {'message': message, 'traceback': lines, 'time': time.time()}
+        with open(os.environ[RECORD], 'w', encoding='utf-8') as file:
+            json.dump(content, file)
     else:
-        print(f'error: {message}', file=sys.stderr)
+        print(f'{lines}error: {message}', file=sys.stderr)
 
 
 def leave(code: int) -> None:
-    """End this process; one of several that has succeeded skips the interpreter's tear-down.
+    """End this process and the workers of its data loaders, which may hang.
 
-    With gloo, about one in ten of them aborts there on a busy machine ("terminate called without
-    an active exception", no Python frame left), and torchrun takes the whole run for a failure.
+    One of several processes skips the interpreter's tear-down: with gloo, about one in ten of them
+    aborts there on a busy machine ("terminate called without an active exception", no Python frame
+    left), and its exit code is lost.
     """
-    if code != 0 or not is_launched():
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch's handler raises
+    for worker in multiprocessing.active_children():
+        worker.kill()
+    if not is_launched():
         sys.exit(code)
-    for worker in multiprocessing.active_children():  # of data loaders
-        worker.terminate()
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(code)

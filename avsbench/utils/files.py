@@ -13,23 +13,19 @@ TEMPORARY_SUFFIX = '.tmp'
 
 
 @contextmanager
-def atomic_write(path: str | Path, *, unique: bool = True, durable: bool = False) -> Iterator[Path]:
+def atomic_write(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
     """Give a temporary path to write to, and rename it to `path` at the end of the block.
 
     If the block raises, the temporary file is removed and an older file stays as it was. The
-    folder is created if needed.
+    folder is created if needed. Several processes may write the same file at once.
 
     Args:
         path: The file to replace.
-        unique: Several processes may write the same file at once. Without, the temporary name is
-            `<name>.tmp`, so that a process that was killed leaves at most one such file behind.
         durable: Flush the file and the renaming to the disk, so that a power cut loses neither.
     """
     path = Path(path)
-    tag = f'.{uuid.uuid4().hex[:12]}' if unique else ''
-    temporary = path.with_name(f'{path.name}{tag}{TEMPORARY_SUFFIX}')
+    temporary = path.with_name(f'{path.name}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}')
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.unlink(missing_ok=True)
     try:
         yield temporary
         if durable:

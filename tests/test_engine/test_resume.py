@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from toy import equal
 
 from avsbench.engine.checkpoint_files import newest_checkpoint, save_atomically
+from avsbench.engine.work_dir import training_in
 from avsbench.utils.errors import CheckpointError
 
 
@@ -29,16 +31,6 @@ def _stop_after(runner, epochs: int) -> None:
         run_epoch()
 
     loop.run_epoch = limited
-
-
-def _equal(one, other) -> bool:
-    if isinstance(one, torch.Tensor):
-        return torch.equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_equal(one[k], other[k]) for k in one)
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(_equal, one, other))
-    return one == other
 
 
 OPTIONS = [
@@ -74,7 +66,7 @@ def test_resumed_equals_uninterrupted(build_toy, tmp_path, options):
         for name in ('whole', 'parts')
     ]
     for key in ('state_dict', 'optimizer', 'param_schedulers', 'rng_states'):
-        assert _equal(ends[0][key], ends[1][key]), key
+        assert equal(ends[0][key], ends[1][key]), key
     losses = [end['message_hub']['log_scalars']['train/loss']['history'] for end in ends]
     assert torch.equal(*losses) and len(losses[0]) == 12
 
@@ -98,7 +90,7 @@ def test_validation_leaves_generators_alone(build_toy):
         runner = build_toy(name, {'train_cfg.val_interval': interval})
         runner.train()
         states.append(runner.model.state_dict())
-    assert _equal(*(dict(state) for state in states))
+    assert equal(*(dict(state) for state in states))
 
 
 def test_seed_of_the_checkpoint_is_kept(build_toy, tmp_path):
@@ -115,7 +107,7 @@ def test_seed_of_the_checkpoint_is_kept(build_toy, tmp_path):
         torch.load(tmp_path / name / 'epoch_3.pth', weights_only=True)
         for name in ('whole', 'parts')
     ]
-    assert _equal(ends[0]['state_dict'], ends[1]['state_dict'])
+    assert equal(ends[0]['state_dict'], ends[1]['state_dict'])
 
 
 def test_random_numbers_of_samples(build_toy):
@@ -129,9 +121,9 @@ def test_random_numbers_of_samples(build_toy):
     assert len(runs[0]) == 12
     values = torch.stack([value for batch in runs[0] for value in batch])
     assert len(values.unique(dim=0)) == 24  # 8 clips, 3 times each
-    assert _equal(runs[0], runs[1]) and _equal(runs[0], runs[2])
+    assert equal(runs[0], runs[1]) and equal(runs[0], runs[2])
     other_seed = _drawn(build_toy('seed', randomness=dict(seed=5)))
-    assert not _equal(runs[0], other_seed)
+    assert not equal(runs[0], other_seed)
 
 
 def test_training_by_iterations(build_toy):
@@ -150,7 +142,7 @@ def test_training_by_iterations(build_toy):
 
     seen = _drawn(build())
     loop['max_iters'] = 12
-    resumed = build(resume=True)
+    resumed = build(resume=True, allow_changes=['train_cfg.max_iters'])
     seen += _drawn(resumed)
     assert resumed.iter == 12 and len(seen) == 12
     values = torch.stack([value for batch in seen for value in batch])
@@ -200,7 +192,7 @@ def test_training_by_iterations_resumes_exactly(build_toy, tmp_path, workers):
         for name in ('whole', 'parts')
     ]
     for key in ('state_dict', 'optimizer', 'param_schedulers', 'rng_states'):
-        assert _equal(ends[0][key], ends[1][key]), key
+        assert equal(ends[0][key], ends[1][key]), key
     losses = [end['message_hub']['log_scalars']['train/loss']['history'] for end in ends]
     assert torch.equal(*losses) and len(losses[0]) == 11
 
@@ -218,7 +210,7 @@ def test_random_numbers_of_samples_by_iterations(build_toy):
         )
         for workers in (0, 1)
     ]
-    assert _equal(*runs)
+    assert equal(*runs)
     values = torch.stack([value for batch in runs[0] for value in batch])
     assert len(values.unique(dim=0)) == 16  # 8 clips, twice each
 
@@ -335,14 +327,19 @@ class TestKill:
                 save_atomically(checkpoint(2), tmp_path / 'epoch_2.pth')
             found, remarks = newest_checkpoint(tmp_path)
             assert found == tmp_path / 'epoch_1.pth'
-            assert 'epoch_2.pth.tmp' in remarks[0]
+            assert all('epoch_2.pth.' in remark for remark in remarks) and remarks
         monkeypatch.setattr(torch, 'save', original)
         save_atomically(checkpoint(2), tmp_path / 'epoch_2.pth')
+        assert newest_checkpoint(tmp_path)[0] == tmp_path / 'epoch_2.pth'
+        remarks = []
+        with training_in(tmp_path, may_replace=False, may_extend=True, remarks=remarks):
+            pass
+        assert len(remarks) == 20 and 'left over from a save that was cut off' in remarks[0]
         assert newest_checkpoint(tmp_path) == (tmp_path / 'epoch_2.pth', [])
 
     def test_old_checkpoint_outlives_a_failing_save(self, build_toy, tmp_path, monkeypatch):
         runner = build_toy('run')
-        import avsbench.engine.runner as module
+        import avsbench.engine.saving_runner as module
 
         def failing(checkpoint, path):
             if Path(path).name == 'epoch_2.pth':

@@ -59,7 +59,8 @@ class TestLoading:
         checkpoint = torch.load(trained, weights_only=True)
         checkpoint['extra'] = Payload(tmp_path / 'marker')
         torch.save(checkpoint, trained)
-        runner = build_toy('run', load_from=str(trained), resume=resume)
+        name = 'run' if resume else 'new'
+        runner = build_toy(name, load_from=str(trained), resume=resume)
         with pytest.raises(CheckpointError, match='posix.mkdir.*--trust-checkpoint'):
             runner.train()
         assert not (tmp_path / 'marker').exists()

@@ -133,3 +133,14 @@ class StopHook(Hook):
     def before_train_epoch(self, runner) -> None:
         if runner.epoch == 1:
             raise RuntimeError('stopped')
+
+
+def equal(one, other) -> bool:
+    """Whether two structures hold the same bits."""
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(equal(one[k], other[k]) for k in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return one == other

@@ -1,7 +1,11 @@
 """How commands show errors and parse overrides."""
 
 import argparse
+import errno
 import json
+import signal
+import sys
+import time
 
 import pytest
 from torch.utils.data import DataLoader
@@ -58,13 +62,42 @@ def test_error_of_a_worker():
 
 def test_launcher_gets_the_message(monkeypatch, tmp_path, capsys):
     record = tmp_path / 'error.json'
-    monkeypatch.setenv('TORCHELASTIC_ERROR_FILE', str(record))
+    monkeypatch.setenv('AVSBENCH_ERROR_RECORD', str(record))
+    monkeypatch.setattr('os._exit', sys.exit)
     assert _exit(ConfigError('alone')) == 2
     assert capsys.readouterr().err == 'error: alone\n' and not record.exists()
     monkeypatch.setenv('AVSBENCH_LAUNCHER', '1')
     assert _exit(ConfigError('with others')) == 2
+    assert json.loads(record.read_text())['message'] == 'with others'
+    assert _exit(ValueError('a bug')) == 1
+    content = json.loads(record.read_text())
+    assert content['message'] == 'ValueError: a bug' and 'Traceback' in content['traceback']
     assert capsys.readouterr().err == ''
-    assert json.loads(record.read_text())['message']['message'] == 'with others'
+
+
+@pytest.mark.parametrize('name', ['SIGTERM', 'SIGINT', 'SIGUSR1', 'SIGHUP'])
+def test_signals_end_a_command(name, capsys):
+    number = signal.Signals[name]
+    with pytest.raises(SystemExit) as caught:
+        run_command(lambda: signal.raise_signal(number) or time.sleep(10))
+    assert caught.value.code == 128 + number
+    assert capsys.readouterr().err == f'interrupted by {name}\n'
+
+
+def test_files_that_can_not_be_written(tmp_path, capsys):
+    (tmp_path / 'file').write_text('')
+    for path, reason in (
+        (tmp_path / 'file' / 'a.txt', 'Not a directory'),
+        (tmp_path / ('x' * 300), 'File name too long'),
+        (tmp_path, 'Is a directory'),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            run_command(lambda path=path: open(path, 'w'))
+        assert caught.value.code == 2
+        assert capsys.readouterr().err == f'error: {path}: {reason}\n'
+    assert _exit(OSError(errno.ENOSPC, 'No space left on device')) == 2
+    with pytest.raises(OSError):  # not about a file: a bug
+        run_command(lambda: (_ for _ in ()).throw(OSError(errno.EBADF, 'Bad file descriptor')))
 
 
 class TestOverrides:

@@ -10,12 +10,11 @@ import torch
 from avsbench.utils.files import atomic_write, write_json, write_text
 
 
-@pytest.mark.parametrize('unique', [True, False])
 @pytest.mark.parametrize('durable', [True, False])
-def test_replaces_at_the_end(tmp_path: Path, unique: bool, durable: bool) -> None:
+def test_replaces_at_the_end(tmp_path: Path, durable: bool) -> None:
     path = tmp_path / 'made' / 'here' / 'a.txt'
     write_text(path, 'old')
-    with atomic_write(path, unique=unique, durable=durable) as temporary:
+    with atomic_write(path, durable=durable) as temporary:
         temporary.write_text('new')
         assert path.read_text() == 'old' and temporary.parent == path.parent
     assert path.read_text() == 'new' and os.listdir(path.parent) == ['a.txt']
@@ -46,14 +45,6 @@ def test_two_writers_do_not_meet(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert path.read_text() in ('x' * 1000, 'y' * 1000) and os.listdir(tmp_path) == ['a.txt']
-
-
-def test_left_over_file_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / 'a.pth.tmp').symlink_to('nowhere')
-    with atomic_write(tmp_path / 'a.pth', unique=False) as temporary:
-        assert temporary == tmp_path / 'a.pth.tmp'
-        temporary.symlink_to('b.pth')
-    assert os.readlink(tmp_path / 'a.pth') == 'b.pth'
 
 
 def test_json(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 from avsbench.engine.checkpoint_files import link_atomically
+from avsbench.engine.work_dir import INTERRUPTED
 from avsbench.registry import HOOKS
 from avsbench.utils.errors import ConfigError, nearest
 
@@ -86,6 +87,8 @@ class SafeCheckpointHook(CheckpointHook):
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         super()._save_checkpoint_with_step(runner, step, meta)
         self._release()
+        if is_main_process():  # what a signal or an error had left is not needed any more
+            Path(self.out_dir, INTERRUPTED).unlink(missing_ok=True)
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         if not self.save_best or not self._in_training:

@@ -1,30 +1,54 @@
-"""Stops a training that has diverged, before it is saved."""
+"""Stops a training that has diverged, before its weights are touched."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
+from torch.optim import Optimizer
 
+from avsbench.engine.optimizer_state import named_wrappers
 from avsbench.registry import HOOKS
-from avsbench.utils.errors import AVSBenchError, examples
+from avsbench.utils.errors import AVSBenchError, ConfigError, examples
 
 
 class TrainingDivergedError(AVSBenchError):
-    """A loss is NaN or infinite: names the step, the samples and the loss terms."""
+    """A loss or a gradient is NaN or infinite: names the step, the samples and the loss terms."""
 
 
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
-    """End the training with an error at the first loss that is NaN or infinite.
+    """End the training with an error at the first loss or gradient that is NaN or infinite.
 
-    It runs before the checkpoint hook, so that the last checkpoint and the best one stay as they
-    are.
+    Such a step leaves the weights as they were. The hook runs before the checkpoint hook, so that
+    the last checkpoint and the best one stay as they are, too.
+
+    Args:
+        max_skipped: How many such steps are left out, with a warning, before it is an error.
     """
 
     priority = 'VERY_HIGH'
+
+    def __init__(self, max_skipped: int = 0) -> None:
+        if max_skipped < 0:
+            raise ConfigError(f'FiniteLossHook: max_skipped={max_skipped}, expected 0 or more')
+        self.max_skipped = max_skipped
+        self._skipped = 0
+        self._left_out = 0  # parameters whose gradient was no number in this step
+        self._handles: list[Any] = []
+
+    def before_train(self, runner: Runner) -> None:
+        """Look at the gradients before each step of the optimizer."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = [
+            wrapper.optimizer.register_step_pre_hook(self._check_gradients)
+            for wrapper in named_wrappers(runner.optim_wrapper).values()
+        ]
 
     def after_train_iter(
         self,
@@ -36,26 +60,84 @@ class FiniteLossHook(Hook):
         """Check the loss terms of the step.
 
         Raises:
-            TrainingDivergedError: One of them is no finite number.
+            TrainingDivergedError: One of them, or a gradient, is no finite number.
         """
-        terms = {
-            key: value.item() if isinstance(value, Tensor) else float(value)
-            for key, value in (outputs or {}).items()
-            if 'loss' in key
-        }
+        terms = _numbers({key: value for key, value in (outputs or {}).items() if 'loss' in key})
         bad = [key for key, value in terms.items() if not math.isfinite(value)]
-        if bad:
-            shown = ', '.join(f'{key} {value:g}' for key, value in terms.items())
-            raise TrainingDivergedError(
-                f'{examples(bad)} is not finite at epoch {runner.epoch + 1}, iteration '
-                f'{runner.iter + 1} ({shown}; seed {runner.seed}); samples of the step: '
-                f'{examples(sample_ids(data_batch))}. Nothing was saved since the last '
-                'checkpoint: lower the learning rate, clip gradients (optim_wrapper.clip_grad), '
-                'or look at these samples, then --resume'
+        left_out, self._left_out = self._left_out, 0
+        if not bad and not left_out:
+            return
+        place = f'epoch {runner.epoch + 1}, iteration {runner.iter + 1}'
+        found = [f'{examples(bad)} is not finite'] if bad else []
+        found += [f'the gradient of {left_out} parameters is not finite'] if left_out else []
+        text = f'{" and ".join(found)} at {place}: {_account(terms, data_batch, bool(left_out))}'
+        if self._skipped < self.max_skipped and (left_out or self._accumulates(runner)):
+            self._skipped += bool(left_out)
+            runner.logger.warning(
+                f'step left out ({self._skipped} of at most {self.max_skipped}): {text}'
             )
+            return
+        raise TrainingDivergedError(
+            f'{text}; seed {runner.seed}. Nothing was saved since the last checkpoint: lower the '
+            'learning rate, clip gradients (optim_wrapper.clip_grad), or look at these samples, '
+            'then --resume'
+        )
+
+    def _check_gradients(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
+        """Take the gradients away where one is no number: the step then changes nothing."""
+        given = [
+            parameter
+            for group in optimizer.param_groups
+            for parameter in group['params']
+            if parameter.grad is not None
+        ]
+        if not given or _finite_norm([parameter.grad for parameter in given]):
+            return
+        bad = [p for p in given if not bool(torch.isfinite(_values(p.grad)).all())]
+        self._left_out += len(bad)
+        if bad:
+            for parameter in given:
+                parameter.grad = None
+
+    @staticmethod
+    def _accumulates(runner: Runner) -> bool:
+        """Whether the step that this loss belongs to is still to come."""
+        wrappers = named_wrappers(runner.optim_wrapper).values()
+        return not all(wrapper.should_update() for wrapper in wrappers)
 
 
 def sample_ids(data_batch: Any) -> list[str]:
     """The clip ids of a batch, or the positions in the data set where there are none."""
     samples = data_batch.get('data_samples', []) if isinstance(data_batch, Mapping) else []
     return [str(s.get('clip_id', s.get('sample_idx', '?'))) for s in samples] or ['unknown']
+
+
+def _account(terms: Mapping[str, float], data_batch: Any, shared: bool) -> str:
+    """The loss terms and the samples; those of all processes, where all are at this step."""
+    shown = ', '.join(f'{key} {value:g}' for key, value in terms.items())
+    bad = not all(map(math.isfinite, terms.values()))
+    own = (bad, f'{shown}; samples of the step: {examples(sample_ids(data_batch))}')
+    accounts = all_gather_object(own) if shared else [own]
+    # Where some processes have a loss that is no number, the others have only heard of it.
+    guilty = [text for is_bad, text in accounts if is_bad] or [text for _, text in accounts]
+    return ' / '.join(guilty)
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Values as numbers, with one look at the GPU for all."""
+    tensors = {key: value for key, value in values.items() if isinstance(value, Tensor)}
+    if tensors:
+        stacked = torch.stack([value.detach().float().reshape(()) for value in tensors.values()])
+        values = {**values, **dict(zip(tensors, stacked.tolist(), strict=True))}
+    return {key: float(value) for key, value in values.items()}
+
+
+def _values(gradient: Tensor) -> Tensor:
+    return gradient.coalesce().values() if gradient.is_sparse else gradient
+
+
+def _finite_norm(gradients: list[Tensor]) -> bool:
+    """Whether the norm is finite; it may overflow where the gradients do not."""
+    norms = torch._foreach_norm([_values(gradient) for gradient in gradients])
+    total = torch.stack([norm.float().to(norms[0].device) for norm in norms]).sum()
+    return bool(torch.isfinite(total))

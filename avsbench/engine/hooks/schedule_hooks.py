@@ -6,6 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
+from avsbench.engine.training_state import each_scheduler
 from avsbench.registry import HOOKS
 from avsbench.utils.errors import ConfigError, nearest
 
@@ -23,11 +24,12 @@ class StepSchedulersFirstHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Step each schedule that counts epochs, unless the training goes on from a checkpoint."""
-        if runner.epoch or runner.iter:
-            return
-        schedulers = runner.param_schedulers
-        groups = schedulers.values() if isinstance(schedulers, dict) else [schedulers]
-        for scheduler in (scheduler for group in groups for scheduler in group):
+        if not runner.epoch and not runner.iter:
+            self.step_first(runner.param_schedulers)
+
+    def step_first(self, schedulers: list | dict[str, list] | None) -> None:
+        """Take the step before the first epoch, also of a schedule that is computed anew."""
+        for scheduler in each_scheduler(schedulers):
             if scheduler.by_epoch:
                 scheduler.step()
 
@@ -87,7 +89,6 @@ class FirstRatesHook(Hook):
     def __init__(self, rates: list[float], module: str = 'backbone') -> None:
         self.rates = list(rates)
         self.module = module
-        self._scheduled: list[float] = []
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Set the rate of the epoch.
@@ -97,16 +98,16 @@ class FirstRatesHook(Hook):
         """
         if runner.epoch >= len(self.rates):
             return
-        groups = self._groups(runner)
-        self._scheduled = [group['lr'] for group in groups]
-        for group in groups:
+        for group in self._groups(runner):
+            # Kept with the group, so that a checkpoint in the middle of the epoch has it too.
+            group.setdefault('scheduled_lr', group['lr'])
             group['lr'] = self.rates[runner.epoch]
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Give the schedule its rates back, before it steps."""
-        for group, rate in zip(self._groups(runner), self._scheduled, strict=False):
-            group['lr'] = rate
-        self._scheduled = []
+        for group in self._groups(runner):
+            if 'scheduled_lr' in group:
+                group['lr'] = group.pop('scheduled_lr')
 
     def _groups(self, runner: Runner) -> list[dict]:
         """The optimiser's groups of the part's parameters."""
