@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT / 'tools'), str(ROOT)]
 from rich.console import Console
 from rich.table import Table
 from synthetic_data.listening import Run, listen
+from synthetic_data.scripts import check_trainings
 
 from avsbench.analysis.complexity import complexity
 from avsbench.config.loading import load_config
@@ -30,6 +31,7 @@ from avsbench.utils.cli import run_command
 from avsbench.utils.files import write_json, write_text
 
 COLUMNS = ('system', 'params', 'GFLOPs', 'J', 'F', 'J muted', 'owed to sound', 'minutes')
+RECORD = 'listening.json'  # in the work dir of a training that is finished and tested
 
 
 def parse_args() -> argparse.Namespace:
@@ -46,6 +48,13 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
+    unfinished = [
+        work_dir
+        for subset in args.subset
+        for system in args.systems
+        if not (work_dir := _work_dir(subset, system, args)).joinpath(RECORD).is_file()
+    ]
+    check_trainings([args.seed], unfinished, again=args.again)
     for subset in args.subset:
         rows = []
         for system in args.systems:
@@ -60,8 +69,8 @@ def _row(subset: str, system: str, args: argparse.Namespace) -> tuple[str, ...]:
     name = f'{system}_demo.py'
     cfg = load_config(config_file(f'{subset}/{name}'))
     cost = complexity(cfg)
-    work_dir = args.out / subset / f'{Path(name).stem}_seed{args.seed}'
-    record = work_dir / 'listening.json'
+    work_dir = _work_dir(subset, system, args)
+    record = work_dir / RECORD
     if record.is_file() and not args.again:
         run = Run(**json.loads(record.read_text()))
     else:
@@ -77,6 +86,10 @@ def _row(subset: str, system: str, args: argparse.Namespace) -> tuple[str, ...]:
         f'{run.score - run.score_when_muted:.3f}',
         f'{run.minutes:.1f}',
     )
+
+
+def _work_dir(subset: str, system: str, args: argparse.Namespace) -> Path:
+    return args.out / subset / f'{system}_demo_seed{args.seed}'
 
 
 def _show(subset: str, rows: list[tuple[str, ...]], args: argparse.Namespace) -> None:

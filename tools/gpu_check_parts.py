@@ -227,6 +227,7 @@ def demo(name: str, limit: float, stage: int, *options: str) -> Callable[[Settin
 
     def make(setting: Setting) -> Part:
         command = ['bash', 'train.sh', 's4', 'config/s4/demo.py', '--work-dir', f'{DEMO}/{name}']
+        command.append('--overwrite')  # an earlier check's
         return Part(name, [*command, *options, *loaders('train', 'val')], limit, stage)
 
     return make

@@ -52,12 +52,8 @@ class AVSRunner(ResumingRunner):
     config's own.
 
     Attributes:
-        loaded_checkpoint: Path of the checkpoint that was loaded or resumed from, or None.
         signals: Those that have come during the training.
     """
-
-    loaded_checkpoint: str | None = None
-    _replaces_training = False
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'AVSRunner':

@@ -22,7 +22,7 @@ from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
 from avsbench.synthetic import load_ceilings
 from avsbench.utils.files import write_json
-from synthetic_data.scripts import run_script
+from synthetic_data.scripts import check_trainings, run_script
 
 MARGINS = {'s4': 0.20, 'ms3': 0.10}  # above the ceiling of a model that does not listen
 NUMERICAL = 1e-6  # the bound itself may be met
@@ -64,19 +64,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--margin', type=float, help='J above the ceiling to reach; default: 0.20 s4, 0.10 ms3'
     )
-    parser.add_argument('--out', type=Path, default=Path('work_dir/listening'))
+    parser.add_argument('--again', action='store_true', help='replace earlier trainings in DIR')
+    parser.add_argument(
+        '--out', type=Path, metavar='DIR', default=Path('work_dir/listening'), help='%(default)s'
+    )
 
 
 def run(args: argparse.Namespace) -> int:
+    planned = [(False, seed) for seed in args.seeds] + [(True, seed) for seed in args.muted_seeds]
+    folders = [args.out / subset / _name(*one) for subset in args.subset for one in planned]
+    check_trainings([seed for _, seed in planned], folders, again=args.again)
     runs: dict[str, list[Run]] = {subset: [] for subset in args.subset}
     for subset, done in runs.items():
-        for muted, seeds in ((False, args.seeds), (True, args.muted_seeds)):
-            for seed in seeds:
-                name = f'{"muted" if muted else "with_audio"}_seed{seed}'
-                done.append(
-                    listen(subset, args.config, seed, args.out / subset / name, muted=muted)
-                )
-                print(done[-1], flush=True)
+        for muted, seed in planned:
+            work_dir = args.out / subset / _name(muted, seed)
+            done.append(listen(subset, args.config, seed, work_dir, muted=muted))
+            print(done[-1], flush=True)
     everything = [run for done in runs.values() for run in done]
     _print_table(everything)
     passed = True
@@ -97,6 +100,8 @@ def run(args: argparse.Namespace) -> int:
 def listen(subset: str, name: str, seed: int, work_dir: Path, *, muted: bool = False) -> Run:
     """Train a config, then test its best checkpoint with and without audio.
 
+    An earlier training in the work dir is replaced, see `check_trainings`.
+
     Args:
         subset: 's4' or 'ms3'.
         name: File name below `config/<subset>/`.
@@ -113,7 +118,7 @@ def listen(subset: str, name: str, seed: int, work_dir: Path, *, muted: bool = F
     mute = [MUTE] if muted else []
     start = time.monotonic()
     options = ['--cfg-options', f'randomness.seed={seed}', *mute]
-    run_script('train.py', *common, *options, log=work_dir / 'train.log')
+    run_script('train.py', *common, '--overwrite', *options, log=work_dir / 'train.log')
     minutes = (time.monotonic() - start) / 60
     checkpoint = str(work_dir / 'best_mIoU.pth')
     metrics = []
@@ -135,6 +140,11 @@ def listen(subset: str, name: str, seed: int, work_dir: Path, *, muted: bool = F
         score_when_muted=scores_when_muted['mIoU'],
         ceiling=ceiling,
     )
+
+
+def _name(muted: bool, seed: int) -> str:
+    """Of the folder of one training."""
+    return f'{"muted" if muted else "with_audio"}_seed{seed}'
 
 
 def _passed(runs: list[Run], margin: float) -> bool:

@@ -23,7 +23,7 @@ from avsbench.config.loading import load_config
 from avsbench.config.paths import CONFIG_ROOT, config_file
 from avsbench.synthetic.video import SUBSETS, load_ceilings
 from avsbench.utils.files import write_json
-from synthetic_data.scripts import run_script
+from synthetic_data.scripts import check_trainings, run_script
 
 CONFIG = 'medvt_demo.py'
 TRAINED = ('davis', 'a2d', 'vspw')
@@ -58,13 +58,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--subset', nargs='+', choices=TRAINED, default=TRAINED, help='trained on')
     parser.add_argument('--config', default=CONFIG, help='file name below config/SUBSET/')
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--out', type=Path, default=Path('work_dir/moving'))
+    parser.add_argument('--again', action='store_true', help='replace earlier trainings in DIR')
+    parser.add_argument(
+        '--out', type=Path, metavar='DIR', default=Path('work_dir/moving'), help='%(default)s'
+    )
 
 
 def run(args: argparse.Namespace) -> int:
+    folders = {subset: args.out / f'{subset}_seed{args.seed}' for subset in args.subset}
+    check_trainings([args.seed], folders.values(), again=args.again)
     runs: list[Run] = []
-    for subset in args.subset:
-        for done in move(subset, args.config, args.seed, args.out / f'{subset}_seed{args.seed}'):
+    for subset, work_dir in folders.items():
+        for done in move(subset, args.config, args.seed, work_dir):
             print(done, flush=True)
             runs.append(done)
     _print_table(runs)
@@ -79,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
 def move(subset: str, name: str, seed: int, work_dir: Path) -> Iterator[Run]:
     """Train a config, then test its last checkpoint wherever such weights are tested.
 
+    An earlier training in the work dir is replaced, see `check_trainings`.
+
     Args:
         subset: Trained on.
         name: File name below `config/<subset>/`.
@@ -90,10 +97,9 @@ def move(subset: str, name: str, seed: int, work_dir: Path) -> Iterator[Run]:
     """
     config = config_file(f'{subset}/{name}')
     start = time.monotonic()
-    train = [subset, str(config), '--work-dir', str(work_dir)]
-    run_script(
-        'train.py', *train, '--cfg-options', f'randomness.seed={seed}', log=work_dir / 'train.log'
-    )
+    train = [subset, str(config), '--work-dir', str(work_dir), '--overwrite']
+    options = ['--cfg-options', f'randomness.seed={seed}']
+    run_script('train.py', *train, *options, log=work_dir / 'train.log')
     minutes = (time.monotonic() - start) / 60
     checkpoint = work_dir / f'epoch_{load_config(config).train_cfg.max_epochs}.pth'
     for tested in (subset, *_others(subset, name)):
