@@ -16,6 +16,9 @@ from avsbench.video.containers import StreamReader, VideoError, audio_stream, av
 # Containers that count in milliseconds displace each block of samples by a few of them; a real gap
 # is longer.
 JITTER = 0.02  # seconds
+# A track that ends this much before its header says has lost packets; padding of the codec and
+# rounded durations make up less.
+MISSING = 0.25  # seconds
 
 
 class AudioTrack:
@@ -43,7 +46,10 @@ class AudioTrack:
         self.origin = origin
         self.end = 0.0
         self._container = open_container(path)
-        self._reader = StreamReader(self._container, audio_stream(self._container))
+        stream = audio_stream(self._container)
+        self._header_end = header_end(self._container, stream, origin)
+        self._finished = False
+        self._reader = StreamReader(self._container, stream)
         self._blocks = self._decode()
         self._kept: deque[tuple[int, np.ndarray]] = deque()
         first = next(self._blocks, None)
@@ -81,12 +87,17 @@ class AudioTrack:
     def warning(self) -> str | None:
         """What was wrong with the track so far, in one sentence, or None."""
         reader = self._reader
-        if not (reader.damaged or reader.read_error):
+        lost = []
+        if reader.damaged or reader.read_error:
+            lost.append(f'{reader.damaged} packets could not be decoded')
+        if self._finished and self._header_end and self.end < self._header_end - MISSING:
+            lost.append(f'it ends at {self.end:.1f} s of {self._header_end:.1f} s')
+        if not lost:
             return None
         why = f' ({reader.read_error})' if reader.read_error else ''
         return (
-            f'{self.path}: the audio track is damaged{why}: {reader.damaged} packets could not be '
-            'decoded and are replaced by silence'
+            f'{self.path}: the audio track is damaged{why}: {", ".join(lost)}; what is missing is '
+            'replaced by silence'
         )
 
     def close(self) -> None:
@@ -112,6 +123,19 @@ class AudioTrack:
             expected = position + len(samples)
             self.end = max(self.end, expected / self.rate)
             yield position, to_mono(samples)
+        self._finished = True
+
+
+def header_end(
+    container: av.container.InputContainer, stream: av.AudioStream, origin: Fraction
+) -> float | None:
+    """Where the index says that a track ends, in seconds since `origin`; None without an index.
+
+    Only that of mp4 and mov counts samples. Other containers estimate from the bit rate.
+    """
+    if 'mp4' not in container.format.name or not stream.duration:
+        return None
+    return float(((stream.start_time or 0) + stream.duration) * stream.time_base - origin)
 
 
 def uniform(

@@ -209,6 +209,23 @@ def test_cut_off_in_the_middle(tmp_path):
     assert np.isfinite(track.between(0, 3)).all() and track.end < 2.9
 
 
+def test_lost_audio_is_reported_where_no_packet_is_broken(tmp_path):
+    """A cut between two packets leaves a track without an error, only shorter than its index."""
+    path = noisy_clip(tmp_path / 'in.mp4', options={'movflags': 'faststart'})
+    whole = AudioTrack(path, VideoFile(path).origin)
+    whole.between(0, 4)
+    assert whole.warning() is None
+    with av.open(str(path)) as container:
+        ends = [p.pos + p.size for p in container.demux(audio=0) if p.pos]
+    path.write_bytes(path.read_bytes()[: ends[len(ends) // 2]])
+    track = AudioTrack(path, VideoFile(path).origin)
+    track.between(0, 1)
+    assert track.warning() is None  # not read to its end yet
+    track.between(1, 4)
+    assert track._reader.damaged == 0 and track.end < 2
+    assert f'it ends at {track.end:.1f} s of 3.0 s' in track.warning()
+
+
 def test_cut_off_before_the_index(tmp_path):
     path = noisy_clip(tmp_path / 'in.mp4')
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
