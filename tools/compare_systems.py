@@ -9,7 +9,6 @@ of the numbers is comparable with AVSBench's, nor do they rank the published sys
 """
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -29,6 +28,7 @@ from avsbench.registry import SYSTEMS
 from avsbench.synthetic import load_ceilings
 from avsbench.utils.cli import run_command
 from avsbench.utils.files import write_json, write_text
+from avsbench.utils.text import read_json
 
 COLUMNS = ('system', 'params', 'GFLOPs', 'J', 'F', 'J muted', 'owed to sound', 'minutes')
 RECORD = 'listening.json'  # in the work dir of a training that is finished and tested
@@ -72,7 +72,7 @@ def _row(subset: str, system: str, args: argparse.Namespace) -> tuple[str, ...]:
     work_dir = _work_dir(subset, system, args)
     record = work_dir / RECORD
     if record.is_file() and not args.again:
-        run = Run(**json.loads(record.read_text()))
+        run = Run(**read_json(record))
     else:
         run = listen(subset, name, args.seed, work_dir)
         write_json(record, asdict(run))

@@ -15,10 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mmengine.config import Config
-
 from avsbench.checkpoint.convert import convert
 from avsbench.checkpoint.loading import LAYOUT
+from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
 from avsbench.utils.cli import run_command
 
@@ -39,7 +38,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     if args.config:
-        Config.fromfile(config_file(args.config))  # runs its custom_imports
+        load_config(config_file(args.config))  # runs its custom_imports
     done = convert(args.source, args.target, args.to, audio=args.audio, trust=args.trust_checkpoint)
     print(done)
 

@@ -41,6 +41,7 @@ from avsbench.utils.cli import run_command
 from avsbench.utils.errors import ConfigError, DataError
 from avsbench.utils.files import write_text
 from avsbench.utils.parallel import show_progress
+from avsbench.utils.text import read_text
 
 
 def parse_args() -> argparse.Namespace:
@@ -173,9 +174,9 @@ def clip_frames(layout: Layout, seconds: int | None) -> int:
 
 def copy_csv(csv: Path, present: Path, *, overwrite: bool) -> None:
     """Put the csv into the tree."""
-    content = csv.read_text(encoding='utf-8-sig')
+    content = read_text(csv)
     if present.is_file() and not overwrite:
-        if present.read_text(encoding='utf-8-sig') != content:
+        if read_text(present) != content:
             raise DataError(
                 f'{present}: differs from {csv}; choose another --out, or pass --overwrite'
             )

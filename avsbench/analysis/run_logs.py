@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from avsbench.utils.errors import DataError
+from avsbench.utils.text import read_text
 
 SCALARS = 'vis_data/scalars.json'
 
@@ -86,7 +87,7 @@ def _read_file(path: Path) -> RunLog:
 
 
 def _records(path: Path) -> list[dict[str, Any]]:
-    lines = path.read_text(encoding='utf-8').splitlines()
+    lines = read_text(path).splitlines()
     records = []
     for number, line in enumerate(lines, 1):
         try:

@@ -1,19 +1,26 @@
 """Reading, overriding and checking text configs, with errors that name file, key and remedy."""
 
-import ast
 import copy
 import inspect
 import os
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mmengine.config import Config
+from mmengine.config import config as mmengine_config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from avsbench.config.schema import accepted_at, check_arguments, kinds_at
-from avsbench.config.sources import is_read_under_another_name, sources, unread_names
+from avsbench.config.sources import (
+    SUFFIXES,
+    check_sources,
+    is_read_under_another_name,
+    sources,
+    unread_names,
+)
 from avsbench.utils.errors import ConfigError, nearest
 from avsbench.utils.words import Word, read_word
 
@@ -48,18 +55,20 @@ def load_config(path: str | Path) -> Config:
         The merged config, with `filename` set to `path`.
 
     Raises:
-        ConfigError: No such file, a syntax error, an error while it is executed, an unknown key.
+        ConfigError: No such file, one that is no text in UTF-8, a syntax error, an error while it
+            is executed, an unknown key.
     """
     path = Path(path)
-    if path.suffix not in ('.py', '.json', '.yaml', '.yml'):
-        raise ConfigError(f'{path}: a config ends in .py, .json, .yaml or .yml')
+    if path.suffix not in SUFFIXES:
+        raise ConfigError(f'{path}: a config ends in {", ".join(SUFFIXES)}')
     if not path.is_file():
-        raise ConfigError(f'{path}: no such config file{_nearest_file(path)}')
+        what = 'a folder, not a config file' if path.is_dir() else 'no such config file'
+        raise ConfigError(f'{path}: {what}{_nearest_file(path)}')
+    check_sources(path)
     try:
-        cfg = Config.fromfile(path)
-    except SyntaxError as error:
-        raise ConfigError(_syntax_message(path, error)) from error
-    except Exception as error:
+        with _byte_order_marks_skipped():
+            cfg = Config.fromfile(path)
+    except (Exception, SystemExit) as error:
         raise ConfigError(_execution_message(path, error)) from error
     _check_top_level(cfg, path)
     return cfg
@@ -157,18 +166,21 @@ def _nearest_file(path: Path) -> str:
     return nearest(path.name, sorted(p.name for p in folder.iterdir() if p.suffix == path.suffix))
 
 
-def _syntax_message(path: Path, error: SyntaxError) -> str:
-    """Name the file and line, of the config or of the base that has the error."""
-    for source in sources(path):
-        try:
-            ast.parse(source.read_text(encoding='utf-8'))
-        except SyntaxError as found:
-            line = (found.text or '').strip()
-            return f'{source}, line {found.lineno}: {found.msg}: {line}'
-    return f'{path}: {error}'
+@contextmanager
+def _byte_order_marks_skipped() -> Iterator[None]:
+    """Let mmengine read files with a byte order mark, which it takes for a part of the text."""
+
+    def open_text(file: str, mode: str = 'r', encoding: str | None = None) -> IO:
+        return open(file, mode, encoding='utf-8-sig' if mode == 'r' else encoding)
+
+    mmengine_config.open = open_text
+    try:
+        yield
+    finally:
+        del mmengine_config.open
 
 
-def _execution_message(path: Path, error: Exception) -> str:
+def _execution_message(path: Path, error: BaseException) -> str:
     files = [str(source.resolve()) for source in sources(path)]
     where, traceback = str(path), error.__traceback__
     while traceback is not None:
@@ -187,8 +199,6 @@ def _check_top_level(cfg: Config, path: Path) -> None:
     """
     for source, names in unread_names(path).items():
         _refuse(source, names - KNOWN_KEYS)
-    if path.suffix != '.py':
-        _refuse(path, set(cfg.keys()) - KNOWN_KEYS)
     root, used = cfg.get('data_root'), list(_values_of(cfg._cfg_dict, 'data_root'))
     if root is not None and len(used) > 1 and root not in used[1:]:
         raise ConfigError(

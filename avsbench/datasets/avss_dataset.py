@@ -1,6 +1,5 @@
 """AVSBench-semantic: 70 classes of sounding objects (Zhou et al., arXiv 2301.13190)."""
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from avsbench.media.images import read_colour_label, read_index_label
 from avsbench.registry import DATASETS
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import DataError
+from avsbench.utils.text import read_json
 
 CODINGS = {'semantic': 'index', 'rgb': 'palette'}
 LABEL_SOURCES = ('auto', *CODINGS)
@@ -168,14 +168,11 @@ def read_classes(path: str) -> tuple[str, ...]:
         DataError: It is malformed.
     """
     try:
-        with open(path, encoding='utf-8-sig') as file:
-            table = json.load(file)
+        table = read_json(path)
     except FileNotFoundError:
         return tuple(CLASSES)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f'{path}: not readable json ({error}). Restore it from the download'
-        ) from error
+    except DataError as error:
+        raise DataError(f'{error}. Restore it from the download') from error
     indices = sorted(table.values(), key=str) if isinstance(table, dict) else []
     expected = sorted(range(len(indices)), key=str)
     if indices != expected or not 0 < len(indices) <= MAX_CLASSES:

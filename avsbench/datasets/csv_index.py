@@ -2,12 +2,14 @@
 
 import warnings
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 
 from avsbench.layouts import Layout
 from avsbench.utils.errors import DataError, examples, nearest
+from avsbench.utils.text import read_text
 
 FIRST_ROW = 2  # line of the first clip: the header is line 1, as editors and spreadsheets count
 
@@ -131,9 +133,8 @@ def _parse(path: Path) -> pd.DataFrame:
         with warnings.catch_warnings():
             warnings.simplefilter('error', pd.errors.ParserWarning)  # a row longer than the header
             table = pd.read_csv(
-                path,
+                StringIO(read_text(path)),
                 dtype=str,
-                encoding='utf-8-sig',  # with or without a byte order mark
                 keep_default_na=False,
                 skip_blank_lines=False,  # else rows can't be numbered
                 header=None,  # else pandas would rename the second of two equal columns
@@ -141,7 +142,7 @@ def _parse(path: Path) -> pd.DataFrame:
             )
     except FileNotFoundError as error:
         raise DataError(_missing(path)) from error
-    except (OSError, UnicodeError, ValueError, pd.errors.ParserWarning) as error:
+    except (ValueError, pd.errors.ParserWarning) as error:
         # pandas' own errors of parsing are ValueErrors
         reason = ' '.join(str(error).split())
         raise DataError(

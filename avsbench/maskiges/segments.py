@@ -1,6 +1,5 @@
 """Where the segments of a frame come from: files of any segmentation model, or superpixels."""
 
-import json
 import math
 import zipfile
 import zlib
@@ -12,7 +11,8 @@ import numpy as np
 from avsbench.maskiges.palette import MAX_SEGMENTS
 from avsbench.media.faults import BrokenFileError
 from avsbench.media.images import MAX_PIXELS
-from avsbench.utils.errors import ConfigError
+from avsbench.utils.errors import ConfigError, DataError
+from avsbench.utils.text import read_json
 
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error)
 MAX_VALUES = 1 << 31  # of all segments of a frame together
@@ -74,9 +74,11 @@ def read_segments(path: str | Path) -> np.ndarray:
     path = Path(path)
     try:
         if path.suffix == '.json':
-            masks = _decode(json.loads(path.read_text(encoding='utf-8')))
+            masks = _decode(read_json(path))
         else:
             masks = _array(np.load(path, mmap_mode='r', allow_pickle=False))
+    except DataError as error:
+        raise BrokenFileError(str(error), 'broken masks') from error
     except (OSError, EOFError, KeyError, ValueError, TypeError, *_ZIP_ERRORS) as error:
         reason = str(error) or type(error).__name__
         raise BrokenFileError(

@@ -8,7 +8,6 @@ Arrays that the json lists under `given` are inputs that no function makes.
 
 import functools
 import importlib.util
-import json
 import math
 import operator
 import statistics
@@ -25,6 +24,7 @@ from torch import Tensor
 
 from avsbench.layouts import LAYOUTS
 from avsbench.utils.errors import DataError
+from avsbench.utils.text import read_json
 
 OUTPUT_TOLERANCE = 1e-4  # of the largest stored value
 SCALAR_TOLERANCE = 1e-3  # relative, for losses and gradient norms
@@ -162,10 +162,10 @@ class Fixture:
             if not needed.is_file():
                 raise DataError(f'parity fixture: no file {needed}')
         try:
-            self.content = json.loads(self.path.read_text())
+            self.content = read_json(self.path)
             self.system: str = self.content['system']
             self.variant: str = self.content['variant']
-        except (json.JSONDecodeError, KeyError) as error:
+        except (KeyError, TypeError) as error:
             raise DataError(f'{self.path} is not a parity fixture: {error!r}') from None
         self.stored = dict(np.load(arrays, allow_pickle=False))
         self.seeded = _load_seeded(self.path)

@@ -1,7 +1,6 @@
 """Makes a synthetic tree: scenes in parallel, then the index, the records and the manifest."""
 
 import functools
-import json
 import platform
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -28,6 +27,7 @@ from avsbench.synthetic.tree import (
 )
 from avsbench.utils.errors import ConfigError, DataError, examples
 from avsbench.utils.parallel import map_in_processes
+from avsbench.utils.text import read_json
 
 Task = tuple[str, str, int]  # part, split, scene number
 Written = tuple[list[dict], dict[str, str]]  # entries of truth.json, path -> sha256
@@ -152,7 +152,7 @@ def read_record(root: str | Path, name: str) -> dict | list:
             'python tools/synthetic.py clips --subset s4 --out DIR (videos: trees --subset davis), '
             'and name the folder of its subset'
         )
-    return json.loads((root / name).read_text())
+    return read_json(root / name)
 
 
 def _prepare(tree: Tree, overwrite: bool) -> bool:
@@ -178,7 +178,7 @@ def _prepare(tree: Tree, overwrite: bool) -> bool:
             )
         return False
     complete = MANIFEST in found
-    if complete and json.loads((root / 'generator.json').read_text()) == tree.record:
+    if complete and read_json(root / 'generator.json') == tree.record:
         return True
     if not overwrite:
         state = 'with other settings' if complete else 'that was not finished'

@@ -1,7 +1,6 @@
 """Which clips of a data set to show together, a model's predictions for them, and an overview."""
 
 import itertools
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from PIL import Image
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import DataError
 from avsbench.utils.folders import visible
+from avsbench.utils.text import read_json
 from avsbench.visualization.local_visualizer import ClipView
 
 SHEET = 'contact_sheet.png'
@@ -190,7 +190,7 @@ def _twin_groups(truth: Path) -> dict[str, str]:
     if not truth.is_file():
         return {}
     try:
-        return {clip['clip_id']: clip['group'] for clip in json.loads(truth.read_text())}
+        return {clip['clip_id']: clip['group'] for clip in read_json(truth)}
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f'{truth}: expected a list of clips with clip_id and group ({error}); make the data '

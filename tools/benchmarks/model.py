@@ -4,10 +4,10 @@ import argparse
 import copy
 
 import torch
-from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
+from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
 from avsbench.models.layers import MultiheadAttention, MultiScaleDeformableAttention
 from avsbench.registry import MODELS
@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         for config in args.config:
             torch.manual_seed(0)
             with DefaultScope.overwrite_default_scope('avsbench'):
-                model = MODELS.build(Config.fromfile(config_file(config)).model)
+                model = MODELS.build(load_config(config_file(config)).model)
             for mode in args.mode:
                 for baseline in args.baseline or BASELINES[mode]:
                     if baseline == 'published':

@@ -13,11 +13,11 @@ import time
 
 import torch
 import torch.nn.functional as F
-from mmengine.config import Config
 from torch import Tensor, nn
 
 import avsbench.systems  # noqa: F401  registers them
 from avsbench.analysis.complexity import LiveBytes, build_model
+from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
 from avsbench.models import AVSegmentor
 from avsbench.structures import AVSDataSample
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure the network, then label propagation, if it has one."""
     harness.header(args.threads)
     torch.manual_seed(0)
-    cfg = Config.fromfile(config_file(args.config))
+    cfg = load_config(config_file(args.config))
     given = {'scales': args.scales, 'flip': args.flip}
     settings = {name: value for name, value in given.items() if value is not None}
     cfg.model.test_cfg = {**(cfg.model.get('test_cfg') or {}), **settings}

@@ -20,6 +20,7 @@ from avsbench.datasets.preparation.avsbench_tree import find_videos
 from avsbench.datasets.preparation.clip import ClipTask
 from avsbench.utils.errors import DataError, examples, nearest
 from avsbench.utils.folders import visible
+from avsbench.utils.text import read_text
 from avsbench.video import VideoFile
 
 RULE = 'time'  # such videos may have a variable frame rate
@@ -177,11 +178,10 @@ def names_by_list(names: Sequence[str], path: Path) -> list[str]:
         DataError: No such file, an unknown video, one named twice, or none at all.
     """
     try:
-        lines = path.read_text(encoding='utf-8-sig').split('\n')
-    except (OSError, UnicodeError) as error:
+        lines = read_text(path).split('\n')
+    except FileNotFoundError as error:
         raise DataError(
-            f'{path}: not readable as a list of videos ({error}); write one name per line, as '
-            'folder/name without .mp4'
+            f'{path}: no such list of videos; write one name per line, as folder/name without .mp4'
         ) from error
     known = set(names)
     chosen: dict[str, int] = {}

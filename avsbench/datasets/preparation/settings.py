@@ -7,6 +7,7 @@ from typing import Any
 
 from avsbench.utils.errors import DataError
 from avsbench.utils.files import write_json
+from avsbench.utils.text import read_json
 
 NAME = 'prepare_data.json'
 
@@ -27,9 +28,11 @@ def keep_settings(folder: Path, settings: Mapping[str, Any], *, overwrite: bool)
         write_json(path, settings)
         return
     try:
-        before = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise DataError(f'{path}: not readable json ({error}); pass --overwrite') from error
+        before = read_json(path)
+    except DataError as error:
+        raise DataError(f'{error}; pass --overwrite') from error
+    if not isinstance(before, dict):
+        raise DataError(f'{path}: expected an object of settings; pass --overwrite')
     now = json.loads(json.dumps(settings))
     changed = [
         f'{key} was {before.get(key)!r}, is {now[key]!r}'

@@ -4,6 +4,7 @@ import csv
 from typing import NamedTuple
 
 from avsbench.utils.errors import DataError
+from avsbench.utils.text import read_text
 
 COLUMNS = (
     *('id', 'label', 'start', 'end', 'height', 'width'),
@@ -41,13 +42,13 @@ def read_videoset(path: str) -> list[A2DVideo]:
             that can't be read.
     """
     try:
-        with open(path, encoding='utf-8-sig', newline='') as file:
-            rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if row]
+        lines = read_text(path).split('\n')
+        rows = [(number, row) for number, row in enumerate(csv.reader(lines), 1) if row]
     except FileNotFoundError:
         raise DataError(
             f'{path}: no such file. Unpack A2D_main_1_0 again, or correct data_root'
         ) from None
-    except (OSError, UnicodeError, csv.Error) as error:
+    except csv.Error as error:
         raise DataError(f'{path}: not a readable csv ({error})') from error
     videos = [_video(number, [cell.strip() for cell in row], path) for number, row in rows]
     if not videos:

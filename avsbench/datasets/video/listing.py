@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import PurePosixPath
 
 from avsbench.utils.errors import DataError, examples
+from avsbench.utils.text import read_text
 
 
 def read_lines(path: str) -> list[str]:
@@ -17,14 +18,11 @@ def read_lines(path: str) -> list[str]:
         DataError: The file is missing or not readable, or has no lines.
     """
     try:
-        with open(path, encoding='utf-8-sig') as file:
-            lines = [line.strip() for line in file if line.strip()]
+        lines = [line.strip() for line in read_text(path).split('\n') if line.strip()]
     except FileNotFoundError:
         raise DataError(
             f'{path}: no such file. Unpack the download again, or correct data_root or ann_file'
         ) from None
-    except (OSError, UnicodeError) as error:
-        raise DataError(f'{path}: not a readable text file ({error})') from error
     if not lines:
         raise DataError(f'{path}: lists no video')
     return lines

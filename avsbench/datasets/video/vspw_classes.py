@@ -1,10 +1,9 @@
 """Classes of VSPW (Miao et al., CVPR 2021)."""
 
-import json
-
 from avsbench.layouts.avss_classes import palette
 from avsbench.media.palettes import VOID
 from avsbench.utils.errors import DataError
+from avsbench.utils.text import read_json
 
 _OTHERS = 'others'  # its number on disk is 0; it is no class
 
@@ -43,12 +42,11 @@ def read_classes(path: str) -> tuple[str, ...]:
         DataError: It is malformed.
     """
     try:
-        with open(path, encoding='utf-8-sig') as file:
-            table = json.load(file)
+        table = read_json(path)
         numbers = {name: int(number) for name, number in table.items()}
     except FileNotFoundError:
         return tuple(CLASSES)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise DataError(
             f'{path}: not a readable table of classes ({error}). Restore it from the download'
         ) from error
