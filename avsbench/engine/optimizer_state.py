@@ -66,7 +66,8 @@ def load_optimizer(
         wrapper: Built from the config.
         state: What its `state_dict` gave when it was saved.
         model: The network.
-        saved_names: `parameter_names` of that time; None if the checkpoint has none.
+        saved_names: `parameter_names` of that time; None if the checkpoint has none, as older ones,
+            whose parameters have the order of the network.
         source: Path of the checkpoint, for messages.
         as_configured: Keep the rates and other options of the config, not the saved ones, and
             take the state of each parameter by its name.
@@ -81,13 +82,16 @@ def load_optimizer(
     names = parameter_names(wrapper, model)
     for key, one in named_wrappers(wrapper).items():
         own = dict(state[key] if key else state)
+        saved = None if saved_names is None else saved_names.get(key)
+        if saved is None:
+            known = set(names[key])
+            saved = [name for name, _ in model.named_parameters() if name in known]
         if not as_configured:
-            _load(one, own, source)
+            _load(one, _regrouped(one, own, saved, names[key]), source)
             continue
         options = [_options(group) for group in one.optimizer.param_groups]
         base = one.base_param_settings
-        saved = None if saved_names is None else saved_names.get(key)
-        if saved is not None:
+        if _count(own) == len(saved):
             own, missing = _by_name(one, own, saved, names[key])
             fresh += missing
         _load(one, own, source)
@@ -97,6 +101,38 @@ def load_optimizer(
             group.update(kept)
         one.base_param_settings = base
     return fresh
+
+
+def _regrouped(
+    wrapper: OptimWrapper, state: dict[str, Any], saved: Sequence[str], names: Sequence[str]
+) -> dict[str, Any]:
+    """The state in the groups of the wrapper; unchanged where it can't be brought into them.
+
+    Older trainings have a group of each parameter, where there is now one of each setting.
+    """
+    if sorted(saved) != sorted(names) or _count(state) != len(saved):
+        return state
+    places = {name: place for place, name in enumerate(saved)}
+    options = [_options(group) for group in state['param_groups'] for _ in group['params']]
+    groups, done = [], 0
+    for group in wrapper.optimizer.state_dict()['param_groups']:
+        end = done + len(group['params'])
+        first, *others = (options[places[name]] for name in names[done:end])
+        if any(other != first for other in others):
+            return state
+        groups.append({**first, 'params': group['params']})
+        done = end
+    kept = {
+        place: state['state'][places[name]]
+        for place, name in enumerate(names)
+        if places[name] in state['state']
+    }
+    return {**state, 'state': kept, 'param_groups': groups}
+
+
+def _count(state: Mapping[str, Any]) -> int:
+    """Parameters in a state."""
+    return sum(len(group['params']) for group in state['param_groups'])
 
 
 def _by_name(

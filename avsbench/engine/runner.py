@@ -5,7 +5,8 @@ What differs from mmengine 0.10/0.11:
 * checkpoints are read by `avsbench.checkpoint.loading`: strictly, and without running what they
   contain; a config stored in one is never evaluated;
 * checkpoints are plain data, written atomically, with the state of the random generators, so that
-  a resumed run equals an uninterrupted one bit for bit;
+  a resumed run on the CPU equals an uninterrupted one bit for bit; on a GPU it does as far as the
+  operators do, some of which add up in any order (see README.md);
 * the newest whole checkpoint of the work dir is resumed from, wherever that dir has been moved;
 * several processes also run on the CPU (gloo).
 """
@@ -30,6 +31,7 @@ from avsbench.config.schema import DATALOADERS
 from avsbench.engine.explaining_runner import names_part
 from avsbench.engine.loaders import init_worker, watched_loaders, with_timeout
 from avsbench.engine.loops import check_steps, with_type
+from avsbench.engine.param_groups import merge_groups
 from avsbench.engine.resuming_runner import ResumingRunner
 from avsbench.engine.seeded_dataset import SeededDataset
 from avsbench.engine.work_dir import check_work_dir, new_folder, training_in
@@ -133,7 +135,7 @@ class AVSRunner(ResumingRunner):
 
     @names_part('optim_wrapper')
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
-        """Build the optimizer; log its settings once each, not three lines per parameter."""
+        """Build the optimizer with a group of each setting, and log these."""
         if isinstance(optim_wrapper, OptimWrapper):
             return optim_wrapper
         level = self.logger.level
@@ -144,6 +146,7 @@ class AVSRunner(ResumingRunner):
             self.logger.setLevel(level)
         named = built if isinstance(built, OptimWrapperDict) else {'': built}
         for name, wrapper in named.items():
+            merge_groups(wrapper.optimizer)
             counts: Counter[str] = Counter()
             for group in wrapper.optimizer.param_groups:
                 setting = f'lr {group["lr"]:g}, weight decay {group.get("weight_decay", 0):g}'

@@ -95,13 +95,19 @@ def scheduler_states(schedulers: list | dict[str, list]) -> Any:
 
 
 def load_scheduler_states(schedulers: list | dict[str, list], states: Any) -> None:
-    """The inverse of `scheduler_states`."""
+    """The inverse of `scheduler_states`.
+
+    Where the optimizer had other groups, the schedules keep the rates that theirs start from.
+    """
     if isinstance(schedulers, dict):
         for name, group in schedulers.items():
             load_scheduler_states(group, states[name])
     else:
         for scheduler, state in zip(schedulers, states, strict=True):
-            scheduler.load_state_dict(state)
+            by_group = ('base_values', '_last_value')
+            same = len(state['base_values']) == len(scheduler.base_values)
+            kept = {key: value for key, value in state.items() if same or key not in by_group}
+            scheduler.load_state_dict(kept)
 
 
 def rng_state() -> dict[str, Any]:

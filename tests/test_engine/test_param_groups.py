@@ -12,6 +12,7 @@ from torch import nn
 from avsbench.config.loading import load_config
 from avsbench.config.paths import CONFIG_ROOT
 from avsbench.config.schema import check_arguments
+from avsbench.engine.param_groups import merge_groups
 from avsbench.utils.errors import ConfigError
 
 SCHEDULES = CONFIG_ROOT / '_base_' / 'schedules'
@@ -95,6 +96,24 @@ def test_groups_of_the_recipe(subset: str, backbone: type[nn.Module]) -> None:
         assert decay == (0.0 if exempt else 0.05), name
     assert found['decode_head.linear.bias'] == (1e-4, 0.05)
     assert found['decode_head.level_embed'] == (1e-4, 0.05)
+
+
+def test_one_group_of_each_setting() -> None:
+    cfg = Config.fromfile(SCHEDULES / 'combo_s4.py')
+    net = Net()
+    wrapper = build_optim_wrapper(net, copy.deepcopy(cfg.optim_wrapper))
+    before = settings(net, cfg.optim_wrapper)
+    groups = wrapper.optimizer.param_groups
+    assert len(groups) == sum(p.requires_grad for p in net.parameters())
+    merge_groups(wrapper.optimizer)
+    assert len(groups) == len({(g['lr'], g['weight_decay'], g.get('lr_mult')) for g in groups}) == 4
+    names = {id(parameter): name for name, parameter in net.named_parameters()}
+    after = {
+        names[id(parameter)]: (group['lr'], group['weight_decay'])
+        for group in groups
+        for parameter in group['params']
+    }
+    assert after == before
 
 
 def test_mmengines_own_constructor_cannot_say_it() -> None:

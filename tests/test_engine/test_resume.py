@@ -71,6 +71,35 @@ def test_resumed_equals_uninterrupted(build_toy, tmp_path, options):
     assert torch.equal(*losses) and len(losses[0]) == 12
 
 
+@pytest.mark.parametrize('named', [True, False])
+def test_a_training_with_a_group_per_parameter_goes_on(build_toy, tmp_path, monkeypatch, named):
+    """Older trainings have such groups, and the first of them no names of their parameters."""
+    cosine = [dict(type='CosineAnnealingLR', T_max=12, by_epoch=False)]
+    build_toy('whole', whole=dict(param_scheduler=cosine)).train()
+
+    with monkeypatch.context() as patch:
+        patch.setattr('avsbench.engine.runner.merge_groups', lambda optimizer: None)
+        first = build_toy('parts', whole=dict(param_scheduler=cosine))
+        _stop_after(first, 1)
+        with pytest.raises(_KillError):
+            first.train()
+    path = tmp_path / 'parts' / 'epoch_1.pth'
+    saved = torch.load(path, weights_only=True)
+    assert len(saved['optimizer']['param_groups']) == 8
+    if not named:
+        del saved['meta']['optimized']
+        torch.save(saved, path)
+    second = build_toy('parts', whole=dict(param_scheduler=cosine), resume=True)
+    second.train()
+    assert len(second.optim_wrapper.param_groups) == 3  # backbone, the others, mmengine's own
+    ends = [
+        torch.load(tmp_path / name / 'epoch_3.pth', weights_only=True)
+        for name in ('whole', 'parts')
+    ]
+    for key in ('state_dict', 'optimizer', 'rng_states'):
+        assert equal(ends[0][key], ends[1][key]), key
+
+
 def test_dropout_and_noise_are_active(build_toy):
     """Guard of the test above: without random numbers it would prove nothing."""
     first, second = build_toy('a'), build_toy('b', randomness=dict(seed=1))

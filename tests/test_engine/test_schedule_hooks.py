@@ -7,7 +7,8 @@ from mmengine.optim import CosineAnnealingLR, PolyLR
 
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
-from avsbench.engine.hooks import StepSchedulersFirstHook
+from avsbench.engine.hooks import FirstRatesHook, StepSchedulersFirstHook
+from avsbench.utils.errors import ConfigError
 
 PUBLISHED = {
     's4': lambda epoch: 1e-4 * (1 + math.cos(math.pi * (epoch + 1) / 50)) / 2,
@@ -45,3 +46,19 @@ def test_resumed_and_iteration_schedules_are_left_alone() -> None:
     scheduler.by_epoch = True
     StepSchedulersFirstHook().before_train(runner)
     assert optimizer.param_groups[0]['lr'] == pytest.approx(0.9)
+
+
+def test_a_part_needs_optimizer_groups_of_its_own() -> None:
+    network = torch.nn.ModuleDict(
+        {'backbone': torch.nn.Linear(1, 1), 'head': torch.nn.Linear(1, 1)}
+    )
+    hook = FirstRatesHook(rates=[0.5])
+    parts = [dict(params=list(part.parameters()), lr=1.0) for part in network.values()]
+    runner = SimpleNamespace(
+        epoch=0, bare_model=network, optim_wrapper=torch.optim.SGD(parts, lr=1.0)
+    )
+    hook.before_train_epoch(runner)
+    assert [group['lr'] for group in runner.optim_wrapper.param_groups] == [0.5, 1.0]
+    runner.optim_wrapper = torch.optim.SGD(network.parameters(), lr=1.0)
+    with pytest.raises(ConfigError, match="custom_keys={'backbone'"):
+        hook.before_train_epoch(runner)

@@ -186,3 +186,21 @@ def test_matching_options_are_checked() -> None:
         AudioVisualMatchingLoss('cosin')
     with pytest.raises(ConfigError, match="pool='mean', expected one of .*avg.*max"):
         AudioVisualMatchingLoss(pool='mean')
+
+
+HALF_LOSSES = [DiceLoss(), BinaryCrossEntropyLoss(), SigmoidFocalLoss(), ClipDiceLoss()]
+
+
+@pytest.mark.parametrize('loss', HALF_LOSSES, ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_confidently_wrong_pixels_learn_in_half_precision(loss, dtype: torch.dtype) -> None:
+    """The sigmoid of 9 is 1 in both half types, and its slope there 0."""
+    logits = torch.full((1, 1, 4, 4), 9.0)
+    targets = torch.zeros(1, 4, 4, dtype=torch.long)
+    targets[0, 0, 0] = 1
+    gradients = []
+    for values in (logits, logits.to(dtype)):
+        values.requires_grad_()
+        gradients.append(torch.autograd.grad(loss(values, targets), values)[0].float())
+    assert gradients[0].abs().min() > 0
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=0.02, atol=1e-6)

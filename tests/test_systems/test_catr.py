@@ -192,6 +192,25 @@ def test_one_query_serves_all_frames_of_a_clip() -> None:
     assert (queries.tolist(), indices.tolist()) == ([1], [0])
 
 
+def test_criterion_under_autocast_equals_full_precision() -> None:
+    """The overlap with an object that fills most of a frame exceeds the range of float16."""
+    targets = torch.zeros(1, 1, 224, 224)
+    targets[..., :170] = 1
+    counted = torch.ones(1, 224, 224, dtype=torch.bool)
+    clip = ClipTargets(torch.zeros(1, dtype=torch.long), targets, counted)
+    everywhere = torch.full((1, 1, 224, 224), 9.0)
+    masks = torch.cat((everywhere, -everywhere, 18 * targets - 9), 1)
+    classes = torch.zeros(1, 3, 2)
+    criterion = ClipSetCriterion(1)
+    expected = criterion([classes], [masks], [clip])
+    assert criterion.match(classes, masks, clip)[0].tolist() == [2]
+    with torch.autocast('cpu', torch.float16):
+        found = criterion([classes], [masks], [clip])
+        assert criterion.match(classes, masks, clip)[0].tolist() == [2]
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, msg=name)
+
+
 @pytest.mark.parametrize('empty', ['no frames', 'empty mask', 'padding alone', 'no classes'])
 def test_nothing_to_match_gives_finite_losses(empty: str) -> None:
     classes, masks, targets = criterion_inputs()

@@ -83,6 +83,19 @@ def test_criterion_by_hand_on_the_grid() -> None:
     torch.testing.assert_close(losses['loss_dice'], 5 * dice.sum() / 2)
 
 
+def test_criterion_under_autocast_equals_full_precision() -> None:
+    """float16 has no number for the cost of a mask that is far from its target."""
+    torch.manual_seed(0)
+    criterion = MaskSetCriterion(2, num_points=0)
+    cls_logits, mask_logits = torch.randn(2, 6, 3), 8 * torch.randn(2, 6, 120, 120)
+    targets = [class_targets(torch.randint(0, 2, (120, 120)).tril(n)) for n in range(2)]
+    expected = criterion(cls_logits, mask_logits, targets)
+    with torch.autocast('cpu', torch.float16):
+        found = criterion(cls_logits, mask_logits, targets)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, msg=name)
+
+
 @pytest.mark.parametrize('points', [0, 64])
 def test_frames_without_targets_have_finite_losses(points: int) -> None:
     head = make_head(criterion={'type': 'MaskSetCriterion', 'num_points': points})

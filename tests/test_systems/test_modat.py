@@ -137,3 +137,12 @@ def test_checkpoints_of_the_two_heads_are_told_apart() -> None:
     for name, adapter in (('modat_pvt2_ms3', MODAT), ('avsegformer_pvt2_s4', AVSEGFORMER)):
         keys = [entry[0] for entry in Fixture(folder / f'{name}.json').content['checkpoint']]
         assert find_adapter(keys) is adapter
+
+
+def test_a_group_may_be_longer_than_halves_can_count() -> None:
+    """Places in the experts are counted in integers: bfloat16 stops at 256, float16 at 2048."""
+    torch.manual_seed(0)
+    probabilities = torch.randn(1, 3000, EXPERTS).softmax(-1).bfloat16()
+    routing = route(probabilities, 8.0)
+    used = routing.slots[routing.weights > 0]
+    assert len(used) == len(used.unique()) > 5000

@@ -27,6 +27,7 @@ from avsbench.analysis.complexity import build_model
 from avsbench.config.clips import clip_length
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
+from avsbench.engine.param_groups import merge_groups
 from avsbench.registry import SYSTEMS
 from avsbench.structures import AVSDataSample
 from avsbench.utils import ops
@@ -173,6 +174,7 @@ def _measure(
     model = build_model(cfg).to(device).train()
     with DefaultScope.overwrite_default_scope('avsbench'):
         wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    merge_groups(wrapper.optimizer)
     breaks = None
     if variant == 'compiled':
         torch._dynamo.reset()

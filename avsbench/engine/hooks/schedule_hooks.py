@@ -94,7 +94,7 @@ class FirstRatesHook(Hook):
         """Set the rate of the epoch.
 
         Raises:
-            ConfigError: The network has no part of that name.
+            ConfigError: The network has no part of that name, or the optimizer treats it as others.
         """
         if runner.epoch >= len(self.rates):
             return
@@ -112,11 +112,19 @@ class FirstRatesHook(Hook):
     def _groups(self, runner: Runner) -> list[dict]:
         """The optimiser's groups of the part's parameters."""
         wanted = {id(parameter) for parameter in find_part(runner, self).parameters()}
-        return [
-            group
-            for group in runner.optim_wrapper.param_groups
-            if any(id(parameter) in wanted for parameter in group['params'])
-        ]
+        found = []
+        for group in runner.optim_wrapper.param_groups:
+            inside = [id(parameter) in wanted for parameter in group['params']]
+            if any(inside) and not all(inside):
+                raise ConfigError(
+                    f'FirstRatesHook: {self.module} has the optimizer settings of other parts, so '
+                    'it can not have rates of its own; name it in the config, with '
+                    f"optim_wrapper.paramwise_cfg.custom_keys={{'{self.module}': "
+                    'dict(lr_mult=1.0)}'
+                )
+            if any(inside):
+                found.append(group)
+        return found
 
 
 @HOOKS.register_module()

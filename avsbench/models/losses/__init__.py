@@ -12,6 +12,7 @@ from avsbench.models.losses.pixel import (
     SigmoidFocalLoss,
     foreground,
     full_precision,
+    without_autocast,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     'assign',
     'foreground',
     'full_precision',
+    'without_autocast',
 ]

@@ -31,6 +31,14 @@ def full_precision(values: Tensor) -> Tensor:
     return values if values.dtype == torch.float64 else values.float()
 
 
+def without_autocast(like: Tensor) -> torch.autocast:
+    """A context where products of matrices stay in full precision, on the device of a tensor.
+
+    Costs of a matching are sums over pixels, which exceed the range of float16.
+    """
+    return torch.autocast(like.device.type, enabled=False)
+
+
 @MODELS.register_module()
 class DiceLoss(BaseModule):
     """Dice loss with squared denominators on logits, frame by frame.
@@ -50,7 +58,7 @@ class DiceLoss(BaseModule):
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Compare logits (N, 1, H, W) with targets (N, H, W) of 0, non-zero and `IGNORE`."""
-        probs = logits.flatten(1).sigmoid()  # (N, H * W)
+        probs = full_precision(logits).flatten(1).sigmoid()  # (N, H * W)
         targets, weight = _foreground_and_weight(targets.flatten(1), probs)
         probs = probs * weight
         overlap = (probs * targets).sum(1)
@@ -72,9 +80,10 @@ class BinaryCrossEntropyLoss(BaseModule):
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Compare logits (N, 1, H, W) with targets (N, H, W) of 0, non-zero and `IGNORE`."""
+        logits = full_precision(logits)
         targets, weight = _foreground_and_weight(targets[:, None], logits)
         total = F.binary_cross_entropy_with_logits(logits, targets, weight, reduction='sum')
-        return self.loss_weight * total / full_precision(weight).sum().clamp_min(1)
+        return self.loss_weight * total / weight.sum().clamp_min(1)
 
 
 @MODELS.register_module()
@@ -122,6 +131,7 @@ class SigmoidFocalLoss(BaseModule):
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Compare logits (N, 1, H, W) with targets (N, H, W) of 0, non-zero and `IGNORE`."""
+        logits = full_precision(logits)
         targets, weight = _foreground_and_weight(targets[:, None], logits)
         focal = sigmoid_focal_loss(logits, targets, self.alpha, self.gamma)
         return self.loss_weight * (focal * weight).sum() / weight.sum().clamp_min(1)

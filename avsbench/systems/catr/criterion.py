@@ -14,7 +14,7 @@ from torch import Tensor
 from torchvision.ops import sigmoid_focal_loss
 
 from avsbench.models.losses.matching import assign
-from avsbench.models.losses.pixel import full_precision
+from avsbench.models.losses.pixel import full_precision, without_autocast
 from avsbench.registry import MODELS
 from avsbench.utils.maps import resize
 
@@ -116,13 +116,20 @@ class ClipSetCriterion(BaseModule):
         if len(cls_logits) == 0 or len(target.classes) == 0:
             empty = target.classes.new_zeros(0)
             return empty, empty
+        with without_autocast(mask_logits):
+            return assign(
+                self._cost(full_precision(cls_logits), full_precision(mask_logits), target)
+            )
+
+    def _cost(self, cls_logits: Tensor, mask_logits: Tensor, target: ClipTargets) -> Tensor:
+        """Of each query for each target, (Q, G)."""
         probability = (mask_logits.sigmoid() * target.counted[:, None]).flatten(2)  # (T, Q, H*W)
         wanted = target.masks.to(probability.dtype).flatten(2)  # (G, T, H*W)
         overlap = torch.einsum('tqp,gtp->tqg', probability, wanted)
         total = probability.sum(2)[..., None] + wanted.sum(2).T[:, None]  # (T, Q, G)
         dice = (2 * overlap + 1) / (total + 1)
         known = cls_logits.softmax(-1)[..., target.classes]  # (T, Q, G)
-        return assign(-self.cost_class * known.mean(0) - self.cost_dice * dice.mean(0))
+        return -self.cost_class * known.mean(0) - self.cost_dice * dice.mean(0)
 
     def _classify(self, logits: Tensor, queries: Tensor, classes: Tensor) -> Tensor:
         wanted = torch.full_like(logits[..., 0], self.num_classes, dtype=torch.long)  # (T, Q)

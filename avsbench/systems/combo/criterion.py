@@ -14,7 +14,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from avsbench.models.losses.matching import assign
-from avsbench.models.losses.pixel import full_precision
+from avsbench.models.losses.pixel import full_precision, without_autocast
 from avsbench.registry import MODELS
 
 Match = tuple[Tensor, Tensor]
@@ -119,6 +119,14 @@ class MaskSetCriterion(BaseModule):
         if len(classes) == 0:
             empty = classes.new_zeros(0)
             return empty, empty
+        with without_autocast(mask_logits):
+            return assign(self._cost(cls_logits, mask_logits, classes, masks, frame))
+
+    def _cost(
+        self, cls_logits: Tensor, mask_logits: Tensor, classes: Tensor, masks: Tensor, frame: int
+    ) -> Tensor:
+        """Of each query for each target, (Q, G)."""
+        cls_logits, mask_logits = full_precision(cls_logits), full_precision(mask_logits)
         points = self._grid(masks)
         if points is None:
             points = self.points(f'match/{frame}', (1, self.num_points, 2), masks.device)
@@ -129,12 +137,11 @@ class MaskSetCriterion(BaseModule):
         probability = predicted.sigmoid()
         overlap = 2 * probability @ wanted.T + 1
         dice = 1 - overlap / (probability.sum(1)[:, None] + wanted.sum(1) + 1)
-        cost = (
+        return (
             self.weights['mask'] * cross / predicted.shape[1]
             - self.weights['ce'] * cls_logits.softmax(-1)[:, classes]
             + self.weights['dice'] * dice
         )
-        return assign(cost)
 
     def _classify(
         self, logits: Tensor, targets: list[tuple[Tensor, Tensor]], matches: list[Match]

@@ -76,11 +76,12 @@ def route(
     length, experts = probabilities.shape[1:]
     capacity = max(min(length, int(length * capacity_factor / experts)), MIN_CAPACITY)
     first = probabilities.argmax(-1)
-    first_chosen = F.one_hot(first, experts).to(probabilities.dtype)  # (N, S, E)
+    first_chosen = _one_hot(first, experts)  # (N, S, E)
     second = (probabilities * (1 - first_chosen)).argmax(-1)
     weights = probabilities.gather(-1, torch.stack((first, second), -1))  # (N, S, 2)
     weights = weights / (weights.sum(-1, keepdim=True) + EPS)
-    balance = (probabilities.mean(1) * first_chosen.mean(1)).mean() * experts**2
+    shares = first_chosen.to(probabilities.dtype).mean(1)  # (N, E)
+    balance = (probabilities.mean(1) * shares).mean() * experts**2
 
     places = _places(first_chosen, first)
     kept = places < capacity
@@ -89,18 +90,28 @@ def route(
     wanted = torch.ones_like(kept)
     if keep_second is not None:
         wanted = keep_second < weights[..., 1] / SECOND_THRESHOLD
-    second_chosen = F.one_hot(second, experts).to(probabilities.dtype) * wanted[..., None]
+    second_chosen = _one_hot(second, experts) * wanted[..., None]
     second_places = _places(second_chosen, second) + survivors.gather(1, second)
     second_kept = wanted & (second_places < capacity)
 
     kept = torch.stack((kept, second_kept), -1) & (weights > 0)  # (N, S, 2)
     slots = torch.stack((first, second), -1) * capacity
-    slots = slots + torch.stack((places, second_places), -1).long()
+    slots = slots + torch.stack((places, second_places), -1)
     slots = torch.where(kept, slots, experts * capacity)
     return Routing(slots, weights * kept, capacity, experts, balance)
 
 
+def _one_hot(index: Tensor, length: int) -> Tensor:
+    """(..., length) int64; PyTorch's reads the indices on the host to check them."""
+    zeros = index.new_zeros(*index.shape, length)
+    return zeros.scatter_(-1, index[..., None], 1)
+
+
 def _places(chosen: Tensor, expert: Tensor) -> Tensor:
-    """Number of earlier tokens of the group that chose the same expert: (N, S)."""
+    """Number of earlier tokens of the group that chose the same expert: (N, S).
+
+    `chosen` holds integers: sums of halves stop counting at 256 or 2048, and a GPU adds up floats
+    in another order each time.
+    """
     earlier = chosen.cumsum(1) - chosen
     return earlier.gather(-1, expert[..., None])[..., 0]
