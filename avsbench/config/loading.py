@@ -21,6 +21,7 @@ from avsbench.config.sources import (
     sources,
     unread_names,
 )
+from avsbench.config.values import check_kinds, check_values
 from avsbench.utils.errors import ConfigError, nearest
 from avsbench.utils.words import Word, read_word
 
@@ -82,12 +83,14 @@ def open_config(config: str | Path | Config, overrides: Mapping[str, Any] | None
         overrides: See `apply_overrides`.
 
     Raises:
-        ConfigError: See `load_config`, `apply_overrides` and `check_arguments`.
+        ConfigError: See `load_config`, `apply_overrides`, `check_arguments` and `check_values`.
     """
     cfg = copy.deepcopy(config) if isinstance(config, Config) else load_config(config)
     apply_overrides(cfg, overrides or {})
+    check_kinds(cfg)
     init_default_scope(cfg.get('default_scope', 'avsbench'))
     check_arguments(cfg)
+    check_values(cfg)
     return cfg
 
 

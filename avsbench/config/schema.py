@@ -127,7 +127,7 @@ def check_arguments(cfg: Config) -> None:
     Raises:
         ConfigError: An unknown type or argument, with the nearest valid name.
     """
-    constructor = cfg.get('optim_wrapper', {}).get('constructor')
+    constructor = (cfg.get('optim_wrapper') or {}).get('constructor')
     for key, name, registry in (
         ('runner_type', cfg.get('runner_type'), registries.RUNNERS),
         ('optim_wrapper.constructor', constructor, registries.OPTIM_WRAPPER_CONSTRUCTORS),
@@ -151,6 +151,19 @@ def check_arguments(cfg: Config) -> None:
                     f'{where}: unknown key {key!r}{nearest(key, sorted(accepted))}\n'
                     f'  valid keys: {", ".join(sorted(accepted - {"_scope_"}))}'
                 )
+
+
+def annotated_parts(cfg: Config) -> Iterator[tuple[tuple[str, ...], dict]]:
+    """Dicts that are arguments of one of the toolbox's classes, whose annotations hold.
+
+    Yields:
+        Path from the top, and the dict.
+    """
+    for path, node in _dicts(cfg._cfg_dict):
+        constructor = _constructor(node, path) or _implied_constructor(cfg, path)
+        ours = getattr(constructor, '__module__', '').startswith('avsbench.')
+        if ours and not _is_foreign(cfg, path):
+            yield path, node
 
 
 def registry_of(path: tuple[str, ...], node: dict) -> Registry | None:

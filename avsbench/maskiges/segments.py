@@ -77,9 +77,7 @@ def read_segments(path: str | Path) -> np.ndarray:
             masks = _decode(read_json(path))
         else:
             masks = _array(np.load(path, mmap_mode='r', allow_pickle=False))
-    except DataError as error:
-        raise BrokenFileError(str(error), 'broken masks') from error
-    except (OSError, EOFError, KeyError, ValueError, TypeError, *_ZIP_ERRORS) as error:
+    except (DataError, OSError, EOFError, KeyError, ValueError, TypeError, *_ZIP_ERRORS) as error:
         reason = str(error) or type(error).__name__
         raise BrokenFileError(
             f'{path}: not readable as masks ({reason})', 'broken masks'
