@@ -108,6 +108,14 @@ class AVSRunner(ResumingRunner):
         loader.generator = torch.Generator()
         return loader
 
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        """Build the model; an audio encoder with a cache keeps what it computes."""
+        built = super().build_model(model)
+        cache = getattr(getattr(built, 'audio_encoder', None), 'cache', None)
+        if cache is not None:
+            cache.keeps = True
+        return built
+
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Wrap the model for several processes, on GPUs or on the CPU.
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
+from avsbench.models.audio_encoders.feature_cache import patch_key
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.checks import check_choice
@@ -38,6 +39,10 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             without the order of the others ('shuffled', by the number of the sample). 'natural'
             leaves the frames.
         non_blocking: Whether the copy to the device may overlap with computation.
+
+    Attributes:
+        makes_audio_keys: Whether batches get `audio_keys`, by which an audio encoder with a cache
+            finds features. They are made here since the patches are on the host still.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
         self.num_frames = num_frames
         self.frame_size = None if frame_size is None else tuple(frame_size)
         self.mute_audio = mute_audio
+        self.makes_audio_keys = False
         self.frame_order = check_choice(
             'AVSDataPreprocessor: frame_order', frame_order, FRAME_ORDERS
         )
@@ -81,16 +87,19 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
 
         Returns:
             `inputs` with `frames` (N, 3, H, W) float, `audio` (N, 1, 96, 64) if there was any,
-            `clip_lengths` (ints), where frames were padded `frame_valid` (N,) bool, where a sample
-            keeps some of its frames `kept` (N',) int64, their indices among the N, where the
-            prediction has another size than the frames `pred_shape` (H', W'), and where the samples
-            have targets `gt_masks` (N', H', W') int64 and `gt_valid` (N',) bool. `data_samples`, or
-            None, whose targets are their parts of these.
+            `clip_lengths` (ints), where `makes_audio_keys` is set `audio_keys` (N hashes), where
+            frames were padded `frame_valid` (N,) bool, where a sample keeps some of its frames
+            `kept` (N',) int64, their indices among the N, where the prediction has another size
+            than the frames `pred_shape` (H', W'), and where the samples have targets `gt_masks`
+            (N', H', W') int64 and `gt_valid` (N',) bool. `data_samples`, or None, whose targets are
+            their parts of these.
 
         Raises:
             DataError: Clips do not fit into one batch.
             ConfigError: Clips are padded, and one keeps some of its frames only.
         """
+        patches = data['inputs'].get('audio', []) if self.makes_audio_keys else []
+        keys = [[patch_key(patch) for patch in self._muted(clip)] for clip in patches]
         data = self.cast_data(data)
         frames = data['inputs']['frames']
         samples: list[AVSDataSample] | None = data.get('data_samples')
@@ -106,8 +115,9 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             inputs['pred_shape'] = tuple(inputs['frames'].shape[-2:])
             inputs['frames'] = resize(inputs['frames'], self.frame_size)
         if 'audio' in data['inputs']:
-            audio = _join(data['inputs']['audio'], padded)
-            inputs['audio'] = torch.zeros_like(audio) if self.mute_audio else audio
+            inputs['audio'] = self._muted(_join(data['inputs']['audio'], padded))
+            if self.makes_audio_keys:
+                inputs['audio_keys'] = _join_keys(keys, inputs['audio'], padded)
         if padded != lengths:
             exists = [torch.ones(length, dtype=torch.bool) for length in lengths]
             inputs['frame_valid'] = _join(exists, padded).to(inputs['frames'].device)
@@ -115,6 +125,9 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             inputs |= self._wanted(samples, padded)
             inputs |= _targets(samples, padded if self.pads else None)
         return {'inputs': inputs, 'data_samples': samples}
+
+    def _muted(self, audio: Tensor) -> Tensor:
+        return torch.zeros_like(audio) if self.mute_audio else audio
 
     def _reordered(self, clip: Tensor, sample: AVSDataSample) -> Tensor:
         """The frames of a clip (T, 3, H, W) in the order of the control."""
@@ -197,6 +210,16 @@ def _targets(samples: list[AVSDataSample], padded: list[int] | None) -> dict[str
         for sample, part in zip(samples, values.split(lengths), strict=True):
             sample.set_field(part, name)
     return targets
+
+
+def _join_keys(clips: list[list[bytes]], audio: Tensor, lengths: list[int]) -> tuple[bytes, ...]:
+    """Keys of the patches of a batch (N, *shape), with those of zeros where clips were padded."""
+    silence = patch_key(torch.zeros(audio.shape[1:])) if sum(map(len, clips)) < len(audio) else b''
+    return tuple(
+        key
+        for clip, length in zip(clips, lengths, strict=True)
+        for key in clip + [silence] * (length - len(clip))
+    )
 
 
 def _join(clips: list[Tensor], lengths: list[int]) -> Tensor:

@@ -50,6 +50,8 @@ class AVSegmentor(BaseModel):
         super().__init__(data_preprocessor=data_preprocessor)
         self.backbone = MODELS.build(backbone)
         self.audio_encoder = None if audio_encoder is None else MODELS.build(audio_encoder)
+        if getattr(self.audio_encoder, 'cache', None) is not None:
+            self.data_preprocessor.makes_audio_keys = True
         channels = {
             'in_channels': self.backbone.out_channels,
             'audio_channels': getattr(self.audio_encoder, 'out_channels', None),
@@ -113,7 +115,7 @@ class AVSegmentor(BaseModel):
         inputs, samples = batch['inputs'], batch['data_samples']
         if augmentation is None:
             return self(inputs, samples, mode='predict')
-        audio = None if self.audio_encoder is None else self.audio_encoder(inputs['audio'])
+        audio = self.audio_features(inputs)
 
         def probability(frames: Tensor) -> Tensor:
             maps = self.maps(self.head_output(frames, inputs, audio), inputs)
@@ -135,8 +137,8 @@ class AVSegmentor(BaseModel):
         """
         lengths = inputs['clip_lengths']
         features = self.visual_features(frames, lengths)
-        if audio is None and self.audio_encoder is not None:
-            audio = self.audio_encoder(inputs['audio'])
+        if audio is None:
+            audio = self.audio_features(inputs)
         return self.decode_head(features, audio, lengths, inputs.get('frame_valid'))
 
     def maps(self, output: AVSHeadOutput, inputs: dict) -> Tensor:
@@ -151,6 +153,14 @@ class AVSegmentor(BaseModel):
         if getattr(self.backbone, 'needs_clips', False):
             return self.backbone(frames, clip_lengths)
         return self.backbone(frames)
+
+    def audio_features(self, inputs: dict) -> Tensor | None:
+        """The audio embedding (N, 1, D) of a batch, or None without an audio encoder."""
+        if self.audio_encoder is None:
+            return None
+        if 'audio_keys' in inputs:
+            return self.audio_encoder(inputs['audio'], inputs['audio_keys'])
+        return self.audio_encoder(inputs['audio'])
 
     @staticmethod
     def targets(inputs: dict) -> FrameTargets:

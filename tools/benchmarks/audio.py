@@ -8,10 +8,13 @@ cores, where its threads wait for each other by spinning and cost several times 
 The goal of 5x at equal bits was set against 14 ms for 5 s of audio. Held to one thread, the
 published formulation takes 2 ms on a recent processor, of which the transforms and magnitudes are
 0.35 ms in the quickest double-precision library at hand; so 5x is out of reach of the computation
-without changing bits. It is met where it counts: what training reads is kept on disk.
+without changing bits. It is met where it counts: what training reads is kept on disk. So are the
+features of the frozen VGGish, which are compared as clips of 5 s in a second, the time to hash the
+patches included.
 """
 
 import argparse
+import statistics
 import tempfile
 from pathlib import Path
 
@@ -22,6 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from avsbench.media.log_mel import log_mel_patches, read_wav, resample
 from avsbench.media.log_mel_cache import LogMelCache
+from avsbench.models.audio_encoders import VGGish, patch_key
 from benchmarks.harness import Result, compare, exit_code, header
 
 # name -> (rate, channels, seconds), goals. moviepy, which wrote the sound files of S4 and MS3,
@@ -32,6 +36,7 @@ CLIPS = {
     'resampled': ((44100, 2, 10), {}),
 }
 KEPT_GOALS = {'must': 5, 'stretch': 30}
+FEATURE_GOALS = {'must': 50, 'stretch': 500}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(args.threads):
         for name in args.clip:
             results += compare_clip(Path(folder), name, args.rounds)
+        results.append(compare_features(Path(folder), max(1, args.rounds // 5)))
     return exit_code(results)
 
 
@@ -73,6 +79,29 @@ def compare_clip(folder: Path, name: str, rounds: int) -> list[Result]:
         **KEPT_GOALS,
     )
     return [computed, kept]
+
+
+def compare_features(folder: Path, rounds: int) -> Result:
+    """VGGish of one clip of 5 patches, computed against kept on disk."""
+    torch.manual_seed(0)
+    network = VGGish(cache_dir=str(folder / 'features'))
+    network.cache.keeps = True
+    patches = torch.randn(5, 1, 96, 64)
+
+    def kept() -> torch.Tensor:
+        return network(patches, [patch_key(patch) for patch in patches])
+
+    result = compare(
+        'VGGish features of 5 s, kept on disk',
+        lambda: network(patches),
+        kept,
+        rounds=rounds,
+        check=lambda computed, ours: float((computed - ours).abs().max()),
+        **FEATURE_GOALS,
+    )
+    computed, read = (1 / statistics.median(t.cpu) for t in (result.baseline, result.candidate))
+    print(f'  clips per second and core: {computed:.1f} computed, {read:.0f} kept')
+    return result
 
 
 def published_log_mel(path: Path) -> torch.Tensor:

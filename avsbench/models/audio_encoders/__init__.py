@@ -1,6 +1,8 @@
 """Audio encoders."""
 
+from avsbench.models.audio_encoders.base import AudioEncoder
+from avsbench.models.audio_encoders.feature_cache import FeatureCache, patch_key
 from avsbench.models.audio_encoders.timm import TimmAudioEncoder
 from avsbench.models.audio_encoders.vggish import VGGish
 
-__all__ = ['TimmAudioEncoder', 'VGGish']
+__all__ = ['AudioEncoder', 'FeatureCache', 'TimmAudioEncoder', 'VGGish', 'patch_key']

@@ -1,14 +1,14 @@
-"""Any timm network as a trainable audio encoder: a light alternative to VGGish."""
+"""Any timm network as an audio encoder: a light alternative to VGGish."""
 
-from mmengine.model import BaseModule
 from torch import Tensor
 
+from avsbench.models.audio_encoders.base import AudioEncoder
 from avsbench.models.timm_networks import create_network, run_network
 from avsbench.registry import MODELS
 
 
 @MODELS.register_module()
-class TimmAudioEncoder(BaseModule):
+class TimmAudioEncoder(AudioEncoder):
     """Log-mel patches as one-channel images through a timm network with global pooling.
 
     Args:
@@ -17,15 +17,24 @@ class TimmAudioEncoder(BaseModule):
         std: Their standard deviation, by which the input is divided.
         pretrained: Start from timm's ImageNet weights, the first layer summed over the colour
             channels.
+        frozen: Keep the weights as they are.
+        cache_dir: See `AudioEncoder`.
 
     Raises:
         ConfigError: No network of timm has that name.
     """
 
     def __init__(
-        self, model_name: str, *, mean: float = -2.0, std: float = 2.0, pretrained: bool = False
+        self,
+        model_name: str,
+        *,
+        mean: float = -2.0,
+        std: float = 2.0,
+        pretrained: bool = False,
+        frozen: bool = False,
+        cache_dir: str | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(frozen=frozen, cache_dir=cache_dir)
         self.model = create_network(
             'TimmAudioEncoder', model_name, pretrained=pretrained, in_chans=1, num_classes=0
         )
@@ -33,8 +42,10 @@ class TimmAudioEncoder(BaseModule):
         self.out_channels = getattr(self.model, 'head_hidden_size', self.model.num_features)
         self.mean = mean
         self.std = std
+        if frozen:
+            self.requires_grad_(False)
 
-    def forward(self, patches: Tensor) -> Tensor:
+    def embed(self, patches: Tensor) -> Tensor:
         """Embed log-mel patches (N, 1, frames, bands); returns (N, 1, D).
 
         Raises:

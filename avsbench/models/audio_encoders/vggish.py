@@ -5,11 +5,11 @@ whose weights the field uses: github.com/harritaylor/torchvggish (Apache-2.0).
 """
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from avsbench.checkpoint.pretrained import PretrainedPart
 from avsbench.media.log_mel import PATCH_SHAPE
+from avsbench.models.audio_encoders.base import AudioEncoder
 from avsbench.registry import MODELS
 from avsbench.utils.errors import ConfigError
 
@@ -35,11 +35,12 @@ class PCAQuantizer(nn.Module):
 
 
 @MODELS.register_module()
-class VGGish(PretrainedPart, BaseModule):
+class VGGish(PretrainedPart, AudioEncoder):
     """Log-mel patches of 0.96 s to embeddings of 128 non-negative numbers.
 
     Args:
         frozen: Keep the weights as they are and run without gradient, as all systems do.
+        cache_dir: See `AudioEncoder`. Features of random weights are not kept.
         weights: File of the published weights (`vggish-10086976.pth`), or None for random ones.
         require_weights: Whether a missing file stops the training instead of being reported.
         pca: Whiten the embedding and quantise it to whole numbers 0 to 255, as AudioSet's released
@@ -52,11 +53,12 @@ class VGGish(PretrainedPart, BaseModule):
         self,
         *,
         frozen: bool = True,
+        cache_dir: str | None = None,
         weights: str | None = None,
         require_weights: bool = False,
         pca: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(frozen=frozen, cache_dir=cache_dir)
         layers: list[nn.Module] = []
         channels = 1
         for width in WIDTHS:
@@ -75,13 +77,12 @@ class VGGish(PretrainedPart, BaseModule):
             nn.ReLU(inplace=True),
         )
         self.pproc = PCAQuantizer(128) if pca else None
-        self.frozen = frozen
         self.weights = weights
         self.require_weights = require_weights
         if frozen:
             self.requires_grad_(False)
 
-    def forward(self, patches: Tensor) -> Tensor:
+    def embed(self, patches: Tensor) -> Tensor:
         """Embed log-mel patches (N, 1, 96, 64); returns (N, 1, 128).
 
         Raises:
@@ -92,14 +93,15 @@ class VGGish(PretrainedPart, BaseModule):
                 f'VGGish: log-mel patches of shape {tuple(patches.shape[1:])}, expected '
                 f"{PATCH_SHAPE}: set front_end='vggish' of LoadClip, or take TimmAudioEncoder"
             )
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            maps = self.features(patches)  # (N, 512, 6, 4)
-            # Time, mel, channel: the order in which the original network flattens.
-            embedding = self.embeddings(maps.permute(0, 2, 3, 1).flatten(1))  # (N, 128)
-            if self.pproc is not None:
-                embedding = self.pproc(embedding)
-            return embedding[:, None]
+        maps = self.features(patches)  # (N, 512, 6, 4)
+        # Time, mel, channel: the order in which the original network flattens.
+        embedding = self.embeddings(maps.permute(0, 2, 3, 1).flatten(1))  # (N, 128)
+        if self.pproc is not None:
+            embedding = self.pproc(embedding)
+        return embedding[:, None]
 
     def init_weights(self) -> None:
         """Load the published weights, if there are any."""
         self.load_pretrained(self, 'VGGish weights')
+        if self.missing_weights:
+            self.cache = None

@@ -1,0 +1,90 @@
+"""What audio encoders share: frozen ones compute each second of sound once."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from avsbench.models.audio_encoders.feature_cache import FeatureCache
+from avsbench.utils.errors import ConfigError
+
+# Frozen encoders embed this many patches at a time, the last ones filled up with zeros. The last
+# bits of a product depend on its size, so only then do a patch's features not depend on what else
+# is in its batch, nor on which patches the cache has.
+PATCHES_AT_ONCE = 5
+
+
+class AudioEncoder(BaseModule):
+    """Base of the networks that embed log-mel patches; a subclass implements `embed`.
+
+    A frozen encoder keeps its weights, runs without gradient, in evaluation mode and in float32
+    (also under autocast, so that what the cache holds serves every run).
+
+    Args:
+        frozen: Keep the weights as they are.
+        cache_dir: Folder in which features of a frozen encoder are kept, see `FeatureCache`; None
+            computes them each time. The values are the same to the bit.
+
+    Attributes:
+        out_channels: Width of the features.
+
+    Raises:
+        ConfigError: A folder is given, but the encoder is trained.
+    """
+
+    out_channels: int
+
+    def __init__(self, *, frozen: bool, cache_dir: str | None) -> None:
+        super().__init__()
+        if cache_dir is not None and not frozen:
+            raise ConfigError(
+                f'{type(self).__name__}: cache_dir={cache_dir!r} needs frozen=True: features of an '
+                'encoder that is trained change with every step; set cache_dir=None'
+            )
+        self.frozen = frozen
+        self.cache = None if cache_dir is None else FeatureCache(cache_dir)
+
+    def forward(self, patches: Tensor, keys: Sequence[bytes] | None = None) -> Tensor:
+        """Embed log-mel patches.
+
+        Args:
+            patches: (N, *shape), with the shape of the front end.
+            keys: N hashes of the patches (`patch_key`), by which the cache is asked; None computes
+                all of them.
+
+        Returns:
+            (N, 1, D).
+        """
+        if not self.frozen:
+            return self.embed(patches)
+        with torch.no_grad(), _full_precision(patches.device):
+            if self.cache is None or keys is None:
+                return self._embed_frozen(patches)
+            return self.cache.features(self, keys, patches, self._embed_frozen)
+
+    @abstractmethod
+    def embed(self, patches: Tensor) -> Tensor:
+        """Run the network on patches (N, *shape); returns (N, 1, D)."""
+
+    def train(self, mode: bool = True) -> 'AudioEncoder':
+        """Set the mode; a frozen encoder stays in evaluation mode."""
+        return super().train(mode and not self.frozen)
+
+    def _embed_frozen(self, patches: Tensor) -> Tensor:
+        count = len(patches)
+        if torch.compiler.is_compiling() or torch.jit.is_tracing():
+            return self.embed(patches)  # one graph for any number of patches
+        missing = -count % PATCHES_AT_ONCE
+        padded = F.pad(patches, [0, 0] * (patches.dim() - 1) + [0, missing]) if missing else patches
+        parts = [self.embed(part) for part in padded.split(PATCHES_AT_ONCE)]
+        return torch.cat(parts)[:count]
+
+
+def _full_precision(device: torch.device) -> AbstractContextManager:
+    if torch.amp.is_autocast_available(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
