@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -12,9 +13,9 @@ from torch import Tensor
 from avsbench.models.audio_encoders.feature_cache import FeatureCache
 from avsbench.utils.errors import ConfigError
 
-# Frozen encoders embed this many patches at a time, the last ones filled up with zeros. The last
-# bits of a product depend on its size, so only then do a patch's features not depend on what else
-# is in its batch, nor on which patches the cache has.
+# Frozen encoders embed this many patches at a time. The last bits of a product depend on its size,
+# so only then do the features of a clip not depend on what else is in its batch, nor on which
+# patches the cache has: what it keeps is computed from that many always, filled up with zeros.
 PATCHES_AT_ONCE = 5
 
 
@@ -27,7 +28,8 @@ class AudioEncoder(BaseModule):
     Args:
         frozen: Keep the weights as they are.
         cache_dir: Folder in which features of a frozen encoder are kept, see `FeatureCache`; None
-            computes them each time. The values are the same to the bit.
+            computes them each time. The values are the same: to the bit for batches of whole clips
+            of five or ten patches.
 
     Attributes:
         out_channels: Width of the features.
@@ -64,7 +66,8 @@ class AudioEncoder(BaseModule):
         with torch.no_grad(), _full_precision(patches.device):
             if self.cache is None or keys is None:
                 return self._embed_frozen(patches)
-            return self.cache.features(self, keys, patches, self._embed_frozen)
+            compute = partial(self._embed_frozen, fill_up=self.cache.keeps)
+            return self.cache.features(self, keys, patches, compute)
 
     @abstractmethod
     def embed(self, patches: Tensor) -> Tensor:
@@ -74,14 +77,14 @@ class AudioEncoder(BaseModule):
         """Set the mode; a frozen encoder stays in evaluation mode."""
         return super().train(mode and not self.frozen)
 
-    def _embed_frozen(self, patches: Tensor) -> Tensor:
+    def _embed_frozen(self, patches: Tensor, *, fill_up: bool = False) -> Tensor:
         count = len(patches)
         if torch.compiler.is_compiling() or torch.jit.is_tracing():
             return self.embed(patches)  # one graph for any number of patches
-        missing = -count % PATCHES_AT_ONCE
-        padded = F.pad(patches, [0, 0] * (patches.dim() - 1) + [0, missing]) if missing else patches
-        parts = [self.embed(part) for part in padded.split(PATCHES_AT_ONCE)]
-        return torch.cat(parts)[:count]
+        if fill_up:
+            padding = [0, 0] * (patches.dim() - 1) + [0, -count % PATCHES_AT_ONCE]
+            patches = F.pad(patches, padding)
+        return torch.cat([self.embed(part) for part in patches.split(PATCHES_AT_ONCE)])[:count]
 
 
 def _full_precision(device: torch.device) -> AbstractContextManager:
