@@ -127,7 +127,22 @@ def check_values(cfg: Config) -> None:
             kinds = kinds_at(cfg, (*path, key)) or set()
             if kinds <= _NAMES.keys() | {Path}:
                 _check_kind(cfg, (*path, key), value)
-    _check_together(cfg)
+
+
+def check_loops(cfg: Config) -> None:
+    """Check that data, schedule and metric of a split are all there, or none; of configs to run.
+
+    Raises:
+        ConfigError: Some are missing.
+    """
+    for keys in _TOGETHER:
+        given = [key for key in keys if cfg.get(key) is not None]
+        if given and len(given) < len(keys):
+            lacking = [key for key in keys if key not in given]
+            raise ConfigError(
+                f'{cfg.filename}: {" and ".join(given)} without {" and ".join(lacking)}: set all '
+                f'of {", ".join(keys)}, or all to None'
+            )
 
 
 def _check_kind(cfg: Config, path: tuple[str, ...], value: Any) -> None:
@@ -139,17 +154,6 @@ def _check_kind(cfg: Config, path: tuple[str, ...], value: Any) -> None:
     if kind not in set().union(*(_ALIKE.get(wanted, {wanted}) for wanted in kinds)):
         expected = sorted({_NAMES[wanted] for wanted in kinds if wanted in _NAMES})
         raise _error(cfg, path, value, ' or '.join(expected))
-
-
-def _check_together(cfg: Config) -> None:
-    for keys in _TOGETHER:
-        given = [key for key in keys if cfg.get(key) is not None]
-        if given and len(given) < len(keys):
-            lacking = [key for key in keys if key not in given]
-            raise ConfigError(
-                f'{cfg.filename}: {" and ".join(given)} without {" and ".join(lacking)}: set all '
-                f'of {", ".join(keys)}, or all to None'
-            )
 
 
 def _error(

@@ -28,6 +28,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from avsbench.config.schema import DATALOADERS
+from avsbench.config.values import check_loops
 from avsbench.engine.explaining_runner import names_part
 from avsbench.engine.loaders import init_worker, watched_loaders, with_timeout
 from avsbench.engine.loops import check_steps, with_type
@@ -60,6 +61,7 @@ class AVSRunner(ResumingRunner):
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'AVSRunner':
         """Build the runner of a config; the work dir is tried first."""
+        check_loops(cfg)
         check_work_dir(cfg['work_dir'])
         return super().from_cfg(cfg)
 
