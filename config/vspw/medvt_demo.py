@@ -6,5 +6,5 @@ _base_ = [
     '../_base_/schedules/medvt_video_demo.py',
 ]
 model = dict(decode_head=dict(num_classes=124))
-train_cfg = dict(max_epochs=10, val_interval=5)
-param_scheduler = [_base_.warmup, dict(**_base_.decay, end=10)]
+train_cfg = dict(max_epochs=7, val_interval=7)
+param_scheduler = [_base_.warmup, dict(**_base_.decay, end=7)]
