@@ -1,12 +1,11 @@
 """Any timm network as a pyramid of visual features."""
 
-import timm
 from mmengine.model import BaseModule
 from timm.layers import freeze_batch_norm_2d
 from torch import Tensor, nn
 
-from avsbench.checkpoint.pretrained import PretrainedPart
-from avsbench.models.timm_networks import create_network, pyramid
+from avsbench.checkpoint.pretrained import PretrainedPart, match_pretrained
+from avsbench.models.timm_networks import create_network, fetch_weights, pyramid
 from avsbench.registry import MODELS
 from avsbench.utils.errors import ConfigError, nearest
 
@@ -103,9 +102,14 @@ class TimmBackbone(PretrainedPart, BaseModule):
             stage.grad_checkpointing = True
 
     def init_weights(self) -> None:
-        """Load the ImageNet weights, if there are any."""
+        """Load the ImageNet weights, if there are any.
+
+        Raises:
+            CheckpointError: They can't be fetched, or don't fit.
+        """
         if self.weights == 'timm':
-            source = timm.create_model(self.model_name, pretrained=True, features_only=True)
-            self.model.load_state_dict(source.state_dict())
+            remedy = 'set weights to a file of them, or to None to start from random numbers'
+            state = fetch_weights('TimmBackbone', self.model_name, remedy, features_only=True)
+            self.model.load_state_dict(match_pretrained(state, self.model, 'timm').found)
         else:
             self.load_pretrained(self.model, f'ImageNet weights of {self.model_name}')

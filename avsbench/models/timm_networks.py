@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import timm
+import torch
+from huggingface_hub.constants import HF_HUB_CACHE
 from timm.layers import Format
 from torch import Tensor, nn
 
-from avsbench.utils.errors import ConfigError, nearest
+from avsbench.utils.errors import CheckpointError, ConfigError, nearest
 
 
 def create_network(owner: str, model_name: str, **options: Any) -> nn.Module:
@@ -25,6 +27,38 @@ def create_network(owner: str, model_name: str, **options: Any) -> nn.Module:
         hint = nearest(model_name, timm.list_models())
         raise ConfigError(f'{owner}: timm has no network {model_name!r}{hint}')
     return timm.create_model(model_name, **options)
+
+
+def fetch_weights(owner: str, model_name: str, remedy: str, **options: Any) -> dict[str, Tensor]:
+    """The weights that timm publishes for a network, from its cache or the internet.
+
+    Args:
+        owner: Class that they are for, for errors.
+        model_name: Name of the network.
+        remedy: How to do without a download.
+        options: Arguments of `timm.create_model`.
+
+    Returns:
+        State dict of the network with these options.
+
+    Raises:
+        CheckpointError: There are none, or they can't be fetched.
+    """
+    source = timm.get_pretrained_cfg(model_name)
+    hub, url = (source.hf_hub_id, source.url) if source else (None, None)
+    if not (hub or url):
+        raise CheckpointError(f'{owner}: timm has no weights for {model_name}; {remedy}')
+    place = f'https://huggingface.co/{hub}' if hub else url
+    cache = HF_HUB_CACHE if hub else f'{torch.hub.get_dir()}/checkpoints'
+    try:
+        return timm.create_model(model_name, pretrained=True, **options).state_dict()
+    except Exception as error:  # of the network, the hub's client, or a damaged file
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise CheckpointError(
+            f'{owner}: no weights of {model_name} from {place}, and none in the cache {cache}: '
+            f'{reason}. Without the internet copy that folder from a machine where the same '
+            f'config has been trained, or {remedy}'
+        ) from error
 
 
 def run_network(owner: str, network: nn.Module, images: Tensor) -> Any:

@@ -1,5 +1,7 @@
 import pytest
+import timm
 import torch
+from huggingface_hub.constants import HF_HUB_CACHE
 
 from avsbench.models import TimmAudioEncoder, TimmBackbone, VGGish
 from avsbench.systems.avsegformer.fusion import ChannelGateFusion
@@ -23,6 +25,53 @@ def test_backbone_publishes_what_it_returns(name: str, channels: list[int]) -> N
         (1, width, 64 // stride, 64 // stride)
         for width, stride in zip(channels, backbone.out_strides, strict=True)
     ]
+
+
+@pytest.mark.parametrize(
+    'build',
+    [
+        lambda: TimmBackbone('resnet10t', weights='timm', frozen_norm=True),
+        lambda: TimmAudioEncoder('resnet10t', pretrained=True),
+    ],
+)
+class TestFetchedWeights:
+    def test_they_come_when_a_training_starts(self, build, monkeypatch):
+        part, create, fetched = build(), timm.create_model, []
+
+        def fake(name, *, pretrained, **options):
+            assert pretrained
+            fetched.append(create(name, **options))
+            return fetched[0]
+
+        monkeypatch.setattr(timm, 'create_model', fake)
+        part.init_weights()
+        weights = fetched[0].state_dict()
+        assert len(fetched) == 1 and part.model.state_dict()
+        for key, value in part.model.state_dict().items():
+            assert torch.equal(value, weights[key]), key
+
+    def test_without_a_network(self, build, monkeypatch):
+        part = build()
+
+        def fail(*_, **__):
+            raise OSError('the connection was refused')
+
+        monkeypatch.setattr(timm, 'create_model', fail)
+        with pytest.raises(CheckpointError, match='resnet10t') as caught:
+            part.init_weights()
+        for words in (
+            'https://huggingface.co/timm/resnet10t.c3_in1k',
+            f'none in the cache {HF_HUB_CACHE}: the connection was refused',
+            'copy that folder',
+            'start from random numbers',
+        ):
+            assert words in str(caught.value)
+
+
+def test_networks_without_published_weights() -> None:
+    part = TimmAudioEncoder('test_vit4', pretrained=True)
+    with pytest.raises(CheckpointError, match='timm has no weights for test_vit4; set pretrained'):
+        part.init_weights()
 
 
 @pytest.mark.parametrize(

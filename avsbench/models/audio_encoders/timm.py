@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from avsbench.models.audio_encoders.base import AudioEncoder
-from avsbench.models.timm_networks import create_network, run_network
+from avsbench.models.timm_networks import create_network, fetch_weights, run_network
 from avsbench.registry import MODELS
 
 
@@ -15,8 +15,8 @@ class TimmAudioEncoder(AudioEncoder):
         model_name: Name of a timm network.
         mean: Mean of the log-mel values, subtracted from the input.
         std: Their standard deviation, by which the input is divided.
-        pretrained: Start from timm's ImageNet weights, the first layer summed over the colour
-            channels.
+        pretrained: Start a training from timm's ImageNet weights, the first layer summed over the
+            colour channels.
         frozen: Keep the weights as they are.
         cache_dir: See `AudioEncoder`.
 
@@ -35,9 +35,10 @@ class TimmAudioEncoder(AudioEncoder):
         cache_dir: str | None = None,
     ) -> None:
         super().__init__(frozen=frozen, cache_dir=cache_dir)
-        self.model = create_network(
-            'TimmAudioEncoder', model_name, pretrained=pretrained, in_chans=1, num_classes=0
-        )
+        self._options = {'in_chans': 1, 'num_classes': 0}
+        self.model = create_network('TimmAudioEncoder', model_name, **self._options)
+        self.model_name = model_name
+        self.pretrained = pretrained
         # Some networks widen the pooled features before the classifier.
         self.out_channels = getattr(self.model, 'head_hidden_size', self.model.num_features)
         self.mean = mean
@@ -53,3 +54,14 @@ class TimmAudioEncoder(AudioEncoder):
         """
         images = (patches - self.mean) / self.std
         return run_network('TimmAudioEncoder', self.model, images)[:, None]
+
+    def init_weights(self) -> None:
+        """Load the ImageNet weights, if they are asked for.
+
+        Raises:
+            CheckpointError: They can't be fetched.
+        """
+        if self.pretrained:
+            remedy = 'set pretrained=False to start from random numbers'
+            state = fetch_weights('TimmAudioEncoder', self.model_name, remedy, **self._options)
+            self.model.load_state_dict(state)
