@@ -172,7 +172,7 @@ def test_training_steps_of_all_systems_by_default(benchmark) -> None:
     }
     assert len({precision for _, precision, _ in rows[: len(rows) // 2]}) == 1
     for config, _, _ in rows:
-        clips = module._clips_of(
+        clips = module.clips_of(
             module.load_config(module.config_file(config)),
             argparse.Namespace(clips=None, frames=None, size=None),
         )

@@ -168,8 +168,8 @@ def _measure(
     args: argparse.Namespace, config: str, precision: str, variant: str, device: str
 ) -> Step:
     cfg = load_config(config_file(config))
-    clips = _clips_of(cfg, args)
-    _set_precision(cfg, precision, device)
+    clips = clips_of(cfg, args)
+    set_precision(cfg, precision, device)
     torch.manual_seed(0)
     model = build_model(cfg).to(device).train()
     with DefaultScope.overwrite_default_scope('avsbench'):
@@ -184,13 +184,13 @@ def _measure(
     if device == 'cuda':
         torch.cuda.reset_peak_memory_stats()
     with ops.use_path('reference' if variant == 'reference' else device):
-        losses, times = _steps(model, wrapper, clips, args.steps, device)
+        losses, times = take_steps(model, wrapper, clips, args.steps, device)
         peak = torch.cuda.max_memory_allocated() / 2**30 if device == 'cuda' else None
         if variant == 'compiled':
             breaks = sum(torch._dynamo.utils.counters['graph_break'].values())
         profile = None
         if device == 'cuda':
-            profile = profile_step(lambda: model.train_step(_batch(clips), wrapper), wrapper)
+            profile = profile_step(lambda: model.train_step(random_batch(clips), wrapper), wrapper)
     return Step(
         config,
         precision,
@@ -207,7 +207,7 @@ def _measure(
     )
 
 
-def _clips_of(cfg: Config, args: argparse.Namespace) -> Clips:
+def clips_of(cfg: Config, args: argparse.Namespace) -> Clips:
     """The clips that a config trains on, as its loader gives them, unless the options say else."""
     pipeline = cfg.train_dataloader.dataset.pipeline
     kinds = [step.type for step in pipeline]
@@ -224,7 +224,7 @@ def _clips_of(cfg: Config, args: argparse.Namespace) -> Clips:
     )
 
 
-def _set_precision(cfg: Config, precision: str, device: str) -> None:
+def set_precision(cfg: Config, precision: str, device: str) -> None:
     """fp32: full products everywhere; elsewhere those of float32 tensors are TF32."""
     full = precision == 'fp32'
     torch.set_float32_matmul_precision('highest' if full else 'high')
@@ -239,21 +239,21 @@ def _set_precision(cfg: Config, precision: str, device: str) -> None:
         wrapper.type = 'CPUAmpOptimWrapper'  # always bfloat16
 
 
-def _steps(
+def take_steps(
     model: nn.Module, wrapper: OptimWrapper, clips: Clips, steps: int, device: str
 ) -> tuple[list[float], list[float]]:
     """Losses and seconds of the first step and the timed ones."""
     losses, times = [], []
     for _ in range(1 + steps):
-        batch = _batch(clips)
-        start = _now(device)
+        batch = random_batch(clips)
+        start = now(device)
         logged = model.train_step(batch, wrapper)
-        times.append(_now(device) - start)
+        times.append(now(device) - start)
         losses.append(float(logged['loss'].detach()))
     return losses, times
 
 
-def _batch(clips: Clips) -> dict:
+def random_batch(clips: Clips) -> dict:
     """Random clips as the loader gives them; the same ones each time."""
     draw = torch.Generator().manual_seed(1)
     batch = {'inputs': {'frames': [], 'audio': []}, 'data_samples': []}
@@ -270,7 +270,7 @@ def _batch(clips: Clips) -> dict:
     return batch
 
 
-def _now(device: str) -> float:
+def now(device: str) -> float:
     if device == 'cuda':
         torch.cuda.synchronize()
     return time.perf_counter()
