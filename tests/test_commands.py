@@ -278,6 +278,14 @@ class TestSyntheticClips:
         assert result['metrics']['clips'] == result['data']['clips'] > 0
         saved = list((tmp_path / 'masks').rglob('*.png'))
         assert len(saved) == result['data']['frames']
+        words = ('masks', '--subset', subset, '--data-root', tree(subset))
+        code, out, err = call('tools/score_masks.py', *words)
+        assert code == 0, err
+        scored = json.loads((tmp_path / 'masks' / 'results' / 'test.json').read_text())
+        for key in ('metrics', 'protocol', 'protocol_texts'):
+            assert scored[key] == result[key]
+        tables = [folder / 'results' / 'scores.csv' for folder in (tmp_path / 'masks', best.parent)]
+        assert tables[0].read_text() == tables[1].read_text()
 
         code, _, err = call('test.py', subset, config, best, *masks, *options[:3])
         assert code == 2 and 'already holds' in err

@@ -1,16 +1,28 @@
 """The metric of all three subsets, for mmengine's Evaluator."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+import cv2
+import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
-from avsbench.evaluation.protocols import BinaryProtocol, ClipRecord, SemanticProtocol
+from avsbench.evaluation.frame_table import frame_table_text
+from avsbench.evaluation.functional import BETA2, NUM_THRESHOLDS
+from avsbench.evaluation.protocols import (
+    BinaryProtocol,
+    ClipRecord,
+    FrameDetails,
+    SemanticProtocol,
+)
 from avsbench.evaluation.record_metric import RecordMetric, in_order
 from avsbench.registry import METRICS
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError, DataError
+from avsbench.utils.maps import THRESHOLD
 
 TASKS = ('binary', 'semantic')
 
@@ -36,6 +48,11 @@ class AVSMetric(RecordMetric):
         class_table: For semantic: csv file for the scores of each class. A relative path starts
             at `out_dir`, which the runner sets to its work dir, else at the current folder.
         prefix: Put before the name of each number, with a slash.
+
+    Attributes:
+        scores_file: Csv file for the table of frames (`frame_table`), a path as `class_table`; None
+            for none. `ReportHook` sets it for tests.
+        protocol_facts: What the numbers depend on, after an evaluation.
     """
 
     def __init__(
@@ -48,7 +65,8 @@ class AVSMetric(RecordMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(prefix=prefix)
-        check_choice('AVSMetric: task', task, TASKS)
+        self.task = check_choice('AVSMetric: task', task, TASKS)
+        self.num_classes = num_classes
         binary = task == 'binary'
         if binary != (num_classes == 1):
             raise ConfigError(
@@ -65,6 +83,8 @@ class AVSMetric(RecordMetric):
         )
         self.count_padded = count_padded
         self.class_table = class_table
+        self.scores_file: str | None = None
+        self.protocol_facts: dict[str, Any] = {}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Count the pixels of some clips.
@@ -83,12 +103,15 @@ class AVSMetric(RecordMetric):
             if self.count_padded:
                 scored = scored | padded
             counts, nan_frames = self.protocol.measure(sample, scored)
+            details = self.scores_file and frame_details(sample, scored, self.task == 'binary')
             record = ClipRecord(
                 sample_idx=int(sample['sample_idx']),
                 clip_id=sample['clip_id'],
                 counts=type(counts)(*(part.to('cpu', torch.int32) for part in counts)),
                 padded=padded[scored].cpu(),
                 nan_frames=nan_frames,
+                size=tuple(sample['gt_masks'].shape[-2:]),
+                details=details or None,
             )
             self.results.append(record)
 
@@ -101,6 +124,9 @@ class AVSMetric(RecordMetric):
                 f'split has masks (`python tools/check_dataset.py`) and `data_root` in the config'
             )
         metrics = self.protocol.summarise(records)
+        self.protocol_facts = self._facts(records)
+        if self.scores_file is not None:
+            self.write_result(self.scores_file, frame_table_text(self.protocol, records))
         if self.class_table is not None:
             rows = self.protocol.class_rows(records, self._class_names())
             table = pd.DataFrame(rows)
@@ -116,3 +142,48 @@ class AVSMetric(RecordMetric):
                 f'AVSMetric: num_classes={count}, but the data set names {len(names)} classes'
             )
         return names
+
+    def _facts(self, records: Sequence[ClipRecord]) -> dict[str, Any]:
+        """What decides whether the numbers of two results may be compared."""
+        facts = {
+            'task': self.task,
+            'num_classes': self.num_classes,
+            'count_padded': self.count_padded,
+            'sizes': sorted({f'{record.size[1]}x{record.size[0]}' for record in records}),
+            'f_beta2': BETA2,
+        }
+        if self.task == 'binary':
+            facts |= {
+                'iou_threshold': THRESHOLD,
+                'f_thresholds': f'{NUM_THRESHOLDS} from 0 to 1',
+                'f_groups': list(self.protocol.f_groups),
+                'f_from': 'probabilities',
+            }
+        return facts
+
+
+def frame_details(sample: Mapping[str, Any], scored: Tensor, binary: bool) -> FrameDetails:
+    """What the table of frames needs of a clip beside the counts.
+
+    Args:
+        sample: Fields of an `AVSDataSample`; `missing` (T,) bool says which frames have no
+            prediction, none without it.
+        scored: (T,) bool, the frames that count.
+        binary: Whether masks are binary.
+    """
+    names = [Path(path).stem for path in sample['frame_paths']]
+    kept = scored.nonzero().flatten().tolist()
+    missing = sample.get('missing')
+    return FrameDetails(
+        names=tuple(names[index] if index < len(names) else '' for index in kept),
+        category=PurePosixPath(sample['clip_id']).parent.name if binary else '',
+        regions=count_regions(sample['gt_masks'][scored]) if binary else None,
+        missing=torch.zeros(len(kept), dtype=torch.bool) if missing is None else missing[scored],
+    )
+
+
+def count_regions(masks: Tensor) -> Tensor:
+    """Number of connected regions, over corners as well, of masks (N, H, W) of 0 and 1: (N,)."""
+    frames = masks.to(torch.uint8).cpu().numpy()
+    counts = [cv2.connectedComponents(np.ascontiguousarray(f), connectivity=8)[0] for f in frames]
+    return torch.tensor([count - 1 for count in counts], dtype=torch.int32)

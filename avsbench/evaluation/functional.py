@@ -89,7 +89,27 @@ def thresholds() -> Tensor:
     return torch.linspace(0, 1 - 1e-10, NUM_THRESHOLDS, device='cpu', dtype=torch.float32)
 
 
-def binary_counts(probs: Tensor, targets: Tensor, threshold: float = THRESHOLD) -> BinaryCounts:
+def levels(probs: Tensor) -> Tensor:
+    """How many of the 255 thresholds each probability reaches: all that the F-measure reads of it.
+
+    A level of 1 to 255, divided by 255, is a probability of the same level, so 8 bits hold a
+    probability map without loss for the F-measure.
+
+    Args:
+        probs: Probabilities in [0, 1], float32, any shape; NaN reaches none.
+
+    Returns:
+        uint8 of the same shape.
+    """
+    return _reached(probs).to(torch.uint8)
+
+
+def binary_counts(
+    probs: Tensor,
+    targets: Tensor,
+    threshold: float = THRESHOLD,
+    foreground: Tensor | None = None,
+) -> BinaryCounts:
     """Count what the IoU and the F-measure of binary masks need.
 
     Args:
@@ -97,18 +117,18 @@ def binary_counts(probs: Tensor, targets: Tensor, threshold: float = THRESHOLD) 
             threshold, as in the published comparison.
         targets: (N, H, W) of 0 and 1, any dtype.
         threshold: Foreground is what lies strictly above it.
+        foreground: (N, H, W) of 0 and 1, any dtype: the decided masks, where these are known
+            and the threshold is not to decide.
 
     Returns:
         The counts, on the device of `probs`.
     """
-
-    def codes(frame: Tensor, truth: Tensor) -> Tensor:
-        return _threshold_codes(frame, truth).add_(frame > threshold, alpha=2 * _CODES)
-
     frames = probs.flatten(1)  # (N, P)
-    truth = targets.flatten(1).to(torch.int16)
+    decided = frames > threshold if foreground is None else foreground.flatten(1)
+    masks = targets.flatten(1).to(torch.int16).add(decided, alpha=2)  # both in one number
     # axes: frame, foreground in the prediction, foreground in the target, code
-    histogram = _histograms(codes, (frames, truth), 4 * _CODES).view(-1, 2, 2, _CODES)
+    histogram = _histograms(_threshold_codes, (frames, masks), 4 * _CODES)
+    histogram = histogram.view(-1, 2, 2, _CODES)
     # at or above threshold i = every code from i + 1 upwards
     at_or_above = histogram.sum(1).flip(-1).cumsum(-1).flip(-1)[..., 1:]  # (N, 2, 255)
     areas = histogram.sum(-1)  # (N, 2, 2)
@@ -175,13 +195,27 @@ def batch_f(f: Tensor, target: Tensor) -> float:
     return 0.0 if curve is None else curve.max().item()
 
 
+def dataset_f_curve(counts: BinaryCounts) -> Tensor:
+    """F-measure of the pixels of all frames taken together, (255,) float64."""
+    return f_of_areas(counts.true_positives.sum(0), counts.predicted.sum(0), counts.target.sum())
+
+
 def dataset_f(counts: BinaryCounts) -> float:
-    """F-measure of the pixels of all frames taken together, at its best threshold."""
-    true_positives = counts.true_positives.sum(0).double()
-    precision = true_positives / (counts.predicted.sum(0) + 1e-20)
-    recall = true_positives / (counts.target.sum() + 1e-20)
+    """The same at its best threshold."""
+    return dataset_f_curve(counts).max().item()
+
+
+def f_of_areas(intersection: Tensor, predicted: Tensor, target: Tensor) -> Tensor:
+    """F-measure (beta^2 = 0.3) of areas in float64; 0 where nothing is right."""
+    precision = intersection.double() / (predicted.double() + 1e-20)
+    recall = intersection.double() / (target.double() + 1e-20)
     f = (1 + BETA2) * precision * recall / (BETA2 * precision + recall)
-    return torch.where(f.isnan(), 0, f).max().item()
+    return torch.where(f.isnan(), 0, f)
+
+
+def mask_f(counts: BinaryCounts) -> Tensor:
+    """F-measure of the decided mask of each frame, (N,) float64; without any threshold."""
+    return f_of_areas(counts.hits, counts.foreground, counts.target)
 
 
 def meter_mean(values: Sequence[Tensor | float]) -> float:
@@ -229,15 +263,20 @@ def class_sums(scores: ClassScores) -> ClassSums:
     return sums
 
 
-def _threshold_codes(probs: Tensor, truth: Tensor) -> Tensor:
-    """How many thresholds each probability reaches, plus 256 inside the target.
+def _threshold_codes(probs: Tensor, masks: Tensor) -> Tensor:
+    """How many thresholds each probability reaches, plus 256 times the number of its mask."""
+    return _reached(probs).add_(masks, alpha=_CODES)
+
+
+def _reached(probs: Tensor) -> Tensor:
+    """How many thresholds each probability reaches, int32.
 
     Multiplying finds the nearest threshold, one comparison with its exact value decides.
     """
     table = thresholds().to(probs.device)
     nearest = probs.mul(NUM_THRESHOLDS - 1).nan_to_num_(nan=0.0).round_().to(torch.int32)
     reached = probs >= table.index_select(0, nearest.flatten()).view(nearest.shape)
-    return nearest.add_(reached).add_(truth, alpha=_CODES)
+    return nearest.add_(reached)
 
 
 def _histograms(

@@ -18,6 +18,22 @@ from avsbench.evaluation.record_metric import check_values
 from avsbench.utils.maps import probabilities
 
 
+class FrameDetails(NamedTuple):
+    """What the table of frames says of the n scored frames of a clip, beside their counts.
+
+    Attributes:
+        names: File names without suffix, '' of a frame that doesn't exist.
+        category: Folder of the clip's name, which is its category in S4; '' without one.
+        regions: (n,) int32, connected regions of a binary target; None for classes.
+        missing: (n,) bool, there was no prediction, and background took its place.
+    """
+
+    names: tuple[str, ...]
+    category: str
+    regions: Tensor | None
+    missing: Tensor
+
+
 class ClipRecord(NamedTuple):
     """What is kept of one clip.
 
@@ -27,6 +43,8 @@ class ClipRecord(NamedTuple):
         counts: `BinaryCounts` or `ClassAreas` of its n scored frames, int32 on the CPU.
         padded: (n,) bool, the frame doesn't exist.
         nan_frames: How many of them have a NaN among their logits.
+        size: (H, W) that they were scored at.
+        details: Of the frames; None where no table of them is written.
     """
 
     sample_idx: int
@@ -34,6 +52,8 @@ class ClipRecord(NamedTuple):
     counts: functional.BinaryCounts | functional.ClassAreas
     padded: Tensor
     nan_frames: int
+    size: tuple[int, int] = (0, 0)
+    details: FrameDetails | None = None
 
     @property
     def identity(self) -> str:
@@ -59,7 +79,8 @@ class BinaryProtocol:
 
         Args:
             sample: Fields of an `AVSDataSample`; reads `seg_logits` (T, 1, H, W), or in its absence
-                `seg_probs`, and `gt_masks`.
+                `seg_probs`, and `gt_masks`. `decided_masks` (T, H, W) of 0 and 1 are the masks
+                where these were read from files; without them the probabilities decide.
             scored: (T,) bool, the frames that count.
 
         Returns:
@@ -77,7 +98,11 @@ class BinaryProtocol:
         check_values(f'clip {sample["clip_id"]}', 'gt_masks', masks, 1)
         nan_frames = int(maps.isnan().flatten(1).any(1).sum())
         probability = probabilities(maps) if field == 'seg_logits' else maps
-        return functional.binary_counts(probability[:, 0], masks), nan_frames
+        decided = sample.get('decided_masks')
+        if decided is not None:
+            decided = decided[scored]
+        counts = functional.binary_counts(probability[:, 0], masks, foreground=decided)
+        return counts, nan_frames
 
     def summarise(self, records: Sequence[ClipRecord]) -> dict[str, float | int]:
         """All numbers of the set; `records` in data set order, none without frames."""
@@ -96,7 +121,35 @@ class BinaryProtocol:
             metrics[f'F_b{group}'] = functional.meter_mean(
                 [functional.batch_f(*part) for part in parts]
             )
-        metrics['F_all'] = functional.batch_f(f, counts.target)
+        curve = functional.mean_f_curve(f, counts.target)
+        metrics['F_all'] = 0.0 if curve is None else curve.max().item()
+        threshold = {} if curve is None else {'threshold_F_all': _threshold_of(curve)}
+        objects = counts.target > 0
+        mask_f = functional.mask_f(counts)[objects]
+        metrics['F_mask'] = mask_f.mean().item() if len(mask_f) else 0.0
+        for name in [*(f'b{group}' for group in self.f_groups), 'all', 'mask']:
+            metrics[f'JF_{name}'] = (metrics['mIoU'] + metrics[f'F_{name}']) / 2
+        return metrics | {
+            **self._dataset(counts, padded),
+            **threshold,
+            **_sizes(records, ~objects),
+            'frames_nan': sum(record.nan_frames for record in records),
+        }
+
+    def frame_scores(self, records: Sequence[ClipRecord]) -> tuple[Tensor, Tensor]:
+        """IoU and F-measure of each frame, (N,) float32.
+
+        F is taken at the threshold that `F_all` has, and is NaN where the target is empty.
+        """
+        counts = _joined(records)
+        f = functional.f_curves(counts).f
+        curve = functional.mean_f_curve(f, counts.target)
+        at = 0 if curve is None else int(curve.argmax())
+        return functional.frame_iou(counts), torch.where(counts.target > 0, f[:, at], torch.nan)
+
+    @staticmethod
+    def _dataset(counts: functional.BinaryCounts, padded: Tensor) -> dict[str, float]:
+        """Scores of the pixels of all frames that exist, summed over the set."""
         real = functional.BinaryCounts(*(part[~padded] for part in counts))
         hits, predicted, target, pixels = (
             part.sum().item() for part in (real.hits, real.foreground, real.target, real.pixels)
@@ -107,12 +160,17 @@ class BinaryProtocol:
             torch.tensor([pixels - predicted, predicted]),
             torch.tensor([pixels - target, target]),
         )['IoU']
-        return metrics | {
-            'IoU_dataset': 1.0 if np.isnan(foreground) else float(foreground),  # no object at all
+        iou = 1.0 if np.isnan(foreground) else float(foreground)  # no object at all
+        curve = functional.dataset_f_curve(real)
+        f_mask = functional.f_of_areas(*(part.sum() for part in real[2:5]))
+        return {
+            'IoU_dataset': iou,
             'mIoU_dataset': float(np.nanmean([background, foreground])),
-            'F_dataset': functional.dataset_f(real),
-            **_sizes(records, counts.target == 0),
-            'frames_nan': sum(record.nan_frames for record in records),
+            'F_dataset': curve.max().item(),
+            'F_mask_dataset': f_mask.item(),
+            'JF_dataset': (iou + curve.max().item()) / 2,
+            'JF_mask_dataset': (iou + f_mask.item()) / 2,
+            'threshold_F_dataset': _threshold_of(curve),
         }
 
 
@@ -140,7 +198,8 @@ class SemanticProtocol:
     def summarise(self, records: Sequence[ClipRecord]) -> dict[str, float | int]:
         """All numbers of the set; `records` in data set order, none without frames."""
         areas = _joined(records)
-        sums = functional.class_sums(functional.class_scores(areas))
+        scores = functional.class_scores(areas)
+        sums = functional.class_sums(scores)
         present = sums.count > 0
         metrics = {}
         for name, total in (('mIoU', sums.iou), ('F', sums.f)):
@@ -149,14 +208,45 @@ class SemanticProtocol:
             metrics[f'{name}_no_bg'] = mean[1:].mean().item()
             metrics[f'{name}_published_no_bg'] = mean[:-1].mean().item()
             metrics[f'{name}_present'] = mean[present].mean().item()
-        dataset = self._dataset(records, areas)
+            metrics[f'{name}_present_no_bg'] = _mean(mean[1:][present[1:]])
+        metrics['JF'] = (metrics['mIoU'] + metrics['F']) / 2
         return metrics | {
-            'mIoU_dataset': float(np.nanmean(dataset['IoU'])),
-            'aAcc_dataset': float(dataset['aAcc']),
+            **self._real(records, scores),
+            **self._dataset_means(records, areas),
             'classes_present': int(present.sum()),
             'classes_absent': int((~present).sum()),
             **_sizes(records, areas.target[:, 1:].sum(1) == 0),
         }
+
+    def frame_scores(self, records: Sequence[ClipRecord]) -> tuple[Tensor, Tensor]:
+        """IoU and F-measure of each frame, (N,) float32: means of the classes in it."""
+        scores = functional.class_scores(_joined(records))
+        count = scores.present.sum(1)
+        return scores.iou.sum(1) / count, scores.f.sum(1) / count
+
+    def _real(
+        self, records: Sequence[ClipRecord], scores: functional.ClassScores
+    ) -> dict[str, float]:
+        """The headlines without the frames that only fill up clips."""
+        real = ~torch.cat([record.padded for record in records])
+        sums = functional.class_sums(functional.ClassScores(*(part[real] for part in scores)))
+        means = ((total / sums.count).nan_to_num(nan=0.0) for total in (sums.iou, sums.f))
+        return dict(zip(('mIoU_real', 'F_real'), (m.mean().item() for m in means), strict=True))
+
+    def _dataset_means(
+        self, records: Sequence[ClipRecord], areas: functional.ClassAreas
+    ) -> dict[str, float]:
+        """Scores of areas summed over the set: mean of the classes that occur, and others."""
+        dataset = self._dataset(records, areas)
+        occurs = ~np.isnan(dataset['IoU'])
+        found = {'aAcc_dataset': float(dataset['aAcc'])}
+        for name, key in (('mIoU', 'IoU'), ('F', 'F')):
+            values = dataset[key]
+            found[f'{name}_dataset'] = float(values[occurs].mean())
+            without = values[1:][occurs[1:]]
+            found[f'{name}_dataset_no_bg'] = float(without.mean()) if len(without) else 0.0
+            found[f'{name}_dataset_all'] = float(values[occurs].sum() / len(values))
+        return found | {'JF_dataset': (found['mIoU_dataset'] + found['F_dataset']) / 2}
 
     def class_rows(
         self, records: Sequence[ClipRecord], names: Sequence[str]
@@ -184,7 +274,8 @@ class SemanticProtocol:
         self, records: Sequence[ClipRecord], areas: functional.ClassAreas
     ) -> dict[str, np.ndarray]:
         real = ~torch.cat([record.padded for record in records])
-        return _dataset_level(*(part[real].sum(0) for part in areas))
+        sums = [part[real].sum(0) for part in areas]
+        return _dataset_level(*sums) | {'F': functional.f_of_areas(*sums).numpy()}
 
 
 _MEANS = {'IoU': 'mIoU', 'F': 'F'}
@@ -194,6 +285,15 @@ _MEAN_ROWS = {
     'mean without the last class (published)': '_published_no_bg',
     'mean of the classes present': '_present',
 }
+
+
+def _threshold_of(curve: Tensor) -> float:
+    """The threshold at which a curve (255,) is highest; the lowest of equals."""
+    return functional.thresholds()[int(curve.argmax())].item()
+
+
+def _mean(values: Tensor) -> float:
+    return values.mean().item() if len(values) else 0.0
 
 
 def _joined(records: Sequence[ClipRecord]) -> functional.BinaryCounts | functional.ClassAreas:

@@ -17,6 +17,12 @@ _BINARY = {
     'IoU_dataset': 'IoU of the foreground, pixels summed over the set; 1 if there is none at all',
     'mIoU_dataset': 'the same, mean of background and foreground',
     'F_dataset': 'F of the pixels summed over the set, one threshold',
+    'F_mask': 'F of the masks as decided at 0.5: mean of the frames with a target, no threshold',
+    'F_mask_dataset': 'the same of the pixels summed over the set',
+    r'JF_(?:b\d+|all|mask)': 'J&F: mean of mIoU and this F',
+    r'JF_(?:mask_)?dataset': 'J&F: mean of IoU_dataset and this F of the set',
+    'threshold_F_all': 'where F_all is reached',
+    'threshold_F_dataset': 'where F_dataset is reached',
 }
 _SEMANTIC = {
     'mIoU': 'per frame, then mean of the classes; a class that never occurs counts 0 (published)',
@@ -24,7 +30,13 @@ _SEMANTIC = {
     r'(?:mIoU|F)_no_bg': 'without background (class 0)',
     r'(?:mIoU|F)_published_no_bg': "the published 'noBg': leaves out the last class instead",
     r'(?:mIoU|F)_present': 'mean of the classes that occur in a target or a prediction',
-    'mIoU_dataset': 'pixels summed over the set, then mean of the classes that occur',
+    r'(?:mIoU|F)_present_no_bg': 'the same without background',
+    r'(?:mIoU|F)_real': 'without the frames that only fill up clips (COMBO)',
+    'JF': 'J&F: mean of mIoU and F',
+    r'(?:mIoU|F)_dataset': 'pixels summed over the set, then mean of the classes that occur (CAVP)',
+    r'(?:mIoU|F)_dataset_no_bg': 'the same without background (class 0)',
+    r'(?:mIoU|F)_dataset_all': 'mean of all classes, absent ones as 0',
+    'JF_dataset': 'J&F: mean of mIoU_dataset and F_dataset',
     'aAcc_dataset': 'share of pixels with the right class',
     'classes_present': 'occur in a target or a prediction',
     'classes_absent': 'never occur',
@@ -49,17 +61,28 @@ def format_table(metrics: Mapping[str, float | int]) -> str:
         metrics: {name: number}, with or without a prefix that ends in a slash; numbers under
             other names are listed without a protocol.
     """
+    texts = protocol_texts(metrics)
     table = Table('metric', 'value', 'protocol', box=box.SIMPLE_HEAD, pad_edge=False)
     table.columns[1].justify = 'right'
-    names = {key.rsplit('/', 1)[-1] for key in metrics}
-    texts = next((texts for marker, texts in _MARKED.items() if marker in names), _BINARY | _COUNTS)
     for key, value in metrics.items():
         shown = str(value) if isinstance(value, int) else f'{value:.4f}'
-        table.add_row(key, shown, _protocol(key.rsplit('/', 1)[-1], texts))
+        table.add_row(key, shown, texts[key])
     console = Console(width=132, color_system=None)
     with console.capture() as capture:
         console.print(table)
     return '\n'.join(line.rstrip() for line in capture.get().splitlines())
+
+
+def protocol_texts(metrics: Mapping[str, float | int]) -> dict[str, str]:
+    """What each number of a metric is, '' for names that are not known.
+
+    Args:
+        metrics: {name: number}, with or without a prefix that ends in a slash.
+    """
+    names = {key: key.rsplit('/', 1)[-1] for key in metrics}
+    marked = (texts for marker, texts in _MARKED.items() if marker in names.values())
+    texts = next(marked, _BINARY | _COUNTS)
+    return {key: _protocol(name, texts) for key, name in names.items()}
 
 
 def _protocol(name: str, texts: Mapping[str, str]) -> str:

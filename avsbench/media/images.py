@@ -18,6 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from avsbench.layouts.avss_classes import UNKNOWN, colour_table, unpack_colour
 from avsbench.media.faults import BrokenFileError
@@ -282,10 +283,10 @@ def write_mask(path: str | Path, mask: np.ndarray, palette: np.ndarray | None) -
     write_png(path, mask_image(mask, palette))
 
 
-def write_png(path: str | Path, image: Image.Image) -> None:
-    """Write an image as PNG, atomically."""
+def write_png(path: str | Path, image: Image.Image, chunks: PngInfo | None = None) -> None:
+    """Write an image as PNG, atomically, with further chunks."""
     with atomic_write(path) as temporary:
-        image.save(temporary, format='PNG')
+        image.save(temporary, format='PNG', pnginfo=chunks)
 
 
 def probe_mask(path: str | Path, what: str) -> tuple[int, int]:

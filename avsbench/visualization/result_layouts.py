@@ -12,13 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from avsbench.evaluation.functional import levels
 from avsbench.evaluation.video.a2d import BACKGROUND, frame_value
 from avsbench.evaluation.video.refinement import LEVELS
 from avsbench.media.images import mask_image, read_frame
+from avsbench.media.scored_masks import ScoredMask, scored_chunks
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
-from avsbench.utils.maps import resize
+from avsbench.utils.maps import foreground, probabilities, resize
 from avsbench.visualization.overlay import MaskPainter
 
 
@@ -31,11 +34,13 @@ class ResultLayout:
             `FIELDS`.
         frame_size: Whether masks have the size of the frames on disk, or that of the prediction.
         annotated_only: Whether frames without annotation are left out.
+        keeps_scored: Whether the masks carry what was scored, see `avsbench.media.scored_masks`.
     """
 
     files: Mapping[str, str]
     frame_size: bool = False
     annotated_only: bool = False
+    keeps_scored: bool = False
 
 
 _AVOS = {
@@ -47,6 +52,7 @@ LAYOUTS = {
     'clips': ResultLayout(
         {'mask': '{clip_id}/{frame}.png', 'overlay': 'overlay/{clip_id}/{frame}.png'},
         frame_size=True,
+        keeps_scored=True,
     ),
     'videos': ResultLayout(
         {'mask': '{video}/{frame}.png', 'overlay': 'overlay/{video}/{frame}.png'}
@@ -113,6 +119,23 @@ class SampleResults:
     def masks_of_frames(self) -> np.ndarray:
         """The same at the size of the frames on disk."""
         return self.sample.masks_at(tuple(self.sample.ori_shape)).cpu().numpy()
+
+    def chunks(self, index: int, count_padded: bool) -> PngInfo:
+        """What was scored of a frame, for the PNG of its mask.
+
+        Args:
+            index: Which frame.
+            count_padded: Whether frames that only fill up a clip were scored as well.
+        """
+        if self.sample.num_classes > 1:
+            mask, found = self.sample.pred_masks[index].cpu().numpy(), None
+        else:
+            field = 'seg_logits' if 'seg_logits' in self.sample else 'seg_probs'
+            maps = self.sample.get(field)[index : index + 1].float()
+            probability = (probabilities(maps) if field == 'seg_logits' else maps)[0, 0]
+            mask, found = foreground(probability).cpu().numpy(), levels(probability).cpu().numpy()
+        scored = ScoredMask(mask, found, len(self.sample.frame_valid), count_padded)
+        return scored_chunks(scored, self.masks[index])
 
     def truth(self, index: int) -> np.ndarray:
         """(H, W) uint8 of the annotation of one frame."""

@@ -7,8 +7,8 @@ from typing import Any
 from mmengine.dist import barrier
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from PIL import Image
 
+from avsbench.evaluation import AVSMetric
 from avsbench.media.images import write_png
 from avsbench.registry import HOOKS
 from avsbench.structures import AVSDataSample
@@ -29,7 +29,9 @@ class MaskSavingHook(Hook):
 
     Binary masks hold 0 and 255; semantic ones hold the class index and the palette of the data set.
     Binary logits (or probabilities) are enlarged bilinearly before the threshold, semantic masks by
-    nearest neighbour. Frames that only fill up a clip are left out.
+    nearest neighbour. Frames that only fill up a clip are left out. What the test scored goes along
+    inside the file (`avsbench.media.scored_masks`), so that `tools/score_masks.py` gives the same
+    numbers.
 
     Args:
         out_dir: Folder of the masks.
@@ -55,6 +57,7 @@ class MaskSavingHook(Hook):
         self.layout = layout
         self.kinds = kinds
         self._written: dict[Path, int] = {}
+        self._counts_padded = True
 
     def before_test(self, runner: Runner) -> None:
         """Check the folder and the layout before anything is computed.
@@ -65,6 +68,9 @@ class MaskSavingHook(Hook):
         """
         self._written.clear()
         self._choose(runner.test_dataloader.dataset.metainfo)
+        metrics = runner.test_loop.evaluator.metrics if hasattr(runner, 'test_loop') else ()
+        counting = [metric.count_padded for metric in metrics if isinstance(metric, AVSMetric)]
+        self._counts_padded = all(counting)
         if self.out_dir.exists() and not self.out_dir.is_dir():
             raise DataError(f'{self.out_dir}: is a file, expected a folder for the masks')
         if not self.overwrite:
@@ -96,7 +102,10 @@ class MaskSavingHook(Hook):
             for index in results.frames():
                 for kind in self._chosen:
                     path = self._inside(results.path(kind, index))
-                    self._save(path, KINDS[kind].draw(results, index), sample.sample_idx)
+                    self._check_name(path, sample.sample_idx)
+                    keeps = kind == 'mask' and self._layout.keeps_scored
+                    chunks = results.chunks(index, self._counts_padded) if keeps else None
+                    write_png(path, KINDS[kind].draw(results, index), chunks)
 
     def after_test(self, runner: Runner) -> None:
         """Say where the masks are."""
@@ -124,11 +133,10 @@ class MaskSavingHook(Hook):
             )
         return self.out_dir / path
 
-    def _save(self, path: Path, image: Image.Image, sample_idx: int) -> None:
+    def _check_name(self, path: Path, sample_idx: int) -> None:
         frame_of = self._written.setdefault(path, sample_idx)
         if frame_of != sample_idx:
             raise DataError(
                 f'{path}: clips {frame_of} and {sample_idx} of the data set both have this frame; '
                 f'clip ids must differ'
             )
-        write_png(path, image)

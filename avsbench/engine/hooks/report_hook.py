@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from avsbench.checkpoint.reading import sha256_of
 from avsbench.config.loading import resolved_text
 from avsbench.evaluation import AVSMetric, VideoMetric, format_table
+from avsbench.evaluation.result_files import RESULTS, SCORES, result_entry, write_result
 from avsbench.registry import HOOKS
 from avsbench.utils.env import collect_environment
 from avsbench.utils.files import write_json, write_text
@@ -25,9 +26,9 @@ class ReportHook(Hook):
 
     `<work dir>/<time>/config.py` and `env.json` hold the resolved config and the environment of
     each run; a training also leaves them in the work dir itself. `results/test_<time>.json` holds
-    the result of a test, `results/val_<time>.json` one entry for each validation of a training;
-    `results/test.json` and `results/val.json` are copies of the latest. The table of a result is
-    printed and logged.
+    the result of a test, and `results/scores_<time>.csv` its frames; `results/val_<time>.json` has
+    one entry for each validation of a training. `results/test.json`, `results/scores.csv` and
+    `results/val.json` are copies of the latest. The table of a result is printed and logged.
     """
 
     priority = 'LOW'
@@ -51,19 +52,27 @@ class ReportHook(Hook):
 
     def before_test(self, runner: Runner) -> None:
         """Let the metrics of the test write their tables into the work dir."""
-        _place_tables(runner.test_loop.evaluator, runner.work_dir)
+        evaluator = runner.test_loop.evaluator
+        _place_tables(evaluator, runner.work_dir)
+        metric = _avs_metric(evaluator)
+        if metric is not None:
+            metric.scores_file = f'{RESULTS}/{SCORES}'
 
     def after_val_epoch(self, runner: Runner, metrics: Mapping[str, Any] | None = None) -> None:
         """Add a validation to the list of this run."""
         if metrics and is_main_process():
             loader = runner.val_loop.dataloader
-            self._validations.append(self._entry(runner, 'val', metrics, loader))
+            evaluator = runner.val_loop.evaluator
+            self._validations.append(self._entry(runner, 'val', metrics, loader, evaluator))
             self._write(runner, 'val', self._validations, metrics)
 
     def after_test_epoch(self, runner: Runner, metrics: Mapping[str, Any] | None = None) -> None:
         """Write the result of a test."""
         if metrics and is_main_process():
-            entry = self._entry(runner, 'test', metrics, runner.test_loop.dataloader)
+            loop = runner.test_loop
+            entry = self._entry(runner, 'test', metrics, loop.dataloader, loop.evaluator)
+            if _avs_metric(loop.evaluator) is not None:
+                entry['scores'] = SCORES
             self._write(runner, 'test', entry, metrics)
 
     def _describe_run(self, runner: Runner, folder: Path) -> None:
@@ -71,22 +80,26 @@ class ReportHook(Hook):
         write_json(folder / 'env.json', collect_environment())
 
     def _write(self, runner: Runner, kind: str, content: Any, metrics: Mapping[str, Any]) -> None:
-        folder = Path(runner.work_dir, 'results')
-        path = folder / f'{kind}_{runner.timestamp}.json'
-        write_json(path, content)
-        write_json(folder / f'{kind}.json', content)
+        path = write_result(Path(runner.work_dir, RESULTS), kind, runner.timestamp, content)
         runner.logger.info(f'results in {path}\n{format_table(metrics)}')
 
     def _entry(
-        self, runner: Runner, kind: str, metrics: Mapping[str, Any], loader: DataLoader
+        self,
+        runner: Runner,
+        kind: str,
+        metrics: Mapping[str, Any],
+        loader: DataLoader,
+        evaluator: Evaluator,
     ) -> dict[str, Any]:
         training = runner.message_hub.get_info('max_epochs') is not None
         checkpoint = None if training else getattr(runner, 'loaded_checkpoint', None)
         dataset = loader.dataset
+        metric = _avs_metric(evaluator)
+        entry = result_entry(metrics, metric and metric.protocol_facts)
         return {
             'kind': kind,
             'subset': runner.cfg.get('subset'),
-            'metrics': dict(metrics),
+            **entry,
             'config_file': runner.cfg.filename,
             'checkpoint': checkpoint,
             'checkpoint_sha256': sha256_of(checkpoint) if checkpoint else None,
@@ -100,6 +113,11 @@ class ReportHook(Hook):
             'missing_pretrained': _missing_pretrained(runner),
             'run': str(runner.log_dir),
         }
+
+
+def _avs_metric(evaluator: Evaluator) -> AVSMetric | None:
+    """The metric that writes a table of frames: the first one, of several."""
+    return next((metric for metric in evaluator.metrics if isinstance(metric, AVSMetric)), None)
 
 
 def _place_tables(evaluator: Evaluator, work_dir: str) -> None:
