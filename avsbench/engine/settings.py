@@ -39,6 +39,7 @@ _WITHOUT_EFFECT = {
         'timer',
         'logger',
         'checkpoint',
+        'cost',
         'report',
         'visualization',
         'finite_loss',

@@ -1,6 +1,7 @@
 """Hooks: what happens besides the steps of a training or a test."""
 
 from avsbench.engine.hooks.checkpoint_hook import SafeCheckpointHook
+from avsbench.engine.hooks.cost_hook import CostHook
 from avsbench.engine.hooks.crf_hook import CRFHook
 from avsbench.engine.hooks.finite_loss_hook import FiniteLossHook, TrainingDivergedError
 from avsbench.engine.hooks.mask_saving_hook import MaskSavingHook
@@ -17,6 +18,7 @@ from avsbench.engine.hooks.visualization_hook import VisualizationHook
 __all__ = [
     'BroadcastBuffersHook',
     'CRFHook',
+    'CostHook',
     'DecayingLossHook',
     'FiniteLossHook',
     'FirstRatesHook',
