@@ -31,6 +31,11 @@ _DTYPES = {
 _WHOLE_NUMBERS = ('num_classes', 'epoch', 'iter', 'seed')
 
 
+_URL = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+:/')  # a Path has merged the two slashes
+# as torch.hub and tools/publish_model.py name files
+_HASHED_NAME = re.compile(r'-([0-9a-f]{8})\.(?:pth|pt|safetensors)$')
+
+
 def read_checkpoint(path: str | Path, *, trust: bool = False, mmap: bool = False) -> dict:
     """Read a checkpoint file on the CPU.
 
@@ -43,13 +48,16 @@ def read_checkpoint(path: str | Path, *, trust: bool = False, mmap: bool = False
         What was saved; a `.safetensors` file as `{'state_dict': ..., 'meta': ...}`.
 
     Raises:
-        CheckpointError: Missing, damaged, something else than a checkpoint, or refused.
+        CheckpointError: Missing, damaged, something else than a checkpoint, refused, or of another
+            content than the hash in its name says.
     """
     path = Path(path)
     check_file(path)
+    is_zip = path.suffix != '.safetensors' and _check_content(path)
+    if not mmap:
+        _check_hash(path)
     if path.suffix == '.safetensors':
         return _read_safetensors(path)
-    is_zip = _check_content(path)
     try:
         with torch.serialization.safe_globals(PLAIN_DATA):
             checkpoint = torch.load(
@@ -140,8 +148,13 @@ def check_file(path: str | Path) -> None:
     """Check that a checkpoint file is there, without reading it.
 
     Raises:
-        CheckpointError: No such file, a directory, or an empty file.
+        CheckpointError: No such file, a URL, a directory, or an empty file.
     """
+    if _URL.match(str(path)):
+        raise CheckpointError(
+            f'{path}: a URL; nothing is downloaded from one here. Download the file, compare its '
+            'hash with the one that its makers name, and give its path'
+        )
     path = Path(path)
     if os.path.isdir(path):
         names = sorted(p.name for p in path.glob('*.pth'))
@@ -153,6 +166,16 @@ def check_file(path: str | Path) -> None:
         raise CheckpointError(f'{path}: no such checkpoint file{nearest(path.name, names)}')
     if path.stat().st_size == 0:
         raise CheckpointError(f'{path}: the file is empty; download or save it again')
+
+
+def _check_hash(path: Path) -> None:
+    """Compare a published file, `<name>-<8 digits>.pth`, with the hash that its name holds."""
+    named = _HASHED_NAME.search(path.name)
+    if named and not (found := sha256_of(path)).startswith(named[1]):
+        raise CheckpointError(
+            f'{path}: by its name its SHA-256 begins with {named[1]}, but it is {found}: the file '
+            'is damaged or another one; download it again, or rename it if you have changed it'
+        )
 
 
 def sha256_of(path: str | Path) -> str:

@@ -32,6 +32,9 @@ _FILE_PROBLEMS = (
 )
 
 
+_CPU_MEMORY = re.compile(r"can't allocate memory|not enough memory")  # of PyTorch
+
+
 def run_command(main: Callable[[], int | None]) -> None:
     """Run a command's `main` and leave the interpreter with its exit code.
 
@@ -58,7 +61,7 @@ def run_command(main: Callable[[], int | None]) -> None:
             print(interrupted, file=sys.stderr)
         code = interrupted.exit_code
     except Exception as error:
-        message = None if debug else file_problem(error)
+        message = None if debug else file_problem(error) or memory_problem(error)
         if message is None and not is_launched():
             raise
         report_error(message or f'{type(error).__name__}: {error}', None if message else error)
@@ -75,6 +78,20 @@ def file_problem(error: BaseException) -> str | None:
         return None
     text = error.strerror if name is None else f'{name}: {error.strerror}'
     return text
+
+
+def memory_problem(error: BaseException) -> str | None:
+    """Which settings need less memory, if that is what there was too little of."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    is_gpu = type(error).__name__ == 'OutOfMemoryError'  # torch's, which need not be loaded here
+    if not (is_gpu or isinstance(error, MemoryError) or _CPU_MEMORY.search(text)):
+        return None
+    return (
+        f'out of memory: {text}\n'
+        '  In a training lower train_dataloader.batch_size (with optim_wrapper.accumulative_counts '
+        'the steps stay as large), set model.backbone.with_cp=True, or try --amp; in a test lower '
+        'test_dataloader.batch_size; or choose a config with smaller frames'
+    )
 
 
 def message_of(error: AVSBenchError) -> str:

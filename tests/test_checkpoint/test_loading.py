@@ -96,6 +96,24 @@ class TestOtherFiles:
             good.parent
         )
 
+    @pytest.mark.parametrize('url', ['https://a.org/good.pth', 'http://a.org/x', 's3://a/b.pth'])
+    def test_url(self, url):
+        for path in (url, Path(url)):
+            with pytest.raises(CheckpointError, match='a URL; nothing is downloaded'):
+                read_checkpoint(path)
+
+    @pytest.mark.parametrize('suffix', ['pth', 'safetensors'])
+    def test_another_hash_than_the_name_says(self, good, suffix):
+        if suffix == 'safetensors':
+            safetensors = pytest.importorskip('safetensors.torch')
+            safetensors.save_file({'w': torch.ones(100)}, good)
+        found = sha256_of(good)
+        right = good.rename(good.with_name(f'net-{found[:8]}.{suffix}'))
+        assert read_checkpoint(right)
+        wrong = right.rename(good.with_name(f'net-0123abcd.{suffix}'))
+        message = self._message(wrong)
+        assert f'begins with 0123abcd, but it is {found}' in message
+
     def test_empty(self, good):
         good.write_bytes(b'')
         assert 'is empty' in self._message(good)

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+import torch
 from torch.utils.data import DataLoader
 
 from avsbench.utils.cli import OverrideAction, message_of, run_command
@@ -51,6 +52,21 @@ class _Broken:
 
     def __getitem__(self, index: int) -> int:
         raise DataError(f'clip_{index}.png: truncated\n  copy it again')
+
+
+@pytest.mark.parametrize(
+    'error',
+    [
+        torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.00 GiB.\nMore lines'),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+        MemoryError(),
+    ],
+)
+def test_too_little_memory_names_settings(error, capsys):
+    assert _exit(error) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith('error: out of memory: ') and 'More lines' not in shown
+    assert 'train_dataloader.batch_size' in shown and 'with_cp' in shown
 
 
 def test_error_of_a_worker():
