@@ -1,6 +1,6 @@
 # MED-VT++, PVTv2-B5, trained and validated at 224 px, tested at 384; published: mIoU 66.61, F-score
-# 75.51 (maximum over thresholds per batch of 4 clips). Start from the S4 weights as published:
-# --cfg-options load_from=work_dir/s4/medvt_pvt2/best_mIoU.pth
+# 75.51 (maximum over thresholds per batch of 4 clips). That takes two trainings: this one starts
+# from the S4 weights, --any-subset --cfg-options load_from=work_dir/s4/medvt_pvt2/best_mIoU.pth
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/datasets/ms3_test384.py',

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from avsbench.models.layers import (
+    BidirectionalAttention,
     DeformableEncoder,
     MultiheadAttention,
     MultiScaleDeformableAttention,
@@ -211,3 +212,15 @@ def test_encoder_adds_positions_to_the_query_only() -> None:
     middle = layer.norm1(tokens + attended)
     expected = layer.norm2(middle + layer.ffn(middle))
     torch.testing.assert_close(encoder(tokens, pos, [(2, 3)]), expected)
+
+
+def test_bidirectional_attention_does_not_overflow_in_float16() -> None:
+    """Scores beyond 65504 are infinite, and their softmax is no number."""
+    torch.manual_seed(0)
+    layer = BidirectionalAttention(16, 16, num_heads=1).half()
+    tokens, audio = torch.full((1, 4, 16), 250.0).half(), torch.full((1, 2, 16), 250.0).half()
+    for projection in (layer.visual_qk, layer.audio_qk):
+        torch.nn.init.eye_(projection.weight)
+    none = torch.zeros(1).half()
+    assert ((tokens * layer.scale) @ audio.transpose(1, 2)).isinf().all()
+    assert all(part.isfinite().all() for part in layer(tokens, audio, none, none))

@@ -118,6 +118,18 @@ def frames() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return torch.rand(4, 5, 3, 3), torch.randn(4, 5), torch.randn(4, 1, 6, 6)
 
 
+def test_background_of_the_matching_loss(frames) -> None:
+    """With all pixels of class 0, the mask of background 0 is empty and that of 2 is the frame."""
+    maps, audio, _ = frames
+    logits = torch.zeros(4, 3, 6, 6)
+    logits[:, 0] = 5
+    options = dict(distance='euclidean')
+    everything = float(torch.nn.functional.pairwise_distance(maps.mean((2, 3)), audio).mean())
+    assert matching(maps, audio, logits, background=2, **options) == pytest.approx(everything)
+    nothing = float(torch.nn.functional.pairwise_distance(torch.zeros(4, 5), audio).mean())
+    assert matching(maps, audio, logits, **options) == pytest.approx(nothing)
+
+
 def test_matching_kl_by_hand(frames) -> None:
     maps, audio, logits = frames
     mask = torch.nn.functional.avg_pool2d(logits, 2).sigmoid()

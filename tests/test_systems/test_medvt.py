@@ -164,3 +164,10 @@ def test_labels_come_from_other_frames_only() -> None:
     assert (after[0] - before[0]).abs().max() > 1e-3
     single = torch.randn(1, 1, 8, 8)
     assert torch.equal(module(single, torch.randn(1, 6, 8, 8), (1,)), single)
+
+
+def test_offsets_start_from_the_regular_grid() -> None:
+    """As published: only the offsets' weights are drawn, so that they are 0 on average."""
+    cfg = load_config(config_file('s4/medvt_demo.py')).model.decode_head.pixel_decoder
+    channels = {'embed_dims': 32, 'num_groups': 8}
+    assert not MODELS.build({**cfg, **channels}).offset_conv.bias.any()

@@ -3,11 +3,13 @@
 MED-VT++ (arXiv 2304.05930) and COMBO (arXiv 2312.06462) use it with other settings.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avsbench.utils.checks import check_choice
 
+MAX_LOGIT = 50000  # of float16, whose largest number is 65504
 AXES = {'positions': 2, 'audio': 3}  # of (N, heads, positions, audio)
 
 
@@ -66,6 +68,8 @@ class BidirectionalAttention(nn.Module):
         query = self._split_heads(self.visual_qk(tokens + pos)) * self.scale
         key = self._split_heads(self.audio_qk(audio + audio_pos))
         logits = query @ key.transpose(2, 3)  # (N, heads, S, A)
+        if logits.dtype == torch.float16:
+            logits = logits.clamp(-MAX_LOGIT, MAX_LOGIT)
         visual_weights = self._drop(logits.softmax(self.visual_axis))
         audio_weights = self._drop(logits.softmax(2).transpose(2, 3))
         visual = visual_weights @ self._split_heads(self.audio_value(audio))

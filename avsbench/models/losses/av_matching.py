@@ -43,8 +43,8 @@ class AudioVisualMatchingLoss(BaseModule):
     """Compare the audio vector of each frame with the visual map pooled under the predicted mask.
 
     The mask of one class comes from the logit; of several classes it is whether the largest is
-    another than class 0, which has no gradient. The published settings by subset: S4 (there, but
-    switched off) 'cosine' with `pooled='probability'` and `threshold`; MS3 'kl' with
+    another than the background, which has no gradient. The published settings by subset: S4 (there,
+    but switched off) 'cosine' with `pooled='probability'` and `threshold`; MS3 'kl' with
     `reduction='sum'`; AVSS 'kl' with `annotated_only`.
 
     Args:
@@ -59,6 +59,7 @@ class AudioVisualMatchingLoss(BaseModule):
         nearest_audio: Compare with the pooled map of the frame of the batch whose audio is nearest
             instead of with the audio itself.
         reduction: Over frames: 'mean' or 'sum', which grows with the batch.
+        background: Of several classes, the one whose pixels the mask leaves out.
         annotated_only: Count the annotated frames only; otherwise all of them.
         loss_weight: Factor of the result, which is the mean over the maps.
 
@@ -77,6 +78,7 @@ class AudioVisualMatchingLoss(BaseModule):
         nearest_audio: bool = False,
         reduction: str = 'mean',
         annotated_only: bool = False,
+        background: int = 0,
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
@@ -91,6 +93,7 @@ class AudioVisualMatchingLoss(BaseModule):
         self.nearest_audio = nearest_audio
         self.reduction = reduction
         self.annotated_only = annotated_only
+        self.background = background
         self.loss_weight = loss_weight
 
     def forward(
@@ -141,10 +144,15 @@ class AudioVisualMatchingLoss(BaseModule):
     def _mask(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
         """Probability of foreground (N, 1, h, w)."""
         if logits.shape[1] > 1:
-            return self.pool((logits.argmax(1, keepdim=True) != 0).to(logits.dtype), size)
+            return self.pool(_foreground(logits, self.background), size)
         if self.pooled == 'logit':
             return self.pool(logits, size).sigmoid()
         return self.pool(logits.sigmoid(), size)
+
+
+def _foreground(logits: Tensor, background: int) -> Tensor:
+    """1 where another class than the background is the largest, (N, 1, H, W)."""
+    return (logits.argmax(1, keepdim=True) != background).to(logits.dtype)
 
 
 def _nearest_other(vectors: Tensor) -> Tensor:

@@ -40,6 +40,7 @@ class DeformConvFPN(BaseModule):
             for _ in range(4)
         )
         self.offset_conv = nn.Conv2d(embed_dims, 2 * 3 * 3, 1)
+        nn.init.zeros_(self.offset_conv.bias)
         self.deform_conv = DeformConv2d(embed_dims, embed_dims, 3, padding=1, bias=False)
         self.norm = nn.GroupNorm(num_groups, embed_dims)
 

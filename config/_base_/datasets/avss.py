@@ -9,7 +9,8 @@ data = dict(type='AVSSDataset', data_root=data_root, num_classes=num_classes)
 load = dict(type='LoadClip', cache_dir='data/cache/log_mel')
 crop = dict(type='ClipShortSideCrop', size=224)
 train = dict(**data, pipeline=[load, crop, _base_.pack])
-test = dict(**data, pipeline=[load, _base_.resize, _base_.pack])
+squashed = [load, _base_.resize, _base_.pack]
+test = dict(**data, pipeline=squashed)
 train_dataloader = dict(batch_size=4, dataset=train)
 val_dataloader = test_dataloader = dict(batch_size=4, dataset=test)
 val_evaluator = test_evaluator = dict(
