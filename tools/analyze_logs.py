@@ -18,6 +18,8 @@ import pandas as pd
 from avsbench.analysis.run_logs import RunLog, read_run
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import DataError
+from avsbench.utils.files import atomic_write
+from avsbench.utils.folders import check_writable
 from avsbench.visualization.curves import curve_names, draw_curves
 
 
@@ -47,6 +49,7 @@ def main() -> None:
         raise DataError(f'--out {args.out}: expected a name that ends in .png')
     if args.out.exists() and not args.overwrite:
         raise DataError(f'{args.out}: exists; choose another name, or pass --overwrite')
+    check_writable(args.out.parent, 'folder of the image', 'choose another --out')
     runs = [read_run(path) for path in args.runs]
     if args.names:
         named = zip(args.names, runs, strict=True)
@@ -54,8 +57,8 @@ def main() -> None:
     names = curve_names(runs, args.keys)
     for run in runs:
         print('\n'.join(summary(run, names)))
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    draw_curves(runs, names, args.smooth).savefig(args.out, dpi=110)
+    with atomic_write(args.out) as temporary:
+        draw_curves(runs, names, args.smooth).savefig(temporary, format='png', dpi=110)
     print(f'curves: {args.out}')
 
 

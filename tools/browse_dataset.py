@@ -22,6 +22,7 @@ from avsbench.config.build import build_part
 from avsbench.config.loading import open_config
 from avsbench.config.paths import config_file
 from avsbench.registry import DATASETS
+from avsbench.utils.checks import check_seed
 from avsbench.utils.cli import OverrideAction, run_command
 from avsbench.utils.errors import DataError, nearest
 from avsbench.visualization import AVSLocalVisualizer, ClipView
@@ -51,6 +52,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    check_seed('--seed', args.seed)
     check_folder(args.out, overwrite=args.overwrite)
     dataset = build(args)
     ids = [dataset.get_data_info(index)['clip_id'] for index in range(len(dataset))]

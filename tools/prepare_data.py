@@ -40,6 +40,7 @@ from avsbench.layouts import LAYOUTS, Layout
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import ConfigError, DataError
 from avsbench.utils.files import write_text
+from avsbench.utils.folders import check_writable
 from avsbench.utils.parallel import show_progress
 from avsbench.utils.text import read_text
 
@@ -130,6 +131,7 @@ def prepare_custom(args: argparse.Namespace) -> int:
     for name in ('csv', 'trim', 'seconds', 'size', 'frames_by', 'log_mel'):
         if getattr(args, name):
             raise ConfigError(f'own: --{name.replace("_", "-")} is for the other layouts')
+    check_writable(args.out, 'data_root to make', 'choose another with --out')
     tree = replace(CustomTree.of(args.out), videos=args.videos)
     tasks, faults = [], []
     for name, video in tree.names().items():

@@ -9,6 +9,8 @@ from avsbench.checkpoint.loading import LAYOUT
 from avsbench.checkpoint.reading import read_weights
 from avsbench.checkpoint.vggish import VGGISH
 from avsbench.utils.errors import CheckpointError, examples, nearest
+from avsbench.utils.files import atomic_write
+from avsbench.utils.folders import check_writable
 
 
 def convert(
@@ -30,6 +32,7 @@ def convert(
     Raises:
         CheckpointError: A file is unreadable, of no known layout, or exists already, or the code
             base keeps its audio encoder in the same file.
+        ConfigError: A file can't be written where it is to be.
     """
     known = adapters()
     if to != LAYOUT and to not in known:
@@ -40,6 +43,7 @@ def convert(
     for written in (target, *([audio] if audio and to != LAYOUT else [])):
         if written.exists():
             raise CheckpointError(f'{written}: exists already and is not written over')
+        check_writable(written.parent, 'folder of a checkpoint', 'choose another')
     state = read_weights(source, trust=trust)
     if to == LAYOUT:
         content, done = _to_ours(state, source, audio, trust=trust)
@@ -47,9 +51,14 @@ def convert(
         content = known[to].to_published(state)
         done = f'{len(content)} tensors in the layout of {known[to].name}'
         done += _write_audio(known[to], state, audio)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(content, target)
+    _save(content, target)
     return f'{target}: {done}'
+
+
+def _save(content: dict, path: Path) -> None:
+    """Write a file as a whole: what a full disk cuts off is not left under its name."""
+    with atomic_write(path, durable=True) as temporary:
+        torch.save(content, temporary)
 
 
 def _to_ours(state: dict, source: Path, audio: Path | None, *, trust: bool) -> tuple[dict, str]:
@@ -84,8 +93,7 @@ def _write_audio(adapter: CheckpointAdapter, state: dict, file: Path | None) -> 
     if file is None:
         return f'; left out the audio encoder, {len(part)} tensors (--audio)' if part else ''
     _check_separate(adapter)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(VGGISH.to_published(part), file)
+    _save(VGGISH.to_published(part), file)
     return f'; {file}: the audio encoder, {len(part)} tensors'
 
 

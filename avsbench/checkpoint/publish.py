@@ -10,6 +10,7 @@ from avsbench.checkpoint.loading import nonfinite_keys
 from avsbench.checkpoint.reading import read_checkpoint, state_dict_of
 from avsbench.utils.errors import CheckpointError, examples
 from avsbench.utils.files import atomic_write
+from avsbench.utils.folders import check_writable
 
 KEPT = (
     'head',
@@ -38,7 +39,10 @@ def publish(source: str | Path, stem: str | Path, *, trust: bool = False) -> Pat
 
     Raises:
         CheckpointError: Unreadable, NaN or infinite weights, or the new file exists already.
+        ConfigError: It can't be written where it is to be.
     """
+    stem = Path(str(stem).removesuffix('.pth'))
+    check_writable(stem.parent, 'folder of a checkpoint', 'choose another')
     checkpoint = read_checkpoint(source, trust=trust)
     try:
         weights = state_dict_of(checkpoint)
@@ -57,7 +61,6 @@ def publish(source: str | Path, stem: str | Path, *, trust: bool = False) -> Pat
     buffer = io.BytesIO()
     torch.save(content, buffer)
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()
-    stem = Path(str(stem).removesuffix('.pth'))
     target = stem.with_name(f'{stem.name}-{digest[:8]}.pth')
     if target.exists():
         raise CheckpointError(f'{target}: exists already and is not written over')

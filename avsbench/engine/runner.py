@@ -35,13 +35,14 @@ from avsbench.engine.loops import check_steps, with_type
 from avsbench.engine.param_groups import merge_groups
 from avsbench.engine.resuming_runner import ResumingRunner
 from avsbench.engine.seeded_dataset import SeededDataset
-from avsbench.engine.work_dir import check_work_dir, new_folder, training_in
+from avsbench.engine.work_dir import new_folder, training_in
 from avsbench.processes.agreement import Highest, on_main_process
 from avsbench.processes.group import init_distributed
 from avsbench.processes.signals import SignalWatch
 from avsbench.registry import RUNNERS
 from avsbench.utils.checks import check_seed
 from avsbench.utils.errors import ConfigError
+from avsbench.utils.folders import check_writable
 
 
 @RUNNERS.register_module()
@@ -62,7 +63,7 @@ class AVSRunner(ResumingRunner):
     def from_cfg(cls, cfg: Config) -> 'AVSRunner':
         """Build the runner of a config; the work dir is tried first."""
         check_loops(cfg)
-        check_work_dir(cfg['work_dir'])
+        check_writable(cfg['work_dir'], 'work dir', 'choose another with --work-dir')
         return super().from_cfg(cfg)
 
     def setup_env(self, env_cfg: dict) -> None:

@@ -42,24 +42,6 @@ def new_folder(parent: str | Path, name: str) -> str:
             return chosen
 
 
-def check_work_dir(work_dir: str | Path) -> None:
-    """Create the work dir, before anything else is done.
-
-    Raises:
-        ConfigError: It can't be made, or not be written to.
-    """
-    path = Path(work_dir).absolute()
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / new_folder(path, f'.{os.getpid()}')
-        probe.rmdir()
-    except OSError as error:
-        reason = 'is a file' if path.is_file() else error.strerror
-        raise ConfigError(
-            f'{path}: can not be used as work dir ({reason}); choose another with --work-dir'
-        ) from error
-
-
 @contextmanager
 def training_in(
     work_dir: str | Path, *, may_replace: bool, may_extend: bool, remarks: list[str]

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from avsbench.layouts import LAYOUTS, ClipKind, Layout
-from avsbench.utils.checks import check_choice
+from avsbench.utils.checks import check_choice, check_seed
 from avsbench.utils.errors import ConfigError
 
 GENERATOR_VERSION = '1'
@@ -142,6 +142,8 @@ class Settings:
             *(('tier', tier, TIERS) for tier in self.tiers),
         ):
             check_choice(f'--{option}', value, valid)
+        check_seed('--seed', self.seed)
+        check_seed('--state-seed', self.state_seed)
         if not self.tiers:
             raise ConfigError(f'--tier: got none, expected one or more of {", ".join(TIERS)}')
         if not self.snr > -60:  # also refuses NaN

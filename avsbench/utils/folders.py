@@ -1,7 +1,10 @@
-"""Folders as their users see them, without what operating systems leave in them."""
+"""Folders: whether they can be written to, and what their users see in them."""
 
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+
+from avsbench.utils.errors import ConfigError
 
 _LEFT_BY_SYSTEMS = ('thumbs.db', 'ehthumbs.db', 'desktop.ini', '__macosx')
 
@@ -20,3 +23,24 @@ def visible(paths: Iterable[Path], folder: Path) -> list[Path]:
             for part in path.relative_to(folder).parts
         )
     ]
+
+
+def check_writable(folder: str | Path, use: str, remedy: str) -> None:
+    """Create a folder and try to write to it, before the work whose results go there.
+
+    Args:
+        folder: Created with its parents.
+        use: What it is for, for the message: 'work dir'.
+        remedy: What the user can do: 'choose another with --work-dir'.
+
+    Raises:
+        ConfigError: It can't be made, or not be written to.
+    """
+    path = Path(folder).absolute()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        reason = 'is a file' if path.is_file() else error.strerror
+        raise ConfigError(f'{path}: can not be used as {use} ({reason}); {remedy}') from error

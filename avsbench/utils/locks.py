@@ -50,6 +50,7 @@ class FileLock:
         Raises:
             ConfigError: Another process has it.
         """
+        self.release()
         while self._descriptor is None:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
             holder = _read(descriptor)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import DataError
-from avsbench.utils.folders import visible
+from avsbench.utils.folders import check_writable, visible
 from avsbench.utils.text import read_json
 from avsbench.visualization.local_visualizer import ClipView
 
@@ -134,16 +134,18 @@ def joined_masks(samples: Sequence[AVSDataSample]) -> AVSDataSample:
 
 
 def check_folder(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that contains images, before anything is drawn.
+    """Refuse a folder that contains images or can't be written to, before anything is drawn.
 
     Raises:
-        DataError: It does, and they must not be overwritten.
+        DataError: It contains some, and they must not be overwritten.
+        ConfigError: It can't be made, or not be written to.
     """
     found = len(visible(folder.glob('*.png'), folder))
     if found and not overwrite:
         raise DataError(
             f'{folder}: contains {found} images; choose another folder, or pass --overwrite'
         )
+    check_writable(folder, 'folder of images', 'choose another with --out')
 
 
 def save_gallery(images: Mapping[str, np.ndarray], folder: Path) -> str:

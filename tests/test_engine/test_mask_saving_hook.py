@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -46,6 +47,7 @@ def save(out_dir, samples, palette=None, **kwargs):
     hook.before_test(runner)
     hook.after_test_iter(runner, 0, outputs=samples)
     hook.after_test(runner)
+    hook.after_run(runner)
     return sorted(str(p.relative_to(out_dir)) for p in Path(out_dir).rglob('*') if p.is_file())
 
 
@@ -123,14 +125,25 @@ def test_a_second_test_may_number_its_clips_anew(tmp_path):
 
 
 def test_no_process_writes_before_all_have_looked(tmp_path, monkeypatch):
-    waits = []
-    monkeypatch.setattr(
-        'avsbench.engine.hooks.mask_saving_hook.barrier', lambda: waits.append('here')
-    )
-    save(tmp_path, [clip(halves(1), ['1.png'])])
+    """The others get what the main process has found, and wait for it."""
+    monkeypatch.setattr('avsbench.processes.agreement.is_main_process', lambda: False)
+
+    def refused(outcome: list) -> None:
+        outcome[1] = DataError('already holds')
+
+    monkeypatch.setattr('avsbench.processes.agreement.broadcast_object_list', refused)
     with pytest.raises(DataError, match='already holds'):
-        MaskSavingHook(str(tmp_path)).before_test(runner_with())
-    assert waits == ['here']
+        MaskSavingHook(str(tmp_path / 'masks')).before_test(runner_with())
+    assert not (tmp_path / 'masks').exists()
+
+
+def test_one_test_at_a_time_writes_to_a_folder(tmp_path):
+    first, second = (MaskSavingHook(str(tmp_path), overwrite=True) for _ in range(2))
+    first.before_test(runner_with())
+    with pytest.raises(ConfigError, match=rf'is in use by process {os.getpid()} on .*saving.lock'):
+        second.before_test(runner_with())
+    first.after_run(runner_with())
+    second.before_test(runner_with())
 
 
 def test_repeats_of_a_padded_sampler_are_no_clash(tmp_path):
@@ -153,5 +166,5 @@ def test_masks_stay_in_their_folder(tmp_path, clip_id):
 
 def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):
     (tmp_path / 'masks').write_text('x')
-    with pytest.raises(DataError, match='is a file'):
+    with pytest.raises(ConfigError, match='can not be used as folder of masks .is a file.'):
         MaskSavingHook(str(tmp_path / 'masks')).before_test(runner_with())

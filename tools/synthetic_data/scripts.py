@@ -8,6 +8,7 @@ from pathlib import Path
 from avsbench.engine.work_dir import training_files
 from avsbench.utils.checks import check_seed
 from avsbench.utils.errors import AVSBenchError, ConfigError
+from avsbench.utils.folders import check_writable
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,3 +47,4 @@ def check_trainings(seeds: Iterable[int], work_dirs: Iterable[Path], *, again: b
                 f'{work_dir}: holds a training already; pass --again to replace it, or choose '
                 'another folder with --out'
             )
+        check_writable(work_dir, 'work dir', 'choose another folder with --out')

@@ -28,6 +28,7 @@ from avsbench.media.images import read_binary_mask
 from avsbench.registry import DATASETS
 from avsbench.utils.cli import OverrideAction
 from avsbench.utils.errors import DataError
+from avsbench.utils.folders import check_writable
 from avsbench.video import VideoFile
 from avsbench.visualization.gallery import scenes, spread
 from synthetic_data.videos import write_video
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    check_writable(args.out, 'folder of videos', 'choose another with --out')
     cfg = open_config(args.config, args.cfg_options)
     if cfg.num_classes != 1:
         raise DataError(f'{args.config}: has {cfg.num_classes} classes, expected S4 or MS3')
@@ -59,7 +61,6 @@ def run(args: argparse.Namespace) -> int:
             '`python tools/synthetic.py clips`'
         )
     inferencer = AVSInferencer(cfg, args.checkpoint, device=args.device, show_progress=False)
-    args.out.mkdir(parents=True, exist_ok=True)
     table = Table('scene', 'twin', 'J with its true masks', 'J with those of others, at most')
     right = total = 0
     for group in spread(groups, args.num):

@@ -20,7 +20,9 @@ from avsbench.datasets.clip_info import ClipInfo
 from avsbench.media.images import read_frame
 from avsbench.media.log_mel import read_wav
 from avsbench.synthetic import SIZES, generate
+from avsbench.utils.checks import check_seed
 from avsbench.utils.errors import ConfigError, DataError
+from avsbench.utils.folders import check_writable
 from avsbench.utils.parallel import show_progress
 from avsbench.video import make_video
 
@@ -41,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
     for folder in (videos, masks):
         if folder.exists():
             raise DataError(f'{folder}: there already; choose another --out')
+    check_writable(args.out, 'folder of videos', 'choose another with --out')
+    check_seed('--seed', args.seed)
     init_default_scope('avsbench')
     with tempfile.TemporaryDirectory() as scratch:
         root = generate('ms3', scratch, size=args.size, seed=args.seed, train=args.num)

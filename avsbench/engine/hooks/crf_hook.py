@@ -96,6 +96,8 @@ class CRFHook(Hook):
 
     def after_test(self, runner: Runner) -> None:
         """Remove the folder that was made for the test."""
+        if self._saver is not None:
+            self._saver.after_run(runner)
         if self._temporary is not None:
             self._temporary.cleanup()
             self._temporary = None

@@ -4,18 +4,21 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mmengine.dist import barrier
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from avsbench.evaluation import AVSMetric
 from avsbench.media.images import write_png
+from avsbench.processes.agreement import on_main_process
 from avsbench.registry import HOOKS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError, DataError, examples
-from avsbench.utils.folders import visible
+from avsbench.utils.folders import check_writable, visible
+from avsbench.utils.locks import FileLock
 from avsbench.visualization.result_layouts import KINDS, LAYOUTS, SampleResults
+
+LOCK = 'saving.lock'
 
 
 @HOOKS.register_module()
@@ -58,30 +61,38 @@ class MaskSavingHook(Hook):
         self.kinds = kinds
         self._written: dict[Path, int] = {}
         self._counts_padded = True
+        self._lock = FileLock(self.out_dir / LOCK, f'{out_dir}: the folder of the masks')
 
     def before_test(self, runner: Runner) -> None:
         """Check the folder and the layout before anything is computed.
 
         Raises:
-            DataError: The folder holds masks already, or is no folder.
-            ConfigError: There is no such layout, or it has no such images.
+            DataError: The folder holds masks already.
+            ConfigError: It can't be written to, or another test writes to it; there is no such
+                layout, or it has no such images.
         """
         self._written.clear()
         self._choose(runner.test_dataloader.dataset.metainfo)
         metrics = runner.test_loop.evaluator.metrics if hasattr(runner, 'test_loop') else ()
         counting = [metric.count_padded for metric in metrics if isinstance(metric, AVSMetric)]
         self._counts_padded = all(counting)
-        if self.out_dir.exists() and not self.out_dir.is_dir():
-            raise DataError(f'{self.out_dir}: is a file, expected a folder for the masks')
+        on_main_process(self._take_folder)  # no process writes before that
+
+    def after_run(self, runner: Runner) -> None:
+        """Let other tests have the folder."""
+        self._lock.release()
+
+    def _take_folder(self) -> None:
+        check_writable(self.out_dir, 'folder of masks', 'choose another with --save-masks')
         if not self.overwrite:
             images = visible(self.out_dir.glob('**/*.png'), self.out_dir)
             found = [str(path.relative_to(self.out_dir)) for path in images]
             if found:
                 raise DataError(
                     f'{self.out_dir}: already holds {len(found)} masks ({examples(sorted(found))}) '
-                    f'and nothing is written over; choose another folder, or set overwrite=True'
+                    f'and nothing is written over; choose another folder, or pass --overwrite'
                 )
-        barrier()  # no process may write before all have looked
+        self._lock.acquire()
 
     def after_test_iter(
         self,

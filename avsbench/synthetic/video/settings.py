@@ -19,7 +19,7 @@ from avsbench.synthetic.video.mask_layouts import (
     YouTubeObjectsLayout,
     YouTubeVOSLayout,
 )
-from avsbench.utils.checks import check_choice
+from avsbench.utils.checks import check_choice, check_seed
 from avsbench.utils.errors import ConfigError
 
 GENERATOR_VERSION = '1'
@@ -152,6 +152,7 @@ class VideoSettings:
     def __post_init__(self):
         check_choice('--subset', self.subset, SUBSETS)
         check_choice('--preset', self.preset, PRESETS)
+        check_seed('--seed', self.seed)
         if self.size not in SIZES:
             raise ConfigError(f'--size: got {self.size}, expected one of {SIZES}')
         for option in ('train', 'test'):
