@@ -7,6 +7,7 @@ import json
 import os
 import runpy
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -326,7 +327,7 @@ class TestSyntheticClips:
 
 @pytest.mark.slow
 class TestSeveralProcesses:
-    """torchrun on the CPU."""
+    """GPUS=2 on the CPU."""
 
     def test_same_scores_as_one(self, run_script, toy_config, tmp_path):
         hook = (
@@ -370,6 +371,21 @@ class TestSeveralProcesses:
         states = [end['rng_states'] for end in ends]
         assert len(states[0]) == 2
         assert all(torch.equal(a['torch'], b['torch']) for a, b in zip(*states, strict=True))
+
+    def test_signal(self, run_script, toy_config, tmp_path):
+        """Sent to the launcher, as batch systems do: both stop at the same step, and go on."""
+        options = ('--work-dir', 'run', *QUIET)
+        words = ('s4', toy_config, *options, 'default_hooks.signal.type=SignalHook')
+        finished = run_script('train.sh', *words, GPUS='2')
+        assert finished.returncode == 128 + signal.SIGTERM, finished.stderr
+        assert finished.stderr.strip().splitlines()[-1] == 'interrupted by SIGTERM'
+        meta = torch.load(tmp_path / 'run' / 'interrupted.pth', weights_only=True)['meta']
+        assert meta['num_processes'] == 2 and 1 < meta['iter'] < 6
+        words = ('s4', toy_config, '--resume', '--allow-changes', 'default_hooks', *options)
+        finished = run_script('train.sh', *words, GPUS='2')
+        assert finished.returncode == 0, finished.stderr
+        assert (tmp_path / 'run' / 'epoch_3.pth').is_file()
+        assert not (tmp_path / 'run' / 'interrupted.pth').exists()
 
     def test_one_error_for_all(self, run_script, toy_config):
         finished = run_script('train.sh', 'ms3', toy_config, GPUS='2')

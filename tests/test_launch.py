@@ -1,13 +1,24 @@
 """Which command train.sh and test.sh run."""
 
+import signal
 import sys
+import time
 
 import pytest
 
 from avsbench.processes.group import init_distributed
 from avsbench.processes.launch import command_for, main
+from avsbench.processes.local import LocalProcesses
 from avsbench.utils.errors import ConfigError
 
+PREAMBLE = """
+import json, os, signal, sys, time
+rank = int(os.environ['RANK'])
+def fail(message):
+    with open(os.environ['AVSBENCH_ERROR_RECORD'], 'w') as file:
+        json.dump({'message': message, 'traceback': '', 'time': time.time()}, file)
+    sys.exit(2)
+"""
 SCRIPT, ARGUMENTS = 'train.py', ['s4', 'a config.py', '--work-dir', 'x; rm -rf y']
 PLAIN = [sys.executable, '-u', SCRIPT, *ARGUMENTS]
 
@@ -73,6 +84,59 @@ def test_missing_packages(monkeypatch):
     monkeypatch.setattr('avsbench.processes.launch.NEEDED', ('torch', 'no_such_package'))
     with pytest.raises(ConfigError, match='has no no_such_package: activate the environment'):
         main([SCRIPT, *ARGUMENTS])
+
+
+class TestLocalProcesses:
+    """Scripts that import nothing, in place of a training."""
+
+    @pytest.fixture
+    def run(self, tmp_path, monkeypatch):
+        """A function (body) -> exit code; the body knows `rank` and `fail(message)`."""
+        monkeypatch.setattr('avsbench.processes.local.GRACE', 0.5)
+
+        def start(body: str) -> int:
+            script = tmp_path / 'script.py'
+            script.write_text(PREAMBLE + body)
+            return LocalProcesses([sys.executable, str(script)], 2).run()
+
+        return start
+
+    def test_all_succeed(self, run, tmp_path):
+        assert run(f'open(f"{tmp_path}/rank{{rank}}", "w").close()') == 0
+        assert (tmp_path / 'rank0').exists() and (tmp_path / 'rank1').exists()
+
+    def test_one_fails_and_ends_the_other(self, run, capfd):
+        start = time.monotonic()
+        assert run('time.sleep(60) if rank == 0 else fail("clip_3.png: truncated")') == 2
+        assert time.monotonic() - start < 30
+        assert capfd.readouterr().err == 'error: clip_3.png: truncated\n'
+
+    def test_the_first_failure_is_the_cause(self, run, capfd):
+        """What a process says that has lost the other is not."""
+        assert run('time.sleep(0.3 * rank); fail(f"of {rank}")') == 2
+        assert capfd.readouterr().err == 'error: of 0\n'
+
+    def test_one_is_killed(self, run, capfd):
+        body = 'os.kill(os.getpid(), signal.SIGKILL) if rank else (time.sleep(0.2), fail("lost"))'
+        assert run(body) == 128 + signal.SIGKILL
+        assert capfd.readouterr().err == (
+            'error: process 1 was ended by SIGKILL (is the memory full?)\n'
+        )
+
+    @pytest.mark.parametrize('name', ['SIGTERM', 'SIGUSR1'])
+    def test_a_signal_reaches_all(self, run, capfd, tmp_path, name):
+        number = signal.Signals[name]
+        body = (
+            f'signal.signal({int(number)}, lambda *_: (open(f"{tmp_path}/{{rank}}", "w"), '
+            f'os._exit({128 + number})))\n'
+            f'open(f"{tmp_path}/ready{{rank}}", "w")\n'
+            f'while rank and not os.path.exists("{tmp_path}/ready0"): time.sleep(0.05)\n'
+            f'if rank: os.kill(os.getppid(), {int(number)})\n'
+            'time.sleep(60)\n'
+        )
+        assert run(body) == 128 + number
+        assert (tmp_path / '0').exists() and (tmp_path / '1').exists()
+        assert capfd.readouterr().err == f'interrupted by {name}\n'
 
 
 class TestProcessGroup:

@@ -37,13 +37,23 @@ def save_atomically(checkpoint: dict[str, Any], path: str | Path) -> None:
             if not zipfile.is_zipfile(temporary):
                 raise OSError('what was written is not a whole file')
     except (OSError, RuntimeError) as error:  # torch's writer reports a full disk as RuntimeError
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        reason = _reason_of(error)
         room = '' if free is None else f', {free} bytes were free'
         raise CheckpointError(
             f'{path}: could not be saved ({reason}); it needs about {size_of(checkpoint)} '
             f'bytes{room}. Checkpoints saved before are untouched; make room, or move the work '
             'dir, and use --resume'
         ) from error
+
+
+def _reason_of(error: BaseException) -> str:
+    """What the system says, also where torch's writer has put an error of its own around it."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.strerror:
+            return inner.strerror
+        inner = inner.__context__
+    return str(error)
 
 
 def size_of(content: Any) -> int:

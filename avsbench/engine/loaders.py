@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,8 @@ from avsbench.utils.errors import DataError
 TIMEOUT = 600
 """Seconds that a batch may take, unless the config of the loader says otherwise."""
 _LOST = re.compile(r'DataLoader (worker \(pid|timed out)')
+# What reading a batch ends with whose worker dies before its memory has been passed on.
+_CUT_OFF = (ConnectionError, EOFError, FileNotFoundError)
 _tables: 'weakref.WeakSet[WorkerTable]' = weakref.WeakSet()
 _forgotten: set[int] = set()  # processes of workers whose table is gone
 
@@ -49,6 +51,11 @@ class WorkerTable:
     def pids(self) -> list[int]:
         """Process of each worker, 0 before it has begun."""
         return _pids(self._rows)
+
+    @property
+    def busy(self) -> set[int]:
+        """Processes of the workers that are at a sample."""
+        return {int(pid) for pid, _, since in self._rows.tolist() if since}
 
     def suspect(self, pids: list[int]) -> tuple[int, int, float] | None:
         """The worker to blame, the position of its sample, and for how long it has been at it.
@@ -122,6 +129,12 @@ def watched_loaders(loaders: Callable[[], dict[str, DataLoader]]) -> Iterator[No
         if not _LOST.search(str(error)):
             raise
         raise DataError(_explain(str(error), loaders())) from error
+    except _CUT_OFF as error:
+        lost = _died_at_work(loaders().values())
+        if not lost:
+            raise
+        pids = ', '.join(map(str, sorted(lost)))
+        raise DataError(_explain(f'(pid(s) {pids}) exited', loaders())) from error
     finally:
         for loader in loaders().values():
             close_workers(getattr(loader, '_iterator', None))  # of workers that outlive an epoch
@@ -154,6 +167,18 @@ def _explain(text: str, loaders: dict[str, DataLoader]) -> str:
             f'{key}.num_workers; num_workers=0 shows what happens at this sample'
         )
     return f'{text.strip()}; no sample was being loaded at this moment'
+
+
+def _died_at_work(loaders: Iterable[DataLoader]) -> set[int]:
+    """Processes of workers that have ended in the middle of a sample."""
+    deadline = time.monotonic() + 1  # the connection may break before the process is gone
+    while True:
+        tables = [getattr(loader.dataset, 'workers', None) for loader in loaders]
+        busy = set().union(*(table.busy for table in tables if table is not None))
+        lost = busy - {process.pid for process in multiprocessing.active_children()}
+        if lost or time.monotonic() > deadline:
+            return lost
+        time.sleep(0.05)
 
 
 def _sample(dataset: Dataset, index: int) -> str:

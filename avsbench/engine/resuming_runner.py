@@ -128,6 +128,10 @@ class ResumingRunner(SavingRunner):
         if now['randomness.seed'] is None:
             now['randomness.seed'] = then.get('randomness.seed')
         if 'settings' not in meta:
+            self.logger.warning(
+                f'{filename}: saved before checkpoints kept their settings: optimizer and '
+                'schedules go on as they were, whatever the config says now'
+            )
             now = {key: value for key, value in now.items() if key in then}
         found = changes(then, now, self.cfg)
         check_changes(filename, found, self.cfg.get('allow_changes') or ())

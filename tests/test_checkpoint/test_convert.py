@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from avsbench.checkpoint.convert import convert
-from avsbench.utils.errors import CheckpointError
+from avsbench.utils.errors import CheckpointError, ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -98,3 +98,18 @@ def test_the_tool_names_the_layouts_it_knows(tmp_path) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert "no layout 'mdvt'; did you mean 'medvt'?; known are avsbench, avsegformer" in done.stderr
+
+
+def test_a_cut_off_file_is_not_left(published, tmp_path, monkeypatch) -> None:
+    torch.save(published, tmp_path / 'theirs.pth')
+
+    def full(content: dict, file: Path) -> None:
+        Path(file).write_bytes(b'a part')
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(torch, 'save', full)
+    with pytest.raises(OSError, match='No space left'):
+        convert(tmp_path / 'theirs.pth', tmp_path / 'ours.pth', 'avsbench')
+    assert [path.name for path in tmp_path.iterdir()] == ['theirs.pth']
+    with pytest.raises(ConfigError, match='theirs.pth: can not be used as folder of a checkpoint'):
+        convert(tmp_path / 'theirs.pth', tmp_path / 'theirs.pth' / 'ours.pth', 'avsbench')

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.hooks import Hook
-from toy import equal
+from toy import At, equal
 
 from avsbench.engine.checkpoint_files import newest_checkpoint
 from avsbench.engine.hooks import TrainingDivergedError
@@ -27,21 +26,6 @@ BY_ITERATION = {
     'log_processor.by_epoch': False,
 }
 LOOP = dict(by_epoch=False, max_iters=11, val_interval=4)
-
-
-class At(Hook):
-    """Does something once, when a method of the hook is called for the n-th time."""
-
-    def __init__(self, method: str, count: int, action, priority: str = 'NORMAL') -> None:
-        self.priority = priority
-        self._left = count
-        self._action = action
-        setattr(self, method, self._call)
-
-    def _call(self, *args, **kwargs) -> None:
-        self._left -= 1
-        if self._left == 0:
-            self._action()
 
 
 def send(name: str = 'SIGTERM'):

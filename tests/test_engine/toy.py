@@ -1,5 +1,8 @@
 """A network, a data set and a metric of a few lines, to run the engine with."""
 
+import os
+import signal
+
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
@@ -133,6 +136,30 @@ class StopHook(Hook):
     def before_train_epoch(self, runner) -> None:
         if runner.epoch == 1:
             raise RuntimeError('stopped')
+
+
+@HOOKS.register_module()
+class SignalHook(Hook):
+    """Send the launcher of this process SIGTERM in the second step, as a batch system does."""
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        if runner.iter == 1 and runner.rank == 1:
+            os.kill(os.getppid(), signal.SIGTERM)
+
+
+class At(Hook):
+    """Does something once, when a method of the hook is called for the n-th time."""
+
+    def __init__(self, method: str, count: int, action, priority: str = 'NORMAL') -> None:
+        self.priority = priority
+        self._left = count
+        self._action = action
+        setattr(self, method, self._call)
+
+    def _call(self, *args, **kwargs) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self._action()
 
 
 def equal(one, other) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from avsbench.analysis.complexity import Complexity
 from avsbench.config.paths import CONFIG_ROOT
 from avsbench.registry import SYSTEMS
-from avsbench.utils.errors import AVSBenchError
+from avsbench.utils.errors import AVSBenchError, ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
@@ -71,6 +71,22 @@ def test_what_is_finished_is_kept(tool, tmp_path) -> None:
     assert json.loads(record.read_text())['score'] == 0.5
     tool.run('--systems', 'catr', '--again')
     assert len(tool.trained) == 3
+
+
+def test_trainings_are_checked_before_the_first(tool, tmp_path) -> None:
+    with pytest.raises(ConfigError, match='--seed=-1, expected a whole number'):
+        tool.run('--systems', 'catr', '--seed', '-1')
+    begun = tmp_path / 'work_dir/comparison/s4/tpavi_demo_seed0'
+    begun.mkdir(parents=True)
+    (begun / 'epoch_1.pth').write_bytes(b'')
+    with pytest.raises(ConfigError, match=r'tpavi_demo_seed0: holds a training .*pass --again'):
+        tool.run('--systems', 'catr', 'tpavi')
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(ConfigError, match='can not be used as work dir'):
+        tool.run('--systems', 'catr', '--out', str(tmp_path / 'file'))
+    assert not tool.trained
+    tool.run('--systems', 'tpavi', '--again')
+    assert tool.trained
 
 
 def test_every_system_has_its_small_configs() -> None:
