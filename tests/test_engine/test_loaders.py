@@ -77,7 +77,7 @@ def test_error_names_the_sample(build_toy, fault, message, part, workers, persis
     start = time.monotonic()
     with pytest.raises(DataError, match=f'{key}: {message}'):
         runner.train()
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 50  # of the minute that the worker hangs
 
 
 def test_a_limit_unless_the_config_has_one():
