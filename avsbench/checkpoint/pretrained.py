@@ -38,11 +38,24 @@ Matcher = Callable[
 ]  # of a file's weights, for a part; its path
 
 
+# Where the files are that the configs name.
+SOURCES = {
+    'pvt_v2_b5.pth': 'github.com/whai362/PVT',
+    'resnet50-19c8e357.pth': 'download.pytorch.org/models',
+    'resnet101-63fe2227.pth': 'download.pytorch.org/models',
+    'swin_base_patch244_window877_kinetics400_22k.pth': (
+        'github.com/SwinTransformer/Video-Swin-Transformer'
+    ),
+    '384_coco_r101.pth': 'github.com/Epiphqny/VisTR',
+    'vggish-10086976.pth': 'github.com/harritaylor/torchvggish',
+}
+
+
 class PretrainedPart:
     """Mixin of the parts that start from a weight file.
 
-    A file that is not there is reported at the start of the training and in the results, since the
-    published numbers can't be reached without it; `require_weights` makes it an error.
+    Without its file a training stops, since it would start from random numbers and never reach what
+    was published. With `require_weights=False` it goes on, and says so in its log and its results.
     """
 
     weights: str | None
@@ -81,9 +94,12 @@ class PretrainedPart:
 
     def _report_missing(self, what: str) -> None:
         if self.require_weights:
+            source = SOURCES.get(Path(self.weights).name)
+            origin = f', published at {source} (README, "Pretrained weights")' if source else ''
             raise CheckpointError(
-                f'{what}: no file {self.weights!r}; put it there, or set weights=None to start '
-                'from random numbers'
+                f'{what}: no file {self.weights!r}{origin}; put it there, or set weights=None in '
+                'this part of the model to start from random numbers, which does not reach '
+                'published results'
             )
         self.missing_weights = self.weights
         print_log(

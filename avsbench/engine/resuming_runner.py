@@ -1,11 +1,13 @@
 """The part of the runner that reads checkpoints."""
 
+from functools import cached_property
 from pathlib import Path
 
 from mmengine.dist import is_main_process
 from mmengine.runner import EpochBasedTrainLoop
 
 from avsbench.checkpoint.loading import LAYOUT, fill_model, translate
+from avsbench.checkpoint.pretrained import PretrainedPart
 from avsbench.checkpoint.reading import read_checkpoint
 from avsbench.engine.checkpoint_files import newest_checkpoint
 from avsbench.engine.optimizer_state import load_optimizer, restore_gradients
@@ -41,7 +43,7 @@ class ResumingRunner(SavingRunner):
         """Load `load_from`, or resume: from it, or else from the newest checkpoint there is."""
         if self._has_loaded:
             return
-        path = self._load_from or (self._newest() if self._resume else None)
+        path = self._start
         if self._resume and path is not None:
             self.resume(path)
             self._note_end(path)
@@ -52,6 +54,19 @@ class ResumingRunner(SavingRunner):
         if self._replaces_training and is_main_process():
             remove_training(self.work_dir)
         self._replaces_training = False
+
+    @cached_property
+    def _start(self) -> str | None:
+        """The checkpoint that the training starts from or goes on from."""
+        return self._load_from or (self._newest() if self._resume else None)
+
+    def _init_model_weights(self) -> None:
+        """Initialise the weights; a checkpoint brings all of them, so no other file is needed."""
+        if self._start is not None:
+            for part in self.bare_model.modules():
+                if isinstance(part, PretrainedPart):
+                    part.require_weights = False
+        super()._init_model_weights()
 
     def load_checkpoint(self, filename: str) -> dict:
         """Load weights: every key, or an error.

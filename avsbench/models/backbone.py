@@ -23,7 +23,7 @@ class TimmBackbone(PretrainedPart, BaseModule):
         out_strides: Strides of the levels to return, finest first.
         weights: ImageNet weights to start training from: a file in the published or timm's
             layout, 'timm' to let timm fetch its own, or None to start from random weights.
-        require_weights: Whether a missing file stops the training instead of being reported.
+        require_weights: Whether a missing file stops the training, or is only reported.
         frozen_norm: Replace batch normalisations by fixed scales and shifts, as detectron2's
             ResNets have them.
         frozen_parts: Names of the network's parts that are not trained, such as 'layer1'.
@@ -44,7 +44,7 @@ class TimmBackbone(PretrainedPart, BaseModule):
         drop_path_rate: float | None = None,
         out_strides: tuple[int, ...] = (4, 8, 16, 32),
         weights: str | None = None,
-        require_weights: bool = False,
+        require_weights: bool = True,
         frozen_norm: bool = False,
         frozen_parts: tuple[str, ...] = (),
         with_cp: bool = False,

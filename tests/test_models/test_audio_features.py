@@ -165,12 +165,6 @@ def test_an_encoder_that_is_trained_has_no_cache(tmp_path) -> None:
         VGGish(frozen=False, cache_dir=str(tmp_path))
 
 
-def test_features_of_missing_weights_are_not_kept(tmp_path) -> None:
-    network = VGGish(weights=str(tmp_path / 'none.pth'), cache_dir=str(tmp_path))
-    network.init_weights()
-    assert network.cache is None
-
-
 @pytest.mark.parametrize('mute', [False, True])
 def test_keys_are_those_of_the_patches_in_the_batch(mute: bool) -> None:
     """Also of padded frames, and of audio that was muted."""

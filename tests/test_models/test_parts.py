@@ -1,8 +1,12 @@
+import re
+
 import pytest
 import timm
 import torch
 from huggingface_hub.constants import HF_HUB_CACHE
 
+from avsbench.checkpoint.pretrained import SOURCES
+from avsbench.config.paths import CONFIG_ROOT
 from avsbench.models import TimmAudioEncoder, TimmBackbone, VGGish
 from avsbench.systems.avsegformer.fusion import ChannelGateFusion
 from avsbench.systems.avsegformer.pixel_decoder import DeformablePixelDecoder
@@ -165,11 +169,29 @@ def test_pvt_file_with_published_names_fits(tmp_path) -> None:
 
 def test_missing_weights_are_reported_or_refused(tmp_path) -> None:
     missing = str(tmp_path / 'none.pth')
-    backbone = TimmBackbone('resnet18', weights=missing)
+    backbone = TimmBackbone('resnet18', weights=missing, require_weights=False)
     backbone.init_weights()
     assert backbone.missing_weights == missing
-    with pytest.raises(CheckpointError, match='no file .*none.pth.*set weights=None'):
-        TimmBackbone('resnet18', weights=missing, require_weights=True).init_weights()
+    with pytest.raises(CheckpointError, match="no file '.*none.pth'; put it .*set weights=None"):
+        TimmBackbone('resnet18', weights=missing).init_weights()
+
+
+def test_missing_weights_that_are_published_name_their_place(tmp_path) -> None:
+    network = VGGish(weights=str(tmp_path / 'vggish-10086976.pth'))
+    with pytest.raises(CheckpointError, match='published at github.com/harritaylor/torchvggish'):
+        network.init_weights()
+
+
+def test_places_of_published_weights_are_those_of_the_readme() -> None:
+    """And each file that a config names is among them."""
+    readme = (CONFIG_ROOT.parent / 'README.md').read_text()
+    assert all(f'`pretrained/{name}`' in readme for name in SOURCES)
+    named = {
+        name
+        for path in CONFIG_ROOT.rglob('*.py')
+        for name in re.findall(r"'pretrained/([^']+)'", path.read_text())
+    }
+    assert named == SOURCES.keys()
 
 
 def test_weights_of_another_network_are_refused(tmp_path) -> None:

@@ -184,6 +184,6 @@ def test_unknown_mode() -> None:
 def test_missing_weights_are_listed(tmp_path) -> None:
     model = build()
     missing = str(tmp_path / 'none.pth')
-    model.backbone.weights = missing
+    model.backbone.weights, model.backbone.require_weights = missing, False
     model.init_weights()
     assert model.missing_pretrained == [missing]

@@ -40,9 +40,9 @@ class VGGish(PretrainedPart, AudioEncoder):
 
     Args:
         frozen: Keep the weights as they are and run without gradient, as all systems do.
-        cache_dir: See `AudioEncoder`. Features of random weights are not kept.
+        cache_dir: See `AudioEncoder`.
         weights: File of the published weights (`vggish-10086976.pth`), or None for random ones.
-        require_weights: Whether a missing file stops the training instead of being reported.
+        require_weights: Whether a missing file stops the training, or is only reported.
         pca: Whiten the embedding and quantise it to whole numbers 0 to 255, as AudioSet's released
             features were; the parameters are part of the checkpoint. No AVS system does it.
     """
@@ -55,7 +55,7 @@ class VGGish(PretrainedPart, AudioEncoder):
         frozen: bool = True,
         cache_dir: str | None = None,
         weights: str | None = None,
-        require_weights: bool = False,
+        require_weights: bool = True,
         pca: bool = False,
     ) -> None:
         super().__init__(frozen=frozen, cache_dir=cache_dir)
@@ -103,5 +103,3 @@ class VGGish(PretrainedPart, AudioEncoder):
     def init_weights(self) -> None:
         """Load the published weights, if there are any."""
         self.load_pretrained(self, 'VGGish weights')
-        if self.missing_weights:
-            self.cache = None

@@ -29,13 +29,13 @@ class HeadStart:
 
     Attributes:
         weights: The file of VisTR; None to start from random weights.
-        require_weights: Whether a missing file stops the training instead of being reported.
+        require_weights: Whether a missing file stops the training, or is only reported.
         same_backbone: Whether the network has the file's backbone. Then the projection of the
             coarsest level starts from the file, too, and so do the layers of the next level.
     """
 
     weights: str | None = None
-    require_weights: bool = False
+    require_weights: bool = True
     same_backbone: bool = False
 
 

@@ -32,7 +32,7 @@ class VideoSwin(PretrainedPart, BaseModule):
         drop_path_rate: Stochastic depth of the last block, growing linearly from 0.
         weights: File of Video Swin's repository to start training from, or None to start from
             random weights; see `match_video_swin`.
-        require_weights: Whether a missing file stops the training instead of being reported.
+        require_weights: Whether a missing file stops the training, or is only reported.
     """
 
     in_channels = 3
@@ -46,7 +46,7 @@ class VideoSwin(PretrainedPart, BaseModule):
         *,
         drop_path_rate: float = 0.1,
         weights: str | None = None,
-        require_weights: bool = False,
+        require_weights: bool = True,
     ) -> None:
         super().__init__()
         network = SwinTransformer3d(
