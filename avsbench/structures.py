@@ -46,6 +46,14 @@ class AVSDataSample(BaseDataElement):
     seg_probs: Tensor
     pred_masks: Tensor
 
+    def pin_memory(self) -> 'AVSDataSample':
+        """A copy in memory that a GPU reads by itself; PyTorch's loaders ask for it."""
+        pinned = self.new()
+        for name, value in self.items():
+            if isinstance(value, Tensor):
+                pinned.set_data({name: value.pin_memory()})
+        return pinned
+
     @property
     def num_classes(self) -> int:
         """K of the prediction."""

@@ -95,6 +95,8 @@ class AVSRunner(ResumingRunner):
         if isinstance(dataloader, DataLoader):
             return dataloader
         dataloader = with_timeout(dataloader)
+        # A GPU copies from pinned memory while the host goes on.
+        dataloader = {'pin_memory': torch.cuda.is_available(), **dataloader}
         if seed is not None:
             wrapped = dict(
                 type=SeededDataset,

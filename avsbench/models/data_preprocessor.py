@@ -14,6 +14,7 @@ from avsbench.structures import AVSDataSample
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError, DataError
 from avsbench.utils.maps import resize
+from avsbench.utils.transfer import send
 
 CLIP_POLICIES = ('pad', 'pack')
 FRAME_ORDERS = ('natural', 'frozen', 'shuffled')
@@ -38,7 +39,8 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             network reaches without motion ('frozen': that frame takes the place of all others) or
             without the order of the others ('shuffled', by the number of the sample). 'natural'
             leaves the frames.
-        non_blocking: Whether the copy to the device may overlap with computation.
+        non_blocking: Whether copies to the device may overlap with computation, where the loader
+            pins its memory.
 
     Attributes:
         makes_audio_keys: Whether batches get `audio_keys`, by which an audio encoder with a cache
@@ -55,7 +57,7 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
         frame_size: tuple[int, int] | None = None,
         mute_audio: bool = False,
         frame_order: str = 'natural',
-        non_blocking: bool = False,
+        non_blocking: bool = True,
     ) -> None:
         super().__init__(non_blocking=non_blocking)
         check_choice('AVSDataPreprocessor: clip_policy', clip_policy, CLIP_POLICIES)
@@ -91,8 +93,9 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             frames were padded `frame_valid` (N,) bool, where a sample keeps some of its frames
             `kept` (N',) int64, their indices among the N, where the prediction has another size
             than the frames `pred_shape` (H', W'), and where the samples have targets `gt_masks`
-            (N', H', W') int64 and `gt_valid` (N',) bool. `data_samples`, or None, whose targets are
-            their parts of these.
+            (N', H', W') int64, `gt_valid` (N',) bool and `gt_frames`, the indices of the frames
+            with one among the N', as ints. `data_samples`, or None, whose targets are their parts
+            of these.
 
         Raises:
             DataError: Clips do not fit into one batch.
@@ -100,6 +103,7 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
         """
         patches = data['inputs'].get('audio', []) if self.makes_audio_keys else []
         keys = [[patch_key(patch) for patch in self._muted(clip)] for clip in patches]
+        given: list[AVSDataSample] | None = data.get('data_samples')  # still on the host
         data = self.cast_data(data)
         frames = data['inputs']['frames']
         samples: list[AVSDataSample] | None = data.get('data_samples')
@@ -119,11 +123,14 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             if self.makes_audio_keys:
                 inputs['audio_keys'] = _join_keys(keys, inputs['audio'], padded)
         if padded != lengths:
-            exists = [torch.ones(length, dtype=torch.bool) for length in lengths]
-            inputs['frame_valid'] = _join(exists, padded).to(inputs['frames'].device)
+            device = inputs['frames'].device
+            exists = [torch.ones(length, dtype=torch.bool, device=device) for length in lengths]
+            inputs['frame_valid'] = _join(exists, padded)
         if samples is not None:
             inputs |= self._wanted(samples, padded)
             inputs |= _targets(samples, padded if self.pads else None)
+            if 'gt_valid' in inputs:
+                inputs['gt_frames'] = _annotated(given, padded if self.pads else None)
         return {'inputs': inputs, 'data_samples': samples}
 
     def _muted(self, audio: Tensor) -> Tensor:
@@ -153,7 +160,7 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
                     'the data set wants the prediction of some frames of a clip only; set '
                     "model.data_preprocessor.clip_policy='pack' and num_frames=None"
                 )
-            wanted['kept'] = _kept_frames(samples, lengths).to(self.mean.device)
+            wanted['kept'] = send(_kept_frames(samples, lengths), self.mean.device)
         shapes = {sample.get('pred_shape') for sample in samples}
         if len(shapes) > 1:
             raise DataError(
@@ -185,14 +192,14 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
         return ((images - self.mean) / self.std).flatten(1, 2)
 
 
-def _kept_frames(samples: list[AVSDataSample], lengths: list[int]) -> Tensor:
+def _kept_frames(samples: list[AVSDataSample], lengths: list[int]) -> list[int]:
     """Indices of the frames whose prediction is wanted, in a batch of clips of these lengths."""
     starts = itertools.accumulate(lengths[:-1], initial=0)
     kept = []
     for sample, start, length in zip(samples, starts, lengths, strict=True):
         places = sample.get('kept')
         kept += [start + place % length for place in (range(length) if places is None else places)]
-    return torch.tensor(kept)
+    return kept
 
 
 def _targets(samples: list[AVSDataSample], padded: list[int] | None) -> dict[str, Tensor]:
@@ -219,6 +226,17 @@ def _join_keys(clips: list[list[bytes]], audio: Tensor, lengths: list[int]) -> t
         key
         for clip, length in zip(clips, lengths, strict=True)
         for key in clip + [silence] * (length - len(clip))
+    )
+
+
+def _annotated(samples: list[AVSDataSample], padded: list[int] | None) -> tuple[int, ...]:
+    """Indices of the frames with a target, in a batch of clips of these lengths."""
+    lengths = padded or [len(sample.gt_valid) for sample in samples]
+    starts = itertools.accumulate(lengths[:-1], initial=0)
+    return tuple(
+        start + place
+        for sample, start in zip(samples, starts, strict=True)
+        for place in sample.gt_valid.nonzero().flatten().tolist()
     )
 
 

@@ -1,8 +1,10 @@
 """What every decode head offers, and the typed values that go in and out of it."""
 
+import itertools
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar
 
 import torch
 from mmengine.model import BaseModule
@@ -13,6 +15,7 @@ from avsbench.models.losses.pixel import IGNORE, foreground
 from avsbench.registry import MODELS
 from avsbench.utils.maps import resize
 from avsbench.utils.signatures import GatheringMeta
+from avsbench.utils.transfer import fetch, send
 
 
 @dataclass(frozen=True)
@@ -31,16 +34,40 @@ class HeadSizes:
     num_classes: int
 
 
-class FrameTargets(NamedTuple):
+@dataclass(frozen=True)
+class FrameTargets:
     """Targets of the N frames of a batch.
 
     Attributes:
         masks: (N, H, W) int64, 0 and 1 or the class index; `IGNORE` in padded pixels.
         annotated: (N,) bool, False where a frame has no target.
+        frames: Indices of the annotated frames, for the host; None reads them from `annotated`,
+            which waits for the device.
     """
 
     masks: Tensor
     annotated: Tensor
+    frames: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Let the host know which frames are annotated."""
+        if self.frames is None:
+            frames = tuple(fetch(self.annotated).nonzero()[0].tolist())
+            object.__setattr__(self, 'frames', frames)
+
+    def select(self, values: Tensor, axis: int = 0) -> Tensor:
+        """The values of the annotated frames, of values that have the N frames along an axis."""
+        if len(self.frames) == values.shape[axis]:
+            return values
+        return values.index_select(axis, send(self.frames, values.device, torch.long))
+
+    def lengths(self, clip_lengths: tuple[int, ...]) -> list[int]:
+        """How many frames of each clip are annotated."""
+        ends = list(itertools.accumulate(clip_lengths))
+        return [
+            sum(end - length <= frame < end for frame in self.frames)
+            for end, length in zip(ends, clip_lengths, strict=True)
+        ]
 
 
 @dataclass(kw_only=True)
@@ -173,21 +200,20 @@ class DenseAVSHead(AVSDecodeHead):
 
     def loss(self, output: AVSHeadOutput, targets: FrameTargets) -> dict[str, Tensor]:
         """`loss_mask` and `loss_mix` over the annotated frames, `loss_match`, auxiliary terms."""
-        annotated = targets.annotated.nonzero().flatten()
         further = dict(output.aux)
         if self.loss_match is not None:
             further['loss_match'] = self.loss_match(
                 output.matched_pairs, output.logits, targets.annotated, targets.masks != IGNORE
             )
-        if len(annotated) == 0:
+        if not targets.frames:
             # Nothing to learn from, but every parameter still takes part in the graph.
             parts = [part for part in (output.logits, output.mask_feature) if part is not None]
             return {'loss_mask': 0.0 * sum(part.sum() for part in parts), **further}
-        masks = targets.masks[annotated]  # (n, H, W)
-        logits = resize(output.logits[annotated], masks.shape[-2:])
+        masks = targets.select(targets.masks)  # (n, H, W)
+        logits = resize(targets.select(output.logits), masks.shape[-2:])
         losses = {'loss_mask': self.loss_mask(logits, masks)}
         if self.loss_mix is not None:
-            mixed = output.mask_feature[annotated].mean(1, keepdim=True)  # (n, 1, H/4, W/4)
+            mixed = targets.select(output.mask_feature).mean(1, keepdim=True)  # (n, 1, H/4, W/4)
             losses['loss_mix'] = self.loss_mix(resize(mixed, masks.shape[-2:]), foreground(masks))
         return losses | further
 
@@ -210,14 +236,13 @@ class QueryAVSHead(AVSDecodeHead):
     transformer_decoder: nn.Module
 
     @abstractmethod
-    def prepare(self, targets: FrameTargets, clip_lengths: tuple[int, ...]) -> Any:
-        """What `prediction_losses` compares with, the same for all predictions."""
-
-    @abstractmethod
     def prediction_losses(
-        self, output: AVSHeadOutput, index: int, targets: Any
-    ) -> dict[str, Tensor]:
-        """Loss terms by name of the prediction at `index`; `targets` as prepared."""
+        self, output: AVSHeadOutput, targets: FrameTargets
+    ) -> list[dict[str, Tensor]]:
+        """Loss terms by name of each prediction.
+
+        All at once, so that what the host has to know of them takes one transfer.
+        """
 
     @abstractmethod
     def binary_logits(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
@@ -225,12 +250,10 @@ class QueryAVSHead(AVSDecodeHead):
 
     def loss(self, output: AVSHeadOutput, targets: FrameTargets) -> dict[str, Tensor]:
         """The terms of every prediction; those of the last one have no number in their names."""
-        prepared = self.prepare(targets, output.clip_lengths)
+        found = self.prediction_losses(output, targets)
         losses = {}
-        last = len(output.cls_logits) - 1
-        for index in range(last + 1):
-            suffix = '' if index == last else f'_{index}'
-            terms = self.prediction_losses(output, index, prepared)
+        for index, terms in enumerate(found):
+            suffix = '' if index == len(found) - 1 else f'_{index}'
             losses |= {f'{name}{suffix}': value for name, value in terms.items()}
         return losses
 
@@ -261,11 +284,22 @@ class QueryAVSHead(AVSDecodeHead):
         xavier_init(self.transformer_decoder)
 
 
-def class_targets(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Classes (G,) that occur in label maps, and their masks (G, *labels.shape) as float.
+def present_classes(labels: Tensor, lengths: Sequence[int]) -> list[list[int]]:
+    """Classes that occur in the label maps of each group of frames, background included.
 
-    The background is one of them; padded pixels belong to none.
+    Padded pixels belong to none. The host learns of all groups in one transfer.
+
+    Args:
+        labels: (n, H, W) int64, classes of at most `IGNORE`.
+        lengths: Frames of each group, whose sum is n.
     """
-    classes = labels.unique()
-    classes = classes[classes != IGNORE]
-    return classes, (labels == classes.view(-1, *[1] * labels.dim())).float()
+    if not len(labels):
+        return [[] for _ in lengths]
+    present = torch.zeros(len(labels), IGNORE + 1, dtype=torch.bool, device=labels.device)
+    occurs = fetch(present.scatter_(1, labels.flatten(1), True))
+    occurs[:, IGNORE] = False
+    ends = list(itertools.accumulate(lengths))
+    return [
+        occurs[end - length : end].any(0).nonzero()[0].tolist()
+        for end, length in zip(ends, lengths, strict=True)
+    ]

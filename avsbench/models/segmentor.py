@@ -80,8 +80,8 @@ class AVSegmentor(BaseModel):
             inputs: `frames` (N, 3, H, W), with an audio encoder `audio` (N, 1, 96, 64),
                 `clip_lengths`, and as far as the data preprocessor made them `frame_valid` (N,),
                 `kept` (N',), the frames that are to be predicted, and `pred_shape` (H', W'), the
-                size of the prediction; for the mode 'loss' `gt_masks` and `gt_valid`, see
-                `FrameTargets`.
+                size of the prediction; for the mode 'loss' `gt_masks`, `gt_valid` and, if they
+                are known, `gt_frames`, see `FrameTargets`.
             data_samples: One per clip; the mode 'predict' writes into them.
             mode: 'loss' for loss terms, 'predict' for data samples with `seg_logits` (or
                 `seg_probs`, see `AVSDataSample`) and `pred_masks`, 'tensor' for the head's output,
@@ -174,7 +174,7 @@ class AVSegmentor(BaseModel):
                 'a loss needs the targets of all frames of a clip, but the data set keeps '
                 f'{len(inputs["kept"])} of {len(inputs["frames"])}: is it one to test on?'
             )
-        return FrameTargets(inputs['gt_masks'], inputs['gt_valid'])
+        return FrameTargets(inputs['gt_masks'], inputs['gt_valid'], inputs.get('gt_frames'))
 
     def postprocess(
         self,

@@ -14,6 +14,7 @@ from avsbench.models import (
     HeadSizes,
     QueryAVSHead,
 )
+from avsbench.models.heads import present_classes
 from avsbench.registry import MODELS
 from avsbench.utils.errors import ConfigError
 
@@ -50,13 +51,10 @@ class SumHead(QueryAVSHead):
     ) -> AVSHeadOutput:
         raise NotImplementedError
 
-    def prepare(self, targets: FrameTargets, clip_lengths: tuple[int, ...]) -> Tensor:
-        return targets.annotated.sum()
-
     def prediction_losses(
-        self, output: AVSHeadOutput, index: int, targets: Tensor
-    ) -> dict[str, Tensor]:
-        return {'loss_sum': output.cls_logits[index].sum() * targets}
+        self, output: AVSHeadOutput, targets: FrameTargets
+    ) -> list[dict[str, Tensor]]:
+        return [{'loss_sum': logits.sum() * len(targets.frames)} for logits in output.cls_logits]
 
     def binary_logits(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
         return output.mask_logits[-1, :, :1]
@@ -154,6 +152,24 @@ def test_terms_of_all_predictions_but_the_last_are_numbered() -> None:
     targets = FrameTargets(torch.zeros(2, 4, 4), torch.tensor([True, True]))
     losses = {name: float(value) for name, value in SumHead(SIZES).loss(output, targets).items()}
     assert losses == {'loss_sum_0': 16, 'loss_sum_1': 32, 'loss_sum': 16}
+
+
+def test_annotated_frames_are_known_to_the_host() -> None:
+    masks = torch.arange(5)[:, None, None].expand(-1, 2, 2)
+    annotated = torch.tensor([True, False, False, True, True])
+    for targets in (FrameTargets(masks, annotated), FrameTargets(masks, annotated, (0, 3, 4))):
+        assert targets.frames == (0, 3, 4)
+        assert targets.lengths((2, 1, 2)) == [1, 0, 2]
+        assert torch.equal(targets.select(masks), masks[annotated])
+        assert torch.equal(targets.select(masks.mT[None], 1), masks.mT[None][:, annotated])
+    every = FrameTargets(masks, torch.ones(5, dtype=torch.bool))
+    assert every.select(masks) is masks
+
+
+def test_classes_of_groups_of_frames() -> None:
+    labels = torch.tensor([[[0, 70]], [[255, 5]], [[255, 255]]])
+    assert present_classes(labels, [2, 0, 1]) == [[0, 5, 70], [], []]
+    assert present_classes(labels[:0], [0, 0]) == [[], []]
 
 
 def test_score_maps_are_class_probabilities_times_masks() -> None:

@@ -158,7 +158,7 @@ def criterion_inputs(frames: int = 2, queries: int = 3):
 
 def test_criterion_equals_its_formulas() -> None:
     classes, masks, targets = criterion_inputs()
-    losses = ClipSetCriterion(1)([classes], [masks], [targets])
+    (losses,) = ClipSetCriterion(1)(classes[None], masks[None], [targets])
     resized = F.interpolate(masks, (8, 8), mode='bilinear', align_corners=False)
     p, m = resized.sigmoid(), targets.masks[0][:, None]
     dice = (2 * (p * m).sum((2, 3)) + 1) / (p.sum((2, 3)) + m.sum((2, 3)) + 1)  # (T, Q)
@@ -179,7 +179,7 @@ def test_criterion_equals_its_formulas() -> None:
     assert losses.keys() == wanted.keys()
     for name, value in wanted.items():
         torch.testing.assert_close(losses[name], value, msg=name)
-    sane = ClipSetCriterion(1, double_sigmoid=False)([classes], [masks], [targets])
+    (sane,) = ClipSetCriterion(1, double_sigmoid=False)(classes[None], masks[None], [targets])
     torch.testing.assert_close(sane['loss_bce'], 4 * cross.mean())
 
 
@@ -188,7 +188,7 @@ def test_one_query_serves_all_frames_of_a_clip() -> None:
     good = (targets.masks[0] * 2 - 1) * 9  # (T, 8, 8)
     masks = torch.full((2, 3, 8, 8), -9.0)
     masks[0, 0], masks[:, 1] = good[0], good * 0.1  # best in one frame; fair in both
-    queries, indices = ClipSetCriterion(1).match(classes * 0, masks, targets)
+    ((queries, indices),) = ClipSetCriterion(1).match(classes[None] * 0, masks[None], [targets])[0]
     assert (queries.tolist(), indices.tolist()) == ([1], [0])
 
 
@@ -202,11 +202,12 @@ def test_criterion_under_autocast_equals_full_precision() -> None:
     masks = torch.cat((everywhere, -everywhere, 18 * targets - 9), 1)
     classes = torch.zeros(1, 3, 2)
     criterion = ClipSetCriterion(1)
-    expected = criterion([classes], [masks], [clip])
-    assert criterion.match(classes, masks, clip)[0].tolist() == [2]
+    case = classes[None], masks[None], [clip]
+    (expected,) = criterion(*case)
+    assert criterion.match(*case)[0][0][0].tolist() == [2]
     with torch.autocast('cpu', torch.float16):
-        found = criterion([classes], [masks], [clip])
-        assert criterion.match(classes, masks, clip)[0].tolist() == [2]
+        (found,) = criterion(*case)
+        assert criterion.match(*case)[0][0][0].tolist() == [2]
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, msg=name)
 
@@ -224,7 +225,7 @@ def test_nothing_to_match_gives_finite_losses(empty: str) -> None:
     else:
         targets = targets._replace(classes=targets.classes[:0], masks=targets.masks[:0])
     masks.requires_grad_(), classes.requires_grad_()
-    losses = ClipSetCriterion(1)([classes], [masks], [targets])
+    (losses,) = ClipSetCriterion(1)(classes[None], masks[None], [targets])
     total = sum(losses.values())
     assert total.isfinite()
     total.backward()
@@ -237,20 +238,46 @@ def test_padding_counts_in_no_comparison_of_masks(double_sigmoid: bool) -> None:
     classes, _, targets = criterion_inputs()
     masks = torch.randn(2, 3, 8, 8)
     criterion = ClipSetCriterion(1, double_sigmoid=double_sigmoid)
-    plain = criterion([classes], [masks], [targets])
+    (plain,) = criterion(classes[None], masks[None], [targets])
     labels = F.pad(targets.masks[0].long(), (0, 3), value=255)
     padded = F.pad(masks, (0, 3), value=5.0).requires_grad_()
-    losses = criterion([classes], [padded], [clip_targets(labels, 1)])
+    (losses,) = criterion(classes[None], padded[None], clip_targets(labels, [2], 1))
     for name, value in plain.items():
         torch.testing.assert_close(losses[name], value, msg=name)
     sum(losses.values()).backward()
     assert padded.grad[..., :8].abs().max() > 0 and padded.grad[..., 8:].abs().max() == 0
 
 
+def test_clips_and_predictions_do_not_mix() -> None:
+    """Matched all at once, each is as if it were alone; clips show different numbers of classes."""
+    torch.manual_seed(0)
+    criterion = ClipSetCriterion(4)
+    labels, lengths = torch.randint(0, 4, (5, 8, 8)), [2, 0, 3]
+    labels[:2] = 3
+    targets = clip_targets(labels, lengths, 4)
+    assert [len(target.classes) for target in targets] == [1, 0, 4]
+    classes, masks = torch.randn(2, 5, 6, 5), torch.randn(2, 5, 6, 4, 4)
+    both = criterion(classes, masks, targets)
+    matches = criterion.match(classes, masks, targets)
+    for index in range(2):
+        parts = zip(classes[index].split(lengths), masks[index].split(lengths), strict=True)
+        losses = []
+        for clip, (logits, mask) in enumerate(parts):
+            alone = logits[None], mask[None], [targets[clip]]
+            ((queries, indices),) = criterion.match(*alone)[0]
+            assert queries.tolist() == matches[index][clip][0].tolist()
+            assert indices.tolist() == matches[index][clip][1].tolist()
+            losses += criterion(*alone)
+        weights = {'loss_cls': (2, 0, 3), 'loss_dice': (2, 0, 12), 'loss_focal': (2, 0, 12)}
+        for name, counts in weights.items():
+            terms = [loss[name] * count for loss, count in zip(losses, counts, strict=True)]
+            torch.testing.assert_close(both[index][name], sum(terms) / sum(counts), msg=name)
+
+
 def test_targets_of_a_clip() -> None:
     labels = torch.tensor([[[0, 2]], [[255, 5]]])  # (T, 1, 2)
-    assert clip_targets(labels, 1).masks.tolist() == [[[[0, 1]], [[0, 1]]]]
-    classes, masks, counted = clip_targets(labels, 71)
+    assert clip_targets(labels, [2], 1)[0].masks.tolist() == [[[[0, 1]], [[0, 1]]]]
+    ((classes, masks, counted),) = clip_targets(labels, [2], 71)
     assert counted.tolist() == [[[True, True]], [[False, True]]]
     assert classes.tolist() == [0, 2, 5]
     assert masks[:, :, 0].tolist() == [[[1, 0], [0, 0]], [[0, 1], [0, 0]], [[0, 0], [0, 1]]]

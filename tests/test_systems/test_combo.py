@@ -6,12 +6,17 @@ import torch.nn.functional as F
 
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
-from avsbench.models.heads import FrameTargets, class_targets
+from avsbench.models.heads import FrameTargets
 from avsbench.models.losses.matching import assign
 from avsbench.registry import MODELS
 from avsbench.systems.combo.backbone import SiameseBackbone
 from avsbench.systems.combo.consistency import InterFrameConsistencyLoss
-from avsbench.systems.combo.criterion import MaskSetCriterion, sample_points, uncertain_points
+from avsbench.systems.combo.criterion import (
+    MaskSetCriterion,
+    mask_targets,
+    sample_points,
+    uncertain_points,
+)
 from avsbench.systems.combo.fusion import BilateralFusion
 from avsbench.systems.combo.head import ComboHead
 from avsbench.utils.errors import ConfigError, DataError
@@ -38,7 +43,9 @@ def make_inputs(frames: int) -> tuple[list[torch.Tensor], torch.Tensor]:
 def test_assignment_is_the_cheapest() -> None:
     torch.manual_seed(0)
     cost = torch.randn(5, 3)
-    queries, targets = assign(cost)
+    padded = torch.stack((cost, torch.randn(5, 3)))
+    (queries, targets), (other, first) = assign(padded, [3, 1])
+    assert other.tolist() == [int(padded[1, :, 0].argmin())] and first.tolist() == [0]
     best = min(
         sum(float(cost[q, t]) for t, q in enumerate(order))
         for order in itertools.permutations(range(5), 3)
@@ -46,7 +53,7 @@ def test_assignment_is_the_cheapest() -> None:
     assert float(cost[queries, targets].sum()) == pytest.approx(best)
     assert queries.tolist() == sorted(queries.tolist()) and sorted(targets.tolist()) == [0, 1, 2]
     cost[0] = float('nan')
-    assert 0 not in assign(cost)[0]
+    assert 0 not in assign(cost[None], [3])[0][0]
 
 
 def test_points_are_read_bilinearly_and_zero_outside() -> None:
@@ -69,9 +76,11 @@ def test_criterion_by_hand_on_the_grid() -> None:
     cls_logits = torch.tensor([[[4.0, 0, 0], [0, 4.0, 0], [0, 0, 4.0]]])
     wanted = torch.tensor([[[0, 0], [1, 1]]])
     masks = torch.stack([5.0 - 10 * wanted[0], 10.0 * wanted[0] - 5, torch.zeros(2, 2)])[None]
-    classes, targets = class_targets(wanted[0])
-    losses = criterion(cls_logits, masks, [(classes, targets)])
-    queries, indices = criterion.match(cls_logits[0], masks[0], classes, targets)
+    found = mask_targets(wanted)
+    targets = found.masks[0]
+    assert found.classes.tolist() == [[0, 1]] and found.counts == [2]
+    losses = criterion(cls_logits[None], masks[None], found)[0]
+    queries, indices = criterion.match(cls_logits[None], masks[None], found)[0][0]
     assert queries.tolist() == [0, 1] and indices.tolist() == [0, 1]
     weight = torch.tensor([1.0, 1.0, 0.1])
     expected = 2 * F.cross_entropy(cls_logits[0], torch.tensor([0, 1, 2]), weight=weight)
@@ -87,13 +96,44 @@ def test_criterion_under_autocast_equals_full_precision() -> None:
     """float16 has no number for the cost of a mask that is far from its target."""
     torch.manual_seed(0)
     criterion = MaskSetCriterion(2, num_points=0)
-    cls_logits, mask_logits = torch.randn(2, 6, 3), 8 * torch.randn(2, 6, 120, 120)
-    targets = [class_targets(torch.randint(0, 2, (120, 120)).tril(n)) for n in range(2)]
-    expected = criterion(cls_logits, mask_logits, targets)
+    cls_logits, mask_logits = torch.randn(1, 2, 6, 3), 8 * torch.randn(1, 2, 6, 120, 120)
+    targets = mask_targets(torch.randint(0, 2, (2, 120, 120)))
+    (expected,) = criterion(cls_logits, mask_logits, targets)
     with torch.autocast('cpu', torch.float16):
-        found = criterion(cls_logits, mask_logits, targets)
+        (found,) = criterion(cls_logits, mask_logits, targets)
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, msg=name)
+
+
+@pytest.mark.parametrize('points', [0, 64])
+def test_frames_and_predictions_do_not_mix(points: int) -> None:
+    """Matched all at once, each is as if it were alone; frames show different numbers of masks."""
+    torch.manual_seed(0)
+    criterion = MaskSetCriterion(4, num_points=points)
+    labels = torch.randint(0, 4, (3, 12, 12))
+    labels[1] = 2
+    labels[2, :6] = 255
+    cls_logits, mask_logits = torch.randn(2, 3, 6, 5), torch.randn(2, 3, 6, 12, 12)
+    draws = torch.rand(2, 3, max(points, 1), 2)
+    criterion.points = lambda purpose, prediction, shape, device: (
+        draws[prediction, : shape[0]] if purpose == 'match' else torch.full(shape, 0.4)
+    )
+    targets = mask_targets(labels)
+    assert targets.counts == [4, 1, 4]
+    matches = criterion.match(cls_logits, mask_logits, targets)
+    losses = criterion(cls_logits, mask_logits, targets)
+    for index in range(2):
+        (alone,) = criterion(cls_logits[[index]], mask_logits[[index]], targets)
+        for frame in range(3):
+            draws[0, 0] = draws[index, frame]
+            one = mask_targets(labels[[frame]])
+            part = cls_logits[[index]][:, [frame]], mask_logits[[index]][:, [frame]]
+            ((queries, indices),) = criterion.match(*part, one)[0]
+            assert queries.tolist() == matches[index][frame][0].tolist()
+            assert indices.tolist() == matches[index][frame][1].tolist()
+        if not points:
+            for name, value in alone.items():
+                torch.testing.assert_close(losses[index][name], value, msg=name)
 
 
 @pytest.mark.parametrize('points', [0, 64])

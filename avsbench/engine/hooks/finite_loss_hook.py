@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from avsbench.engine.optimizer_state import named_wrappers
 from avsbench.registry import HOOKS
 from avsbench.utils.errors import AVSBenchError, ConfigError, examples
+from avsbench.utils.transfer import fetch
 
 
 class TrainingDivergedError(AVSBenchError):
@@ -31,7 +32,7 @@ class FiniteLossHook(Hook):
         max_skipped: How many such steps are left out, with a warning, before it is an error.
     """
 
-    priority = 'VERY_HIGH'
+    priority = 'HIGHEST'  # before mmengine's hook that logs the terms, which reads each by itself
 
     def __init__(self, max_skipped: int = 0) -> None:
         if max_skipped < 0:
@@ -55,14 +56,16 @@ class FiniteLossHook(Hook):
         runner: Runner,
         batch_idx: int,
         data_batch: Any = None,
-        outputs: Mapping[str, Any] | None = None,
+        outputs: dict[str, Any] | None = None,
     ) -> None:
-        """Check the loss terms of the step.
+        """Check the loss terms of the step, and replace them by numbers for the hooks behind.
 
         Raises:
             TrainingDivergedError: One of them, or a gradient, is no finite number.
         """
-        terms = _numbers({key: value for key, value in (outputs or {}).items() if 'loss' in key})
+        outputs = {} if outputs is None else outputs
+        outputs.update(_numbers(outputs))
+        terms = {key: value for key, value in outputs.items() if 'loss' in key}
         bad = [key for key, value in terms.items() if not math.isfinite(value)]
         left_out, self._left_out = self._left_out, 0
         if not bad and not left_out:
@@ -124,12 +127,12 @@ def _account(terms: Mapping[str, float], data_batch: Any, shared: bool) -> str:
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """Values as numbers, with one look at the GPU for all."""
+    """Those of the values that are tensors, as numbers, with one look at the GPU for all."""
     tensors = {key: value for key, value in values.items() if isinstance(value, Tensor)}
-    if tensors:
-        stacked = torch.stack([value.detach().float().reshape(()) for value in tensors.values()])
-        values = {**values, **dict(zip(tensors, stacked.tolist(), strict=True))}
-    return {key: float(value) for key, value in values.items()}
+    if not tensors:
+        return {}
+    stacked = torch.stack([value.detach().float().reshape(()) for value in tensors.values()])
+    return dict(zip(tensors, fetch(stacked).tolist(), strict=True))
 
 
 def _values(gradient: Tensor) -> Tensor:

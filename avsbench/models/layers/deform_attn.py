@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avsbench.utils.ops import use_compiled
+from avsbench.utils.transfer import send
 
 
 def multi_scale_deformable_attention(
@@ -80,7 +81,7 @@ def deformable_attention_reference(
         plane = tokens_of_level.flatten(2).transpose(1, 2)  # (N, M * D, h * w)
         plane = plane.reshape(num * heads, dims, height, width)
         # The grid of grid_sample is 2 * location - 1.
-        scale = offsets.new_tensor((2 / width, 2 / height))
+        scale = send((2 / width, 2 / height), offsets.device, offsets.dtype)
         centre = 2 * reference_points[:, :, None, level, None] - 1  # (1 or N, Q, 1, 1, 2)
         grid = centre + offsets[:, :, :, level] * scale  # (N, Q, M, P, 2)
         grid = grid.transpose(1, 2).flatten(0, 1)  # (N * M, Q, P, 2)

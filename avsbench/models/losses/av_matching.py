@@ -158,4 +158,7 @@ def _foreground(logits: Tensor, background: int) -> Tensor:
 def _nearest_other(vectors: Tensor) -> Tensor:
     """Index of the nearest other vector of each (N, C)."""
     distances = torch.cdist(vectors, vectors)
-    return (distances + SAME_FRAME * torch.eye(len(vectors)).to(distances)).argmin(1)
+    return (
+        distances
+        + SAME_FRAME * torch.eye(len(vectors), dtype=distances.dtype, device=distances.device)
+    ).argmin(1)

@@ -6,17 +6,18 @@ github.com/aspirinone/CATR.github.io. Focal loss: arXiv 1708.02002.
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce, get_world_size
 from mmengine.model import BaseModule
 from torch import Tensor
 from torchvision.ops import sigmoid_focal_loss
 
-from avsbench.models.losses.matching import assign
+from avsbench.models.losses.matching import Match, assign, mean_counts
 from avsbench.models.losses.pixel import full_precision, without_autocast
 from avsbench.registry import MODELS
 from avsbench.utils.maps import resize
+from avsbench.utils.transfer import send
 
 TERMS = ('cls', 'dice', 'focal', 'bce')
 
@@ -73,57 +74,71 @@ class ClipSetCriterion(BaseModule):
         self.register_buffer('query_weight', weight, persistent=False)
 
     def forward(
-        self, cls_logits: list[Tensor], mask_logits: list[Tensor], targets: list[ClipTargets]
-    ) -> dict[str, Tensor]:
-        """Compare one prediction with its targets, clip by clip.
+        self, cls_logits: Tensor, mask_logits: Tensor, targets: list[ClipTargets]
+    ) -> list[dict[str, Tensor]]:
+        """Compare predictions with their targets.
 
         Args:
-            cls_logits: (T, Q, K + 1) each, annotated frames only; T may be 0.
-            mask_logits: (T, Q, h, w) each.
-            targets: Those of each clip.
+            cls_logits: (predictions, n, Q, K + 1), annotated frames only; n may be 0.
+            mask_logits: (predictions, n, Q, h, w).
+            targets: Those of each clip, whose annotated frames add up to n.
 
         Returns:
-            `loss_cls`, `loss_dice`, `loss_focal` and `loss_bce`, weighted.
+            Of each prediction `loss_cls`, `loss_dice`, `loss_focal` and `loss_bce`, weighted.
         """
-        classes, rows, wanted, weights = [], [], [], []
-        for logits, masks, target in zip(cls_logits, mask_logits, targets, strict=True):
-            logits, masks = full_precision(logits), full_precision(masks)
-            resized = resize(masks, target.masks.shape[-2:])  # (T, Q, H, W)
-            queries, indices = self.match(logits, resized, target)
-            classes.append(self._classify(logits, queries, target.classes[indices]))
-            rows.append(resized[:, queries].transpose(0, 1).flatten(0, 1))  # (G * T, H, W)
-            wanted.append(target.masks[indices].flatten(0, 1))
-            weights.append(target.counted.repeat(len(indices), 1, 1))
-        frames = _count(sum(len(logits) for logits in cls_logits), cls_logits[0])
-        losses = {'cls': sum(classes) / frames}
-        losses |= self._compare(torch.cat(rows), torch.cat(wanted), torch.cat(weights))
-        return {f'loss_{name}': self.weights[name] * value for name, value in losses.items()}
+        cls_logits, mask_logits = full_precision(cls_logits), full_precision(mask_logits)
+        matches = self.match(cls_logits, mask_logits, targets)
+        places = _places(matches, targets, cls_logits.shape[2])
+        counts = mean_counts([cls_logits.shape[1], places.shape[2]], mask_logits)
+        joined = ClipTargets(
+            torch.cat([target.classes for target in targets]),
+            torch.cat([target.masks.flatten(0, 1) for target in targets]),
+            torch.cat([target.counted for target in targets]),
+        )
+        losses = []
+        for classes, masks, rows in zip(
+            cls_logits, mask_logits, send(places, mask_logits.device), strict=True
+        ):
+            terms = {'cls': self._classify(classes, joined.classes, rows) / counts[0]}
+            terms |= self._compare(masks, joined, rows, counts[1])
+            losses.append({f'loss_{name}': self.weights[name] * terms[name] for name in TERMS})
+        return losses
 
     @torch.no_grad()
     def match(
-        self, cls_logits: Tensor, mask_logits: Tensor, target: ClipTargets
-    ) -> tuple[Tensor, Tensor]:
-        """Queries and targets of a clip at the smallest cost, the mean over its frames.
+        self, cls_logits: Tensor, mask_logits: Tensor, targets: list[ClipTargets]
+    ) -> list[list[Match]]:
+        """Queries and targets at the smallest cost, the mean over the frames of a clip.
 
         Args:
-            cls_logits: (T, Q, K + 1).
-            mask_logits: (T, Q, H, W), at the size of the targets.
-            target: The targets.
+            cls_logits: (predictions, n, Q, K + 1).
+            mask_logits: (predictions, n, Q, h, w).
+            targets: Those of each clip.
 
         Returns:
-            Indices of queries and of their targets, (G,) each; none without frames.
+            The match of each clip in each prediction; an empty one for a clip without frames.
         """
-        if len(cls_logits) == 0 or len(target.classes) == 0:
-            empty = target.classes.new_zeros(0)
-            return empty, empty
-        with without_autocast(mask_logits):
-            return assign(
-                self._cost(full_precision(cls_logits), full_precision(mask_logits), target)
-            )
+        lengths = [len(target.counted) for target in targets]
+        counts = [
+            len(target.classes) if length else 0
+            for target, length in zip(targets, lengths, strict=True)
+        ]
+        most, costs = max(counts, default=0), []
+        for classes, masks in zip(cls_logits, mask_logits, strict=True):
+            clips = zip(classes.split(lengths), masks.split(lengths), targets, counts, strict=True)
+            for logits, clip, target, count in clips:
+                cost = logits.new_zeros(logits.shape[1], 0)
+                if count:
+                    with without_autocast(clip):
+                        cost = self._costs(full_precision(logits), full_precision(clip), target)
+                costs.append(F.pad(cost, (0, most - cost.shape[1])))
+        found = assign(torch.stack(costs), counts * len(cls_logits))
+        return [found[start : start + len(counts)] for start in range(0, len(found), len(counts))]
 
-    def _cost(self, cls_logits: Tensor, mask_logits: Tensor, target: ClipTargets) -> Tensor:
-        """Of each query for each target, (Q, G)."""
-        probability = (mask_logits.sigmoid() * target.counted[:, None]).flatten(2)  # (T, Q, H*W)
+    def _costs(self, cls_logits: Tensor, mask_logits: Tensor, target: ClipTargets) -> Tensor:
+        """Of each query for each target of a clip, (Q, G)."""
+        masks = resize(mask_logits, target.masks.shape[-2:])  # (T, Q, H, W)
+        probability = (masks.sigmoid() * target.counted[:, None]).flatten(2)  # (T, Q, H*W)
         wanted = target.masks.to(probability.dtype).flatten(2)  # (G, T, H*W)
         overlap = torch.einsum('tqp,gtp->tqg', probability, wanted)
         total = probability.sum(2)[..., None] + wanted.sum(2).T[:, None]  # (T, Q, G)
@@ -131,16 +146,23 @@ class ClipSetCriterion(BaseModule):
         known = cls_logits.softmax(-1)[..., target.classes]  # (T, Q, G)
         return -self.cost_class * known.mean(0) - self.cost_dice * dice.mean(0)
 
-    def _classify(self, logits: Tensor, queries: Tensor, classes: Tensor) -> Tensor:
-        wanted = torch.full_like(logits[..., 0], self.num_classes, dtype=torch.long)  # (T, Q)
-        wanted[:, queries] = classes
+    def _classify(self, logits: Tensor, classes: Tensor, rows: Tensor) -> Tensor:
+        """Of logits (n, Q, K + 1) and classes of all targets; `rows` as `_places` gives them."""
+        wanted = logits.new_full((logits.shape[:2].numel(),), self.num_classes, dtype=torch.long)
+        wanted = wanted.index_copy(0, rows[0], classes.index_select(0, rows[2]))
         weight = self.query_weight.to(logits.dtype)
-        return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), weight, reduction='sum')
+        return F.cross_entropy(logits.flatten(0, 1), wanted, weight, reduction='sum')
 
-    def _compare(self, logits: Tensor, wanted: Tensor, counted: Tensor) -> dict[str, Tensor]:
-        count = _count(len(logits), logits)
+    def _compare(
+        self, mask_logits: Tensor, targets: ClipTargets, rows: Tensor, count: float | Tensor
+    ) -> dict[str, Tensor]:
+        """Of masks (n, Q, h, w) and those of all targets; `rows` as `_places` gives them."""
+        logits = mask_logits.flatten(0, 1).index_select(0, rows[0])  # (M, h, w)
         if len(logits) == 0:
-            return dict.fromkeys(TERMS[1:], 0.0 * logits.sum())
+            return dict.fromkeys(TERMS[1:], 0.0 * mask_logits.sum())
+        wanted = targets.masks.index_select(0, rows[1])  # (M, H, W)
+        logits = resize(logits[:, None], wanted.shape[1:])
+        counted = targets.counted.index_select(0, rows[3])
         logits, wanted, weight = (
             part.to(logits.dtype).flatten(1) for part in (logits, wanted, counted)
         )  # (M, H*W)
@@ -159,8 +181,32 @@ class ClipSetCriterion(BaseModule):
         }
 
 
-def _count(number: int, like: Tensor) -> float:
-    """Mean of a number over all processes, at least 1."""
-    count = torch.tensor(float(number), device=like.device)
-    all_reduce(count)
-    return max(1.0, float(count) / get_world_size())
+def _places(matches: list[list[Match]], targets: list[ClipTargets], num_queries: int) -> np.ndarray:
+    """Where the M matched masks of all frames are, and what belongs to them.
+
+    Returns:
+        (predictions, 4, M): index of frame and query among those of all clips; of target and
+        frame; of the target; of the frame.
+    """
+    places = []
+    for clips in matches:
+        parts = []
+        start = first_target = first_mask = 0
+        for (queries, indices), target in zip(clips, targets, strict=True):
+            length = len(target.counted)
+            frames = np.arange(length)
+            parts.append(
+                np.stack(
+                    np.broadcast_arrays(
+                        (start + frames) * num_queries + queries[:, None],
+                        first_mask + indices[:, None] * length + frames,
+                        first_target + indices[:, None],
+                        start + frames,
+                    )
+                ).reshape(4, -1)
+            )
+            start += length
+            first_target += len(target.classes)
+            first_mask += len(target.classes) * length
+        places.append(np.concatenate(parts, 1))
+    return np.stack(places)

@@ -20,6 +20,7 @@ from avsbench.models.layers import (
 )
 from avsbench.registry import MODELS
 from avsbench.utils.checks import check_choice
+from avsbench.utils.transfer import send
 
 NUM_BLOCKS = 3  # the gate joins the maps of so many blocks
 SECOND_GATES = ('first', 'own')
@@ -158,7 +159,7 @@ def audio_tokens(audio: Tensor, clip_lengths: tuple[int, ...]) -> tuple[Tensor, 
     """
     longest = max(clip_lengths)
     clips = nn.utils.rnn.pad_sequence(list(audio[:, 0].split(clip_lengths)), batch_first=True)
-    lengths = torch.tensor(clip_lengths, device=audio.device)
+    lengths = send(clip_lengths, audio.device)
     exists = torch.arange(longest, device=audio.device) < lengths[:, None]  # (B, A)
     num = len(audio)  # given, so that the device does not have to report it
     return (
@@ -218,7 +219,7 @@ class AudioVideoBlock(nn.Module):
         tokens = self.layer(tokens, pos, mask)
         size = tokens.shape[1] - num_audio
         video, audio = tokens[:, :size], tokens[:, size:]
-        lengths = torch.tensor(clip_lengths, device=tokens.device)
+        lengths = send(clip_lengths, tokens.device)
         # By now every frame has its own audio tokens; those of the first frame are kept.
         audio = audio[lengths.cumsum(0) - lengths]  # (B, A, C)
         spread = audio.repeat_interleave(lengths, 0, output_size=len(tokens))  # (N, A, C)

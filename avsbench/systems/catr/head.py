@@ -5,6 +5,7 @@ arXiv 2309.09709 (ACM MM 2023). Repository: github.com/aspirinone/CATR.github.io
 description of it; parts of the published file that never run are left out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +16,7 @@ from avsbench.models.heads import (
     FrameTargets,
     HeadSizes,
     QueryAVSHead,
-    class_targets,
+    present_classes,
 )
 from avsbench.models.layers import MLP, DilatedProjection, grouped_lengths
 from avsbench.models.losses import IGNORE
@@ -23,6 +24,7 @@ from avsbench.registry import MODELS
 from avsbench.systems.catr.criterion import ClipTargets
 from avsbench.utils.errors import ConfigError
 from avsbench.utils.maps import resize
+from avsbench.utils.transfer import send
 
 VIDEO_LEVEL = 1  # level that the encoder works on, 0 the finest
 
@@ -164,30 +166,16 @@ class CATRHead(QueryAVSHead):
             cls_logits=self.classifier(hidden), mask_logits=masks, clip_lengths=clip_lengths
         )
 
-    def prepare(
-        self, targets: FrameTargets, clip_lengths: tuple[int, ...]
-    ) -> tuple[tuple[Tensor, ...], list[ClipTargets]]:
-        """Which frames of each clip are annotated, and what they show."""
-        annotated = targets.annotated.split(clip_lengths)
-        clips = zip(targets.masks.split(clip_lengths), annotated, strict=True)
-        return annotated, [clip_targets(masks[keep], self.num_classes) for masks, keep in clips]
-
     def prediction_losses(
-        self,
-        output: AVSHeadOutput,
-        index: int,
-        targets: tuple[tuple[Tensor, ...], list[ClipTargets]],
-    ) -> dict[str, Tensor]:
+        self, output: AVSHeadOutput, targets: FrameTargets
+    ) -> list[dict[str, Tensor]]:
         """The criterion on the annotated frames of each clip."""
-        annotated, wanted = targets
-        cls_logits, mask_logits = (
-            [
-                clip[keep]
-                for clip, keep in zip(part.split(output.clip_lengths), annotated, strict=True)
-            ]
-            for part in (output.cls_logits[index], output.mask_logits[index])
+        lengths = targets.lengths(output.clip_lengths)
+        return self.criterion(
+            targets.select(output.cls_logits, 1),
+            targets.select(output.mask_logits, 1),
+            clip_targets(targets.select(targets.masks), lengths, self.num_classes),
         )
-        return self.criterion(cls_logits, mask_logits, wanted)
 
     def binary_logits(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
         """Those of the query that most certainly is the sounding object, chosen for each frame."""
@@ -203,18 +191,27 @@ def _check_levels(skip_levels: tuple[int, int], num_levels: int) -> tuple[int, i
     return tuple(skip_levels)
 
 
-def clip_targets(labels: Tensor, num_classes: int) -> ClipTargets:
-    """Targets of a clip's annotated frames.
+def clip_targets(labels: Tensor, lengths: Sequence[int], num_classes: int) -> list[ClipTargets]:
+    """Targets of the annotated frames of each clip.
 
     Args:
-        labels: (T, H, W) class indices, or `IGNORE`.
+        labels: (n, H, W) class indices, or `IGNORE`.
+        lengths: Annotated frames of each clip, whose sum is n.
         num_classes: K; for 1 there is one target, the sounding object, be it empty. For more, each
             class that occurs in any of the frames, background included.
-
-    Returns:
-        Classes, masks, and the pixels that count.
     """
-    counted = labels != IGNORE
-    if num_classes > 1:
-        return ClipTargets(*class_targets(labels), counted)
-    return ClipTargets(labels.new_zeros(1), ((labels != 0) & counted).float()[None], counted)
+    clips = labels.split(list(lengths))
+    if num_classes == 1:
+        return [
+            ClipTargets(
+                clip.new_zeros(1), ((clip != 0) & (clip != IGNORE)).float()[None], clip != IGNORE
+            )
+            for clip in clips
+        ]
+    present = present_classes(labels, lengths)
+    sizes = [len(classes) for classes in present]
+    classes = send([index for part in present for index in part], labels.device, torch.long)
+    return [
+        ClipTargets(part, (clip == part[:, None, None, None]).float(), clip != IGNORE)
+        for clip, part in zip(clips, classes.split(sizes), strict=True)
+    ]

@@ -56,8 +56,7 @@ class CATRRun(NetworkRun):
         with torch.no_grad():
             with recording(self.model, self.taps(), record):
                 output = self.model(inputs)
-            wanted = FrameTargets(*(torch.cat(part) for part in zip(*clips, strict=True)))
-            losses = self.model.decode_head.loss(output, wanted)
+            losses = self.model.decode_head.loss(output, _joined(clips))
             found = {name: values[0] for name, values in record.items()}
             computed = Computed(outputs=self.outputs(found, output))
         computed.losses = self._published(losses)
@@ -215,18 +214,19 @@ class CATRRun(NetworkRun):
 
     def _matched(self, output: AVSHeadOutput) -> Tensor:
         """Query of each layer and clip."""
-        head = self.model.decode_head
-        matched = []
-        for classes, masks in zip(output.cls_logits, output.mask_logits, strict=True):
-            clips = zip(
-                classes.split(output.clip_lengths),
-                masks.split(output.clip_lengths),
-                self._targets(),
-                strict=True,
-            )
-            for logits, clip, wanted in clips:
-                keep = wanted.annotated
-                target = clip_targets(wanted.masks[keep], head.num_classes)
-                resized = resize(clip[keep], target.masks.shape[-2:])
-                matched.append(head.criterion.match(logits[keep], resized, target)[0])
+        head, wanted = self.model.decode_head, _joined(self._targets())
+        labels, lengths = wanted.select(wanted.masks), wanted.lengths(output.clip_lengths)
+        matches = head.criterion.match(
+            wanted.select(output.cls_logits, 1),
+            wanted.select(output.mask_logits, 1),
+            clip_targets(labels, lengths, head.num_classes),
+        )
+        matched = [torch.from_numpy(queries) for clips in matches for queries, _ in clips]
         return torch.cat(matched).view(len(output.cls_logits), -1)
+
+
+def _joined(clips: list[FrameTargets]) -> FrameTargets:
+    """The targets of clips as those of one batch."""
+    return FrameTargets(
+        torch.cat([clip.masks for clip in clips]), torch.cat([clip.annotated for clip in clips])
+    )

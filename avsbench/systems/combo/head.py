@@ -13,10 +13,10 @@ from avsbench.models.heads import (
     FrameTargets,
     HeadSizes,
     QueryAVSHead,
-    class_targets,
 )
 from avsbench.models.layers import MLP
 from avsbench.registry import MODELS
+from avsbench.systems.combo.criterion import mask_targets
 from avsbench.utils.checks import check_choice
 from avsbench.utils.maps import resize
 
@@ -143,23 +143,18 @@ class ComboHead(QueryAVSHead):
         inside = resize(mask_logits.detach(), size).flatten(2) >= 0  # (N, Q, h * w)
         return (inside | ~inside.any(-1, keepdim=True))[:, None]
 
-    def prepare(
-        self, targets: FrameTargets, clip_lengths: tuple[int, ...]
-    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """Indices of the annotated frames, and the classes and masks of each."""
-        annotated = targets.annotated.nonzero().flatten()
-        return annotated, [class_targets(frame) for frame in targets.masks[annotated]]
-
     def prediction_losses(
-        self, output: AVSHeadOutput, index: int, targets: tuple[Tensor, list]
-    ) -> dict[str, Tensor]:
+        self, output: AVSHeadOutput, targets: FrameTargets
+    ) -> list[dict[str, Tensor]]:
         """The criterion on annotated frames; before the last prediction `loss_cosine` on all."""
-        annotated, wanted = targets
         losses = self.criterion(
-            output.cls_logits[index][annotated], output.mask_logits[index][annotated], wanted
+            targets.select(output.cls_logits, 1),
+            targets.select(output.mask_logits, 1),
+            mask_targets(targets.select(targets.masks)),
         )
-        if self.loss_cosine is not None and index < len(output.mask_logits) - 1:
-            losses['loss_cosine'] = self.loss_cosine(output.mask_logits[index], output.clip_lengths)
+        if self.loss_cosine is not None:
+            for terms, masks in zip(losses[:-1], output.mask_logits[:-1], strict=True):
+                terms['loss_cosine'] = self.loss_cosine(masks, output.clip_lengths)
         return losses
 
     def binary_logits(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:

@@ -125,7 +125,10 @@ class COMBORun(NetworkRun):
 
     def _targets(self) -> FrameTargets:
         clips = [self._clip_targets(entry) for entry in self.fixture.content['batch']]
-        return FrameTargets(*(torch.cat(part) for part in zip(*clips, strict=True)))
+        return FrameTargets(
+            torch.cat([clip.masks for clip in clips]),
+            torch.cat([clip.annotated for clip in clips]),
+        )
 
     def _clip_targets(self, entry: dict) -> FrameTargets:
         """The annotated frames of a clip come first."""
@@ -141,20 +144,25 @@ class COMBORun(NetworkRun):
         """Let the criterion compare at the fixture's points, prediction by prediction."""
         prefix = self.fixture.content['points']['names'].split('/<layer>')[0]
         criterion = self.model.decode_head.criterion
-        layers = iter([*(f'aux{index}' for index in range(predictions - 1)), 'last'])
-        reached = []
+        layers = [*(f'aux{index}' for index in range(predictions - 1)), 'last']
 
-        def points(purpose: str, shape: tuple[int, ...], device: torch.device) -> Tensor:
-            name = f'{prefix}/{reached[-1]}/{purpose}'
+        def stored(name: str, shape: tuple[int, ...]) -> Tensor:
             normal = torch.from_numpy(self.fixture.seeded.feature(name, list(shape)))
-            return torch.special.ndtr(normal.double()).float().to(device)
+            return torch.special.ndtr(normal.double()).float()
 
-        handle = criterion.register_forward_pre_hook(lambda *_: reached.append(next(layers)))
+        def points(
+            purpose: str, prediction: int, shape: tuple[int, ...], device: torch.device
+        ) -> Tensor:
+            name = f'{prefix}/{layers[prediction]}/{purpose}'
+            if purpose != 'match':
+                return stored(name, shape).to(device)
+            frames = [stored(f'{name}/{frame}', (1, *shape[1:])) for frame in range(shape[0])]
+            return torch.cat(frames).to(device)
+
         criterion.points = points
         try:
             yield
         finally:
-            handle.remove()
             del criterion.points
 
     def _add_losses(self, output: AVSHeadOutput, computed: Computed) -> None:

@@ -166,13 +166,9 @@ class MEDVTVideoHead(PretrainedPart, AVSDecodeHead):
     def _terms(
         self, logits: Tensor, clip_lengths: tuple[int, ...], targets: FrameTargets
     ) -> dict[str, Tensor]:
-        clips = zip(
-            logits.split(clip_lengths),
-            targets.masks.split(clip_lengths),
-            targets.annotated.split(clip_lengths),
-            strict=True,
-        )
-        pairs = [(clip[valid], masks[valid]) for clip, masks, valid in clips if valid.any()]
+        lengths = targets.lengths(clip_lengths)
+        clips = targets.select(logits).split(lengths), targets.select(targets.masks).split(lengths)
+        pairs = [(clip, masks) for clip, masks in zip(*clips, strict=True) if len(clip)]
         if not pairs:
             # Nothing to learn from, but every parameter still takes part in the graph.
             return {name: 0.0 * logits.sum() for name in self.losses}

@@ -82,7 +82,7 @@ class TPAVI(BaseModule):
         """
         audio = self.audio_proj(audio)  # (N, 1, C)
         video = feature.transpose(0, 1)[None]  # (1, C, N, h, w): frames as depth
-        shares = self._shares(clip_lengths).to(feature)
+        shares = self._shares(clip_lengths, feature)
         query = self.theta(video)[0].flatten(2)  # (C', N, h*w)
         branches = []
         for kind in self.keys:
@@ -98,10 +98,10 @@ class TPAVI(BaseModule):
         ]
         return (sum(outputs) / len(outputs)).permute(0, 3, 1, 2).contiguous(), audio
 
-    def _shares(self, clip_lengths: tuple[int, ...]) -> Tensor:
+    def _shares(self, clip_lengths: tuple[int, ...], like: Tensor) -> Tensor:
         """(N, N): the share of frame m in the mean of the group of frame n."""
         groups = grouped_lengths(clip_lengths, self.group_frames)
-        return torch.block_diag(*(torch.full((size, size), 1 / size) for size in groups))
+        return torch.block_diag(*(like.new_full((size, size), 1 / size) for size in groups))
 
     def _audio_keys(self, video: Tensor, audio: Tensor) -> Tensor:
         """Mean of phi g^T over the positions of each frame, keys from the audio, (N, C', C')."""
