@@ -85,7 +85,7 @@ class TestOneProcess:
         words = ('train.py', 's4', toy_config, '--amp', '--resume')
         options = ('--cfg-options', 'train_cfg.max_epochs=4')
         code, _, err = call(*words, *options)
-        names = 'train_cfg.max_epochs optim_wrapper.type'
+        names = 'train_cfg.max_epochs optim_wrapper.type optim_wrapper.precision'
         assert code == 2 and f'--allow-changes {names}' in err
         code, out, _ = call(*words, '--allow-changes', *names.split(), *options)
         assert code == 0 and '--amp: no CUDA here' in out

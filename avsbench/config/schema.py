@@ -47,7 +47,7 @@ LOOP_KEYS = ('train_cfg', 'val_cfg', 'test_cfg')
 # Keys of dicts that are no constructor's arguments; the readers are mmengine's runner and
 # optimizer constructor.
 _PLAIN_DICTS = {
-    ('env_cfg',): {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
+    ('env_cfg',): {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit', 'eval_amp', 'tf32'},
     ('env_cfg', 'mp_cfg'): set(inspect.signature(set_multi_processing).parameters)
     - {'distributed'},
     ('env_cfg', 'dist_cfg'): {'backend', 'timeout'},

@@ -69,6 +69,8 @@ _RULES = {
     ('randomness', 'diff_rank_seed'): _FLAG,
     ('log_level',): _Rule(lambda value: value in _LEVELS, f'one of {", ".join(_LEVELS)}'),
     ('env_cfg', 'cudnn_benchmark'): _FLAG,
+    ('env_cfg', 'eval_amp'): _one_of('bf16', 'fp16', 'off'),
+    ('env_cfg', 'tf32'): _FLAG,
     ('env_cfg', 'resource_limit'): _at_least(1),
     ('env_cfg', 'mp_cfg', 'mp_start_method'): _one_of(*multiprocessing.get_all_start_methods()),
     ('env_cfg', 'mp_cfg', 'opencv_num_threads'): _at_least(0),

@@ -1,13 +1,13 @@
 """Running trainings and tests: the runner, and what it trains with."""
 
-from avsbench.engine.amp import CPUAmpOptimWrapper, build_amp_wrapper, use_amp
+from avsbench.engine.amp import BFloat16OptimWrapper, build_amp_wrapper, use_amp
 from avsbench.engine.param_groups import ModuleKindOptimWrapperConstructor
 from avsbench.engine.runner import AVSRunner
 from avsbench.engine.samplers import SeededInfiniteSampler, VideoSampler
 
 __all__ = [
     'AVSRunner',
-    'CPUAmpOptimWrapper',
+    'BFloat16OptimWrapper',
     'ModuleKindOptimWrapperConstructor',
     'SeededInfiniteSampler',
     'VideoSampler',

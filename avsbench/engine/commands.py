@@ -10,7 +10,7 @@ from avsbench.checkpoint.reading import check_file
 from avsbench.config.build import building
 from avsbench.config.loading import check_subset, default_work_dir, open_config
 from avsbench.config.paths import subsets
-from avsbench.engine.amp import use_amp
+from avsbench.engine.amp import resolve_precision, use_amp
 from avsbench.registry import RUNNERS
 from avsbench.utils.cli import OverrideAction
 from avsbench.utils.errors import ConfigError
@@ -41,15 +41,35 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='accept weights that were trained on another subset',
     )
+    _add_precision_arguments(parser)
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm'],
         default='none',
         help='how several processes were started; train.sh and test.sh set it',
     )
-    parser.set_defaults(amp=False, resume=None, checkpoint=None, save_masks=None, overwrite=False)
+    parser.set_defaults(resume=None, checkpoint=None, save_masks=None, overwrite=False)
     parser.set_defaults(flip=None, scales=None, crf=False, overlays=False)
     parser.set_defaults(replace=False, allow_changes=None)
+
+
+def _add_precision_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--amp',
+        nargs='?',
+        const='auto',
+        choices=['auto', 'bf16', 'fp16', 'off'],
+        metavar='bf16|fp16|off',
+        help='mixed precision; without a value bfloat16, or float16 on a GPU without it. Default: '
+        'in a training bfloat16 on a GPU that has it, in a test off',
+    )
+    parser.add_argument(
+        '--tf32',
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help='whether a GPU may compute float32 products in TF32, or not; default: env_cfg.tf32 of '
+        'the config',
+    )
 
 
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,11 +94,6 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         dest='replace',
         action='store_true',
         help='replace the checkpoints of an earlier training in the work dir',
-    )
-    parser.add_argument(
-        '--amp',
-        action='store_true',
-        help='mixed precision: float16 on a GPU, bfloat16 on the CPU',
     )
 
 
@@ -131,6 +146,7 @@ def build_runner(args: argparse.Namespace) -> Runner:
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(cfg)
     cfg.trust_checkpoint, cfg.any_subset = args.trust_checkpoint, args.any_subset
+    apply_precision(cfg, args)
     apply_train_arguments(cfg, args)
     if args.checkpoint is not None:
         cfg.resume, cfg.load_from = False, args.checkpoint
@@ -141,14 +157,26 @@ def build_runner(args: argparse.Namespace) -> Runner:
         return RUNNERS.build(cfg)
 
 
+def apply_precision(cfg: Config, args: argparse.Namespace) -> None:
+    """Change the config as `--amp` and `--tf32` say.
+
+    Raises:
+        ConfigError: The machine has not got the precision.
+    """
+    if args.checkpoint is None:
+        use_amp(cfg, args.amp)
+    elif args.amp is not None:
+        cfg.merge_from_dict({'env_cfg': {'eval_amp': resolve_precision(args.amp)}})
+    if args.tf32 is not None:
+        cfg.merge_from_dict({'env_cfg': {'tf32': args.tf32}})
+
+
 def apply_train_arguments(cfg: Config, args: argparse.Namespace) -> None:
     """Change the config as the options of `add_train_arguments` say.
 
     Raises:
         ConfigError: Two of them contradict one another.
     """
-    if args.amp:
-        use_amp(cfg)
     if args.resume is not None:
         cfg.resume, cfg.load_from = True, None if args.resume == 'auto' else args.resume
     if args.allow_changes and not cfg.get('resume'):

@@ -6,9 +6,10 @@ from itertools import islice
 from typing import Any
 
 import torch
-from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, ValLoop
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, TestLoop, ValLoop
 from torch.utils.data import BatchSampler, DataLoader, Sampler
 
+from avsbench.engine.amp import evaluating_in
 from avsbench.engine.hooks.finite_loss_hook import TrainingDivergedError
 from avsbench.engine.loaders import close_workers
 from avsbench.engine.training_state import each_scheduler, rng_state, set_rng_state
@@ -215,10 +216,20 @@ class StoppableValLoop(ValLoop):
 
     def run_iter(self, idx: int, data_batch: Any) -> None:
         """Predict one batch."""
-        super().run_iter(idx, data_batch)
+        with evaluating_in(self):
+            super().run_iter(idx, data_batch)
         signals = self.runner.signals
         if signals.alone and signals.noted:
             raise _ValidationStoppedError
+
+
+class PreciseTestLoop(TestLoop):
+    """Tests in the precision that the runner evaluates in."""
+
+    def run_iter(self, idx: int, data_batch: Any) -> None:
+        """Predict one batch."""
+        with evaluating_in(self):
+            super().run_iter(idx, data_batch)
 
 
 class _Rest(Sampler):
@@ -260,13 +271,18 @@ def batches_from(loader: DataLoader, start: int) -> Iterator[Any]:
             close_workers(iterator)
 
 
-def with_type(loop: dict, *, validation: bool = False) -> dict:
-    """The config of a loop, with this module's class where mmengine's would be taken."""
+def with_type(loop: dict, evaluation: type[ValLoop | TestLoop] | None = None) -> dict:
+    """The config of a loop, with this module's class where mmengine's would be taken.
+
+    Args:
+        loop: The config.
+        evaluation: Class of this module, for the loop of a validation or test.
+    """
     kinds = {'EpochBasedTrainLoop': StoppableEpochLoop, 'IterBasedTrainLoop': StoppableIterLoop}
     loop = dict(loop)
-    if validation:
-        if loop.get('type', 'ValLoop') == 'ValLoop':
-            loop['type'] = StoppableValLoop
+    if evaluation is not None:
+        if loop.get('type', evaluation.__base__.__name__) == evaluation.__base__.__name__:
+            loop['type'] = evaluation
     elif 'type' not in loop:
         by_epoch = loop.pop('by_epoch', False)
         loop['type'] = StoppableEpochLoop if by_epoch else StoppableIterLoop

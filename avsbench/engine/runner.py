@@ -29,9 +29,10 @@ from torch.utils.data import DataLoader
 
 from avsbench.config.schema import DATALOADERS
 from avsbench.config.values import check_loops
+from avsbench.engine.amp import set_tf32
 from avsbench.engine.explaining_runner import names_part
 from avsbench.engine.loaders import init_worker, watched_loaders, with_timeout
-from avsbench.engine.loops import check_steps, with_type
+from avsbench.engine.loops import PreciseTestLoop, StoppableValLoop, check_steps, with_type
 from avsbench.engine.param_groups import merge_groups
 from avsbench.engine.resuming_runner import ResumingRunner
 from avsbench.engine.seeded_dataset import SeededDataset
@@ -57,6 +58,7 @@ class AVSRunner(ResumingRunner):
 
     Attributes:
         signals: Those that have come during the training.
+        evaluation_amp: What validations and tests compute in: 'bf16', 'fp16' or 'off'.
     """
 
     @classmethod
@@ -70,6 +72,9 @@ class AVSRunner(ResumingRunner):
         """Join the process group, let mmengine do the rest, and make the folder of this run."""
         init_distributed(self._launcher, **env_cfg.get('dist_cfg', {}))
         super().setup_env(env_cfg)
+        self.evaluation_amp = env_cfg.get('eval_amp', 'off')
+        self._tf32 = env_cfg.get('tf32', False)
+        set_tf32(self._tf32)
         self.signals = SignalWatch()
         self._timestamp = on_main_process(lambda: new_folder(self.work_dir, self._timestamp))
 
@@ -194,15 +199,18 @@ class AVSRunner(ResumingRunner):
                 agreement = Highest(timeout)
                 stack.callback(agreement.close)
                 self.signals = SignalWatch(agreement)
+            self._state_precision()
             return super().train()
 
     def val(self) -> dict:
         """Validate."""
+        self._state_precision()
         with watched_loaders(self._loaders):
             return super().val()
 
     def test(self) -> dict:
         """Test."""
+        self._state_precision()
         with watched_loaders(self._loaders):
             return super().test()
 
@@ -212,8 +220,21 @@ class AVSRunner(ResumingRunner):
 
     def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         """Build a loop that can stop after any batch."""
-        loop = with_type(loop, validation=True) if isinstance(loop, dict) else loop
+        loop = with_type(loop, StoppableValLoop) if isinstance(loop, dict) else loop
         return super().build_val_loop(loop)
+
+    def build_test_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """Build a loop that computes in the precision of this run."""
+        loop = with_type(loop, PreciseTestLoop) if isinstance(loop, dict) else loop
+        return super().build_test_loop(loop)
+
+    def _state_precision(self) -> None:
+        """Say in the log what this run computes in."""
+        wrapper = (self.cfg.get('optim_wrapper') or {}).get('type', 'OptimWrapper')
+        self.logger.info(
+            f'precision: training by {wrapper}, mixed precision of validation and test '
+            f'{self.evaluation_amp}, TF32 {"on" if self._tf32 else "off"}'
+        )
 
     def _take_work_dir(self, stack: ExitStack) -> list[str]:
         """Have the work dir for this training; what was found there, for the log."""

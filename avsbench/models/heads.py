@@ -3,7 +3,7 @@
 import itertools
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
@@ -11,7 +11,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from avsbench.models.layers import xavier_init
-from avsbench.models.losses.pixel import IGNORE, foreground
+from avsbench.models.losses.pixel import IGNORE, foreground, full_precision
 from avsbench.registry import MODELS
 from avsbench.utils.maps import resize
 from avsbench.utils.signatures import GatheringMeta
@@ -95,6 +95,13 @@ class AVSHeadOutput:
     mask_feature: Tensor | None = None
     matched_pairs: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     aux: dict[str, Tensor] = field(default_factory=dict)
+
+    def full_precision(self) -> 'AVSHeadOutput':
+        """The same with logits in full precision."""
+        names = ('logits', 'aux_logits', 'cls_logits', 'mask_logits')
+        logits = {name: getattr(self, name) for name in names}
+        full = {name: full_precision(part) for name, part in logits.items() if part is not None}
+        return replace(self, **full)
 
     def select(self, frames: Tensor) -> 'AVSHeadOutput':
         """What was computed for some frames, to predict them alone.

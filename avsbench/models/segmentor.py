@@ -6,6 +6,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from avsbench.models.heads import AVSDecodeHead, AVSHeadOutput, FrameTargets
+from avsbench.models.losses.pixel import without_autocast
 from avsbench.models.test_time import TestTimeAugmentation
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
@@ -146,7 +147,9 @@ class AVSegmentor(BaseModel):
         if 'kept' in inputs:
             output = output.select(inputs['kept'])  # before the enlargement, which takes memory
         shape = inputs.get('pred_shape', tuple(inputs['frames'].shape[-2:]))
-        return self.decode_head.predict(output, shape)
+        # Halves have too few steps between 0 and 1 to enlarge and compare probabilities in.
+        with without_autocast(inputs['frames']):
+            return self.decode_head.predict(output.full_precision(), shape)
 
     def visual_features(self, frames: Tensor, clip_lengths: tuple[int, ...]) -> list[Tensor]:
         """The backbone's levels (N, C_l, H_l, W_l) of frames (N, 3, H, W), finest first."""

@@ -17,7 +17,7 @@ COMPARED = ('state_dict', 'optimizer', 'param_schedulers', 'rng_states')
 MIXED = {
     'train_dataloader.num_workers': 2,
     'optim_wrapper.accumulative_counts': 3,  # epochs of 4 steps end between two steps of Adam
-    'optim_wrapper.type': 'CPUAmpOptimWrapper',
+    'optim_wrapper.type': 'BFloat16OptimWrapper',
 }
 BY_ITERATION = {
     'train_dataloader.sampler.type': 'SeededInfiniteSampler',

@@ -41,7 +41,7 @@ OPTIONS = [
         id='persistent workers',
     ),
     pytest.param({'optim_wrapper.accumulative_counts': 2}, id='accumulation'),
-    pytest.param({'optim_wrapper.type': 'CPUAmpOptimWrapper'}, id='amp'),
+    pytest.param({'optim_wrapper.type': 'BFloat16OptimWrapper'}, id='amp'),
 ]
 
 

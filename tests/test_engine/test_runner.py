@@ -9,7 +9,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from avsbench.config.loading import load_config
-from avsbench.engine import CPUAmpOptimWrapper, build_amp_wrapper, use_amp
+from avsbench.engine import BFloat16OptimWrapper, build_amp_wrapper, use_amp
 from avsbench.engine.amp import CountingAmpOptimWrapper
 from avsbench.engine.training_state import pack_message_hub, to_plain, unpack_message_hub
 from avsbench.utils.errors import CheckpointError, ConfigError
@@ -142,33 +142,74 @@ class TestSaving:
 
 class TestAmp:
     def test_forward_runs_in_bfloat16(self, build_toy):
-        runner = build_toy('amp', {'optim_wrapper.type': 'CPUAmpOptimWrapper'})
+        runner = build_toy('amp', {'optim_wrapper.type': 'BFloat16OptimWrapper'})
         runner.train()
         # Training steps in bfloat16, validation in float32.
         assert runner.model.dtypes == {torch.bfloat16, torch.float32}
         assert runner.model.decode_head.layers[1].weight.dtype == torch.float32
 
-    def test_flag_chooses_the_wrapper(self, toy_config, monkeypatch, capsys):
-        cfg = load_config(toy_config)
-        use_amp(cfg)
-        assert cfg.optim_wrapper.type == 'DeviceAmpOptimWrapper'
-        assert 'bfloat16' in capsys.readouterr().out
+    def test_flag_chooses_the_precision(self, toy_config, monkeypatch, capsys):
+        def chosen(choice):
+            cfg = load_config(toy_config)
+            use_amp(cfg, choice)
+            wrapper = cfg.optim_wrapper
+            return wrapper.type, wrapper.get('precision'), cfg.env_cfg.eval_amp
+
+        amp, full = 'DeviceAmpOptimWrapper', ('OptimWrapper', None, 'off')
+        # On the CPU it stays float32 unless asked.
+        assert chosen(None) == chosen('off') == full and not capsys.readouterr().out
+        assert chosen('auto') == chosen('bf16') == (amp, 'bf16', 'bf16')
+        assert 'bfloat16 autocast of the CPU' in capsys.readouterr().out
+        with pytest.raises(ConfigError, match='float16 needs a GPU.*--amp bf16'):
+            chosen('fp16')
         monkeypatch.setattr('torch.cuda.is_available', lambda: True)
+        monkeypatch.setattr('torch.cuda.get_device_name', lambda: 'Card')
+        monkeypatch.setattr('torch.cuda.is_bf16_supported', lambda including_emulation: True)
+        assert chosen(None) == chosen('auto') == (amp, 'bf16', 'bf16')
+        assert 'this GPU trains and validates in bfloat16; --amp off' in capsys.readouterr().out
+        assert chosen('fp16') == (amp, 'fp16', 'fp16') and chosen('off') == full
+        monkeypatch.setattr('torch.cuda.is_bf16_supported', lambda including_emulation: False)
+        assert chosen(None) == full and chosen('auto') == (amp, 'fp16', 'fp16')
+        assert 'Card has no bfloat16, so float16 is used' in capsys.readouterr().out
+        with pytest.raises(ConfigError, match='Card computes no bfloat16.*--amp fp16'):
+            chosen('bf16')
+
+    def test_amp_can_be_switched_off_where_the_config_has_it(self, toy_config):
         cfg = load_config(toy_config)
-        use_amp(cfg)
-        assert cfg.optim_wrapper.type == 'DeviceAmpOptimWrapper'
-        assert not capsys.readouterr().out
+        use_amp(cfg, 'bf16')
+        use_amp(cfg, 'off')
+        assert cfg.optim_wrapper.type == 'OptimWrapper' and 'precision' not in cfg.optim_wrapper
+
+    @pytest.mark.parametrize('amp', ['bf16', 'off'])
+    def test_validation_and_test_run_in_the_precision_of_the_config(self, build_toy, amp):
+        runner = build_toy('eval', {'env_cfg.eval_amp': amp})
+        before = torch.get_autocast_dtype('cpu')
+        for evaluate in (runner.val, runner.test):
+            runner.model.dtypes.clear()
+            assert 0 <= evaluate()['mIoU'] <= 1
+            assert runner.model.dtypes == {torch.bfloat16 if amp == 'bf16' else torch.float32}
+        assert torch.get_autocast_dtype('cpu') == before
+
+    @pytest.mark.parametrize('tf32', [True, False])
+    def test_tf32_is_as_the_config_says(self, build_toy, monkeypatch, tf32):
+        allowed = []
+        monkeypatch.setattr('avsbench.engine.runner.set_tf32', allowed.append)
+        build_toy('tf32', {'env_cfg.tf32': tf32})
+        assert allowed == [tf32]
 
     def test_the_wrapper_is_that_of_the_machine(self, monkeypatch):
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
         wrapper = build_amp_wrapper(optimizer, clip_grad=dict(max_norm=0.01))
-        assert type(wrapper) is CPUAmpOptimWrapper
+        assert type(wrapper) is BFloat16OptimWrapper
         assert wrapper.clip_grad_kwargs == {'max_norm': 0.01}
+        with pytest.raises(ConfigError, match="'half'"):
+            build_amp_wrapper(optimizer, precision='half')
         made = []
         monkeypatch.setattr('torch.cuda.is_available', lambda: True)
+        monkeypatch.setattr('torch.cuda.is_bf16_supported', lambda including_emulation: True)
         name = 'avsbench.engine.amp.CountingAmpOptimWrapper'
         monkeypatch.setattr(name, lambda **keys: made.append(keys))
-        build_amp_wrapper(optimizer, accumulative_counts=2)
+        build_amp_wrapper(optimizer, accumulative_counts=2, precision='fp16')
         assert made == [dict(optimizer=optimizer, accumulative_counts=2, clip_grad=None)]
 
     @pytest.mark.parametrize('fused', [False, True])
@@ -194,7 +235,7 @@ class TestAmp:
         cfg = load_config(toy_config)
         cfg.optim_wrapper.type = 'ApexOptimWrapper'
         with pytest.raises(ConfigError, match='ApexOptimWrapper'):
-            use_amp(cfg)
+            use_amp(cfg, 'auto')
 
 
 class TestPlainData:

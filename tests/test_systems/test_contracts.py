@@ -123,3 +123,20 @@ def test_nothing_to_learn_from_gives_finite_losses_and_gradients(system) -> None
         gradients = torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True)
         assert value.isfinite()
         assert all(g.isfinite().all() for g in gradients if g is not None)
+
+
+def test_predictions_in_mixed_precision_are_decided_in_full(system) -> None:
+    model = build_demo(system)
+    channels = model.in_channels // 3
+    data = clips(2)
+    data['inputs']['frames'] = [clip.repeat(1, channels, 1, 1) for clip in data['inputs']['frames']]
+    with torch.no_grad():
+        (full,) = model.test_step(data)
+        with torch.autocast('cpu', torch.bfloat16):
+            assert (
+                model(model.data_preprocessor(data)['inputs'], mode='maps').dtype == torch.float32
+            )
+            (mixed,) = model.test_step(data)
+    one, other = full.probabilities(), mixed.probabilities()
+    assert other.dtype == torch.float32 and not torch.equal(one, other)
+    torch.testing.assert_close(one, other, atol=0.1, rtol=0)

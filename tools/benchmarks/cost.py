@@ -100,7 +100,7 @@ def measure(config: str, args: argparse.Namespace, device: str) -> dict[str, Any
     cfg = load_config(config_file(config))
     steps = count_steps(cfg, args.trained_clips)
     clips = clips_of(cfg, args)
-    set_precision(cfg, args.precision, device)
+    set_precision(cfg, args.precision)
     torch.manual_seed(0)
     model = build_model(cfg).to(device).train()
     with DefaultScope.overwrite_default_scope('avsbench'):

@@ -35,7 +35,7 @@ from avsbench.utils.errors import ConfigError
 from benchmarks.step_profile import Profile, profile_step
 
 PRECISIONS = ('fp32', 'tf32', 'bf16', 'fp16')
-HALF = {'bf16': 'bfloat16', 'fp16': 'float16'}
+HALF = ('bf16', 'fp16')
 VARIANTS = ('reference', 'operator', 'compiled')
 # Frames of a clip that a subset annotates in training; all of them elsewhere.
 ANNOTATED = {'s4': 1}
@@ -169,7 +169,7 @@ def _measure(
 ) -> Step:
     cfg = load_config(config_file(config))
     clips = clips_of(cfg, args)
-    set_precision(cfg, precision, device)
+    set_precision(cfg, precision)
     torch.manual_seed(0)
     model = build_model(cfg).to(device).train()
     with DefaultScope.overwrite_default_scope('avsbench'):
@@ -224,19 +224,16 @@ def clips_of(cfg: Config, args: argparse.Namespace) -> Clips:
     )
 
 
-def set_precision(cfg: Config, precision: str, device: str) -> None:
+def set_precision(cfg: Config, precision: str) -> None:
     """fp32: full products everywhere; elsewhere those of float32 tensors are TF32."""
     full = precision == 'fp32'
     torch.set_float32_matmul_precision('highest' if full else 'high')
     torch.backends.cudnn.allow_tf32 = not full
     wrapper = cfg.optim_wrapper
-    wrapper.pop('dtype', None)
-    if precision not in HALF:
-        wrapper.type = 'OptimWrapper'
-    elif device == 'cuda':
-        wrapper.type, wrapper.dtype = 'AmpOptimWrapper', HALF[precision]
-    else:
-        wrapper.type = 'CPUAmpOptimWrapper'  # always bfloat16
+    wrapper.pop('precision', None)
+    wrapper.type = 'OptimWrapper'
+    if precision in HALF:
+        wrapper.type, wrapper.precision = 'DeviceAmpOptimWrapper', precision
 
 
 def take_steps(
