@@ -209,14 +209,19 @@ def _check_content(path: Path) -> bool:
 
 
 def _check_archive(path: Path) -> None:
-    if not zipfile.is_zipfile(path):
+    try:
+        if not zipfile.is_zipfile(path):
+            raise CheckpointError(
+                f'{path}: the file is truncated (a zip archive without its end); copy or download '
+                'it again'
+            )
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+            is_program = any(name.endswith('/constants.pkl') for name in archive.namelist())
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
         raise CheckpointError(
-            f'{path}: the file is truncated (a zip archive without its end); copy or download it '
-            'again'
-        )
-    with zipfile.ZipFile(path) as archive:
-        unpacked = sum(entry.file_size for entry in archive.infolist())
-        is_program = any(name.endswith('/constants.pkl') for name in archive.namelist())
+            f'{path}: a damaged zip archive ({error}); copy or download it again'
+        ) from error
     if unpacked > 2 * path.stat().st_size:
         raise CheckpointError(
             f'{path}: {path.stat().st_size} bytes would unpack to {unpacked}; checkpoints are '

@@ -13,6 +13,7 @@ from mmengine.config import config as mmengine_config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+import avsbench.config.yaml_files  # noqa: F401  yaml is plain data from here on
 from avsbench.config.schema import accepted_at, check_arguments, kinds_at
 from avsbench.config.sources import (
     SUFFIXES,

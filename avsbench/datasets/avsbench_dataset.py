@@ -11,6 +11,7 @@ from avsbench.datasets.validation import THREADS
 from avsbench.layouts import ClipFiles, Layout
 from avsbench.utils.checks import check_choice
 
+_AT_ONCE = 128  # clips
 AUDIO_SOURCES = ('auto', 'log_mel', 'wav')
 
 
@@ -70,13 +71,20 @@ class AVSBenchDataset(BaseAVSDataset):
 
     def load_clips(self) -> list[AudioClipInfo]:
         """See `BaseAVSDataset.load_clips`."""
+        self._folder = os.path.join(self.data_root, '')
         columns = self.layout.name_columns
         table = read_csv(self.ann_file, (*columns, 'split'))
         rows = select_split(table, self.split, self.ann_file)
         check_names(rows, columns, self.ann_file)
         check_labels(rows, self.layout, self.ann_file)
+        records = rows.to_dict('records')
+        # a thread takes many at once: handing over a clip takes longer than its work
+        parts = [records[k : k + _AT_ONCE] for k in range(0, len(records), _AT_ONCE)]
         with ThreadPoolExecutor(THREADS) as pool:
-            return list(pool.map(self.clip_info, rows.to_dict('records')))
+            return [info for infos in pool.map(self._clip_infos, parts) for info in infos]
+
+    def _clip_infos(self, rows: list[dict]) -> list[AudioClipInfo]:
+        return [self.clip_info(row) for row in rows]
 
     def clip_info(self, row: dict) -> AudioClipInfo:
         """`data_info` of the clip in a row of the csv; opens no file.
@@ -117,7 +125,8 @@ class AVSBenchDataset(BaseAVSDataset):
         return next(iter(files.masks))
 
     def _path(self, path: str) -> str:
-        return os.path.join(self.data_root, path)
+        # a layout's paths are relative; os.path.join looks at each, of a million in a large csv
+        return f'{self._folder}{path}'
 
     def _log_mel(self, files: ClipFiles) -> str | None:
         """The stored log-mel of a clip, None if its wav file is to be read."""

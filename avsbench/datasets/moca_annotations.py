@@ -66,7 +66,7 @@ def _box(row: Any, where: str) -> tuple[float, float, float, float] | None:
         if values == []:
             return None
         shape, *box = (float(value) for value in values)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         shape, box = None, []
     usable = len(box) == 4 and all(map(math.isfinite, box)) and min(box[2:]) > 0
     if shape != _RECTANGLE or not usable:
@@ -83,7 +83,8 @@ def _motion(row: Any, previous: int | None, where: str) -> int:
         if metadata == {} and previous is not None:
             return previous
         motion = int(metadata[_MOTION_KEY]) if isinstance(metadata, Mapping) else -1
-    except (ValueError, SyntaxError, TypeError, KeyError):
+    except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError):
+        # the last two are Python's for what is nested too deeply
         motion = -1
     if not 0 <= motion < _MOTIONS:
         raise DataError(

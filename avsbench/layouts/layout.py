@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+_NUMBER = '\0'  # stands for the number of a frame; no name has it
+
 
 @dataclass(frozen=True)
 class ClipKind:
@@ -138,7 +140,8 @@ class Layout:
         numbers = range(self.first_frame, self.first_frame + frames)
 
         def numbered(template: str) -> list[str]:
-            return [template.format(k=k, **row) for k in numbers]
+            path = template.format(k=_NUMBER, **row)
+            return [path.replace(_NUMBER, str(k)) for k in numbers]
 
         return ClipFiles(
             clip_id=self.clip_id.format(**row),

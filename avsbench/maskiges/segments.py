@@ -1,8 +1,6 @@
 """Where the segments of a frame come from: files of any segmentation model, or superpixels."""
 
 import math
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +10,9 @@ from avsbench.maskiges.palette import MAX_SEGMENTS
 from avsbench.media.faults import BrokenFileError
 from avsbench.media.images import MAX_PIXELS
 from avsbench.utils.errors import ConfigError, DataError
+from avsbench.utils.files import ARRAY_FILE_ERRORS
 from avsbench.utils.text import read_json
 
-_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error)
 MAX_VALUES = 1 << 31  # of all segments of a frame together
 SUFFIXES = ('.npz', '.npy', '.json')
 SCALE = 100  # of the superpixels: larger prefers larger ones
@@ -77,7 +75,7 @@ def read_segments(path: str | Path) -> np.ndarray:
             masks = _decode(read_json(path))
         else:
             masks = _array(np.load(path, mmap_mode='r', allow_pickle=False))
-    except (DataError, OSError, EOFError, KeyError, ValueError, TypeError, *_ZIP_ERRORS) as error:
+    except (DataError, *ARRAY_FILE_ERRORS) as error:
         reason = str(error) or type(error).__name__
         raise BrokenFileError(
             f'{path}: not readable as masks ({reason})', 'broken masks'

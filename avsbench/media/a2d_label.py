@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from avsbench.media.faults import BrokenFileError
+from avsbench.media.images import MAX_PIXELS
 from avsbench.utils.errors import examples
 from avsbench.utils.extras import OptionalModule
 
@@ -63,9 +64,15 @@ def _opened(path: str) -> Iterator[Any]:
                 found = ', '.join(file) or 'nothing'
                 what = f'{path}: a matrix {LABEL} of numbers was expected, the file holds {found}'
                 raise BrokenFileError(what, 'broken mask')
+            if data.size > MAX_PIXELS:
+                what = (
+                    f'{path}: claims to have {data.size} pixels, more than {MAX_PIXELS} are refused'
+                )
+                raise BrokenFileError(what, 'broken mask')
             yield data
     except FileNotFoundError as error:
         raise BrokenFileError(f'{path}: no such file', 'missing file') from error
-    except (OSError, RuntimeError) as error:  # h5py's for a damaged file
+    # h5py's for a damaged file
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
         what = f'{path}: not a whole MATLAB file of version 7.3 ({error})'
         raise BrokenFileError(what, 'broken mask') from error

@@ -30,11 +30,20 @@ from avsbench.utils.files import atomic_write
 MAX_PIXELS = 1 << 26
 """An image of more pixels is refused: a few hundred bytes can claim to be gigabytes."""
 
+FORMATS = ('PNG', 'JPEG', 'BMP', 'GIF', 'PPM', 'TIFF', 'WEBP')
+"""Formats that are read, whatever the name of a file says; JPEG includes MPO, several in one file.
+
+Pillow knows dozens more; for some of them, such as EPS, it starts a program on the file.
+"""
+
 _DECODER_ERRORS = (
     OSError,  # truncated, or not an image at all
     SyntaxError,  # Pillow's for a broken PNG
     ValueError,
     EOFError,
+    IndexError,  # Pillow's for chunks and tables that end too early
+    KeyError,
+    OverflowError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
@@ -334,7 +343,7 @@ def _counts(values: np.ndarray) -> str:
 def _opened(path: str | Path, kind: str, missing: str = 'missing file') -> Iterator[Image.Image]:
     """The image with its header read; errors of decoding it inside are faults too."""
     try:
-        with open(path, 'rb') as file, Image.open(file) as image:
+        with open(path, 'rb') as file, Image.open(file, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise BrokenFileError(
                     f'{path}: claims to have {image.width} x {image.height} pixels, more than '

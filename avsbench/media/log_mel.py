@@ -38,6 +38,9 @@ MIN_SAMPLES = WINDOW + (PATCH_FRAMES - 1) * HOP  # of one patch, at 16 kHz: 0.97
 _BLOCK = 128  # frames; the arrays of a block take 1.3 MB, small enough for a processor's cache
 _BAND_GROUP = 8
 _FLOAT_SUBTYPES = ('FLOAT', 'DOUBLE')
+# Sizes that writers which stream leave in a header, since they can't know the size.
+_STREAMED = {*range(0x7FFFF000, 0x80000001), *range(0xFFFFF000, 0x100000000)}
+_READ_AT_ONCE = 1 << 22  # samples per channel
 _INTEGER_SUBTYPES = ('PCM_', 'ALAC_')  # how the names of those begin that hold integers
 
 RATES = (1000, 768_000)
@@ -141,7 +144,12 @@ def scale_fault(samples: np.ndarray) -> str | None:
 def _read_pcm(path: str | Path, file: soundfile.SoundFile) -> np.ndarray:
     """(n, channels) int16."""
     exact = file.subtype.startswith(_INTEGER_SUBTYPES)
-    samples = file.read(dtype='int16' if exact else 'float64', always_2d=True)
+    # in blocks: a header may claim a million times the samples that follow it
+    blocks = [
+        file.read(_READ_AT_ONCE, dtype='int16' if exact else 'float64', always_2d=True)
+        for _ in range(0, file.frames, _READ_AT_ONCE)
+    ]
+    samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     if len(samples) < file.frames:
         raise _wav_error(path, f'cut off: {len(samples)} of {file.frames} samples could be read')
     if exact:
@@ -167,8 +175,7 @@ def _missing_bytes(path: str | Path) -> int:
             file.seek(position)
             name, size = file.read(4), int.from_bytes(file.read(4), 'little')
             if name == b'data':
-                # a writer that streams can't know the size and leaves one of these
-                return 0 if size >= 0x7FFFF000 else position + 8 + size - end
+                return 0 if size in _STREAMED else position + 8 + size - end
             position += 8 + size + size % 2
     return 0
 

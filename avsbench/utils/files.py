@@ -3,13 +3,23 @@
 import json
 import math
 import os
+import tokenize
 import uuid
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 TEMPORARY_SUFFIX = '.tmp'
+
+ARRAY_FILE_ERRORS = (
+    *(OSError, EOFError, KeyError, ValueError, TypeError, OverflowError),
+    *(SyntaxError, tokenize.TokenError, RecursionError),  # the header of a .npy is Python
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),  # of a .npz
+)
+"""What `numpy.load` raises for damaged files."""
 
 
 @contextmanager

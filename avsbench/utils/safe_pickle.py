@@ -5,14 +5,15 @@ dict of NumPy arrays under `model`. A table for each kind lists all that such a 
 
 The tensors were written by `pickle.dump(tensor)`. Such a pickle names two functions of torch, one
 of which (`torch.storage._load_from_bytes`) is an unrestricted load of an inner file. Both are
-replaced by strict ones.
+replaced by strict ones, and so is what NumPy's pickles name: a type or an array that is given a
+state of its own making can end the process.
 """
 
-import collections
 import io
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -70,17 +71,98 @@ def _length(storage: _Storage) -> int:
     return storage._untyped_storage.nbytes() // storage.dtype.itemsize
 
 
-def _encode(text: str, encoding: str) -> bytes:
+class _Encode:
     """Stands in for `_codecs.encode`, by which old protocols write bytes."""
-    if type(text) is not str or encoding != 'latin1':
-        raise pickle.UnpicklingError(f'it asks for an encoding {encoding!r}')
-    return text.encode('latin1')
+
+    __slots__ = ()
+
+    def __call__(self, text: str, encoding: str) -> bytes:
+        if type(text) is not str or encoding != 'latin1':
+            raise pickle.UnpicklingError(f'it asks for an encoding {encoding!r:.40}')
+        return text.encode('latin1')
+
+
+class _OrderedDict:
+    """Stands in for `collections.OrderedDict`."""
+
+    __slots__ = ()
+
+    def __call__(self, pairs: Iterable[tuple[str, Any]] = ()) -> dict[str, Any]:
+        return {_text(key): value for key, value in pairs}
+
+
+class _Kind:
+    """Stands in for a `numpy.dtype` of numbers."""
+
+    __slots__ = ('code',)
+
+    def __init__(self, code: str, *unused: Any) -> None:
+        del unused  # align, copy
+        if type(code) is not str or not re.fullmatch(r'b1|[iuf][1248]', code):
+            raise pickle.UnpicklingError('it has arrays that are not of numbers')
+        self.code = code
+
+    def __setstate__(self, state: tuple) -> None:
+        """Take over the byte order, which is all that a dtype of numbers has."""
+        if type(state) is not tuple or len(state) < 2 or state[1] not in ('<', '>', '|', '='):
+            raise pickle.UnpicklingError('a dtype is malformed')
+        self.code = state[1] + self.code[-2:]
+
+
+class _StoredArray:
+    """Stands in for a `numpy.ndarray`, whose content follows as its state.
+
+    Attributes:
+        values: The array, None before its content is there.
+    """
+
+    __slots__ = ('values',)
+
+    def __init__(self) -> None:
+        self.values: np.ndarray | None = None
+
+    def __setstate__(self, state: tuple) -> None:
+        """Take over version, shape, dtype, whether the first index is the fastest, and bytes."""
+        _, shape, kind, by_columns, content = state
+        if type(shape) is not tuple or not all(type(n) is int and n >= 0 for n in shape):
+            raise pickle.UnpicklingError('an array has a malformed shape')
+        if type(kind) is not _Kind or type(content) is not bytes:
+            raise pickle.UnpicklingError('it has arrays that are not of numbers')
+        dtype = np.dtype(kind.code)
+        if prod(shape) * dtype.itemsize != len(content):
+            raise pickle.UnpicklingError('an array has another shape than its content')
+        self.values = np.frombuffer(content, dtype).reshape(shape, order='F' if by_columns else 'C')
+
+
+class _Name:
+    """Stands in for a class that is only passed on: `numpy.ndarray`."""
+
+    __slots__ = ()
+
+
+class _Reconstruct:
+    """Stands in for NumPy's `_reconstruct`, which makes an empty array."""
+
+    __slots__ = ()
+
+    def __call__(self, *unused: Any) -> _StoredArray:
+        del unused  # class, shape and type, of which the state tells
+        return _StoredArray()
+
+
+class _MakeKind:
+    """Stands in for `numpy.dtype`."""
+
+    __slots__ = ()
+
+    def __call__(self, *arguments: Any) -> _Kind:
+        return _Kind(*arguments)
 
 
 # What each kind of file may name; `_ANY` belongs to both.
 _ANY = {
-    ('_codecs', 'encode'): _encode,
-    ('collections', 'OrderedDict'): collections.OrderedDict,
+    ('_codecs', 'encode'): _Encode(),
+    ('collections', 'OrderedDict'): _OrderedDict(),
 }
 _TENSOR = {
     ('torch._utils', '_rebuild_tensor_v2'): _RebuildTensor(),
@@ -88,16 +170,32 @@ _TENSOR = {
     **_ANY,
 }
 _ARRAYS = {
-    ('numpy.core.multiarray', '_reconstruct'): np._core.multiarray._reconstruct,
-    ('numpy._core.multiarray', '_reconstruct'): np._core.multiarray._reconstruct,
-    ('numpy', 'ndarray'): np.ndarray,
-    ('numpy', 'dtype'): np.dtype,
+    ('numpy.core.multiarray', '_reconstruct'): _Reconstruct(),
+    ('numpy._core.multiarray', '_reconstruct'): _Reconstruct(),
+    ('numpy', 'ndarray'): _Name(),
+    ('numpy', 'dtype'): _MakeKind(),
     **_ANY,
 }
 
 
-class _Unpickler(pickle.Unpickler):
-    """Knows the names of a table and nothing else."""
+def _text(key: Any) -> str:
+    """A key of a dict, which must be text.
+
+    Tuples can be nested so that their hash takes for ever or ends the process.
+    """
+    if type(key) is not str:
+        raise pickle.UnpicklingError(f'a key is of type {type(key).__name__}, expected text')
+    return key
+
+
+class _Unpickler(pickle._Unpickler):
+    """Knows the names of a table and nothing else.
+
+    Python's own form of the unpickler: the compiled one allocates what the numbers in a file say,
+    and lets objects of torch take any state.
+    """
+
+    dispatch = dict(pickle._Unpickler.dispatch)
 
     def __init__(self, content: bytes, known: Mapping[tuple[str, str], Any]) -> None:
         super().__init__(io.BytesIO(content))
@@ -108,6 +206,34 @@ class _Unpickler(pickle.Unpickler):
             return self._known[module, name]
         except KeyError:
             raise pickle.UnpicklingError(f'it asks for {module}.{name}') from None
+
+    def load_build(self) -> None:
+        state = self.stack.pop()
+        if isinstance(self.stack[-1], _Kind | _StoredArray):
+            self.stack[-1].__setstate__(state)
+        elif type(self.stack[-1]) is not dict:  # of which attributes are of no use
+            name = type(self.stack[-1]).__name__
+            raise pickle.UnpicklingError(f'it gives a {name} a state of its own')
+
+    def load_dict(self) -> None:
+        items = self.pop_mark()
+        self.append({_text(key): value for key, value in zip(items[::2], items[1::2], strict=True)})
+
+    def load_setitem(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self.stack[-1][_text(key)] = value
+
+    def load_setitems(self) -> None:
+        items = self.pop_mark()
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            self.stack[-1][_text(key)] = value
+
+    dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.DICT[0]] = load_dict
+    dispatch[pickle.SETITEM[0]] = load_setitem
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+    for _code in (pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET, pickle.BYTEARRAY8):
+        del dispatch[_code[0]]
 
 
 def load_tensor_pickle(path: str | Path) -> Tensor:
@@ -149,9 +275,10 @@ def load_array_pickle(path: str | Path) -> dict[str, Tensor]:
         raise _refusal(path, f'it holds a {type(loaded).__name__}', expected)
     tensors = {}
     for key, array in loaded.items():
-        if type(key) is not str or type(array) is not np.ndarray or array.dtype.kind not in 'biuf':
-            raise _refusal(path, f'entry {key!r} is not an array of numbers', expected)
-        tensors[key] = torch.from_numpy(np.array(array))
+        if type(array) is not _StoredArray or array.values is None:
+            raise _refusal(path, f'entry {key!r:.80} is not an array of numbers', expected)
+        values = array.values
+        tensors[key] = torch.from_numpy(values.astype(values.dtype.newbyteorder('=')))
     return tensors
 
 

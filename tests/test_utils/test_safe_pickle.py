@@ -120,7 +120,7 @@ def test_reads_views(tmp_path: Path) -> None:
         (pickle.dumps(torch.randn(5, 6))[:-50], 'refused'),
         (saved_by_torch(torch.zeros(2)), 'it is an archive, as torch.save'),
         (pickle.dumps([1, 2]), 'it holds a list'),
-        (pickle.dumps(OrderedDict(a=1)), 'it holds a OrderedDict'),
+        (pickle.dumps(OrderedDict(a=1)), 'it holds a dict'),
     ],
 )
 def test_refuses_other_content(tmp_path: Path, content: bytes, reason: str) -> None:

@@ -13,6 +13,7 @@ from avsbench.media.log_mel import PATCH_SHAPE, probe_wav, read_wav
 from avsbench.media.log_mel_cache import LogMelCache
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError, DataError
+from avsbench.utils.files import ARRAY_FILE_ERRORS
 from avsbench.utils.safe_pickle import load_tensor_pickle
 
 _KIND = 'broken log-mel'
@@ -151,7 +152,7 @@ def _stored_array(path: str | Path) -> np.ndarray:
         raise
     except DataError as error:
         raise BrokenFileError(str(error), _KIND) from error
-    except (OSError, ValueError, EOFError, TypeError) as error:
+    except ARRAY_FILE_ERRORS as error:
         raise BrokenFileError(f'{path}: not readable as log-mel ({error})', _KIND) from error
 
 

@@ -46,7 +46,7 @@ def read_classes(path: str) -> tuple[str, ...]:
         numbers = {name: int(number) for name, number in table.items()}
     except FileNotFoundError:
         return tuple(CLASSES)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise DataError(
             f'{path}: not a readable table of classes ({error}). Restore it from the download'
         ) from error
