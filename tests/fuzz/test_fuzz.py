@@ -54,7 +54,7 @@ def test_damage_can_be_repeated(tmp_path: Path) -> None:
 MISCHIEF = {
     'raise KeyError("x")': 'KeyError',
     'os.kill(os.getpid(), 11)': 'ends the process (signal 11',
-    'bytearray(100 << 20)': 'takes 10',
+    'b"x" * (200 << 20)': 'MiB',
     'bytearray(1 << 40)': 'MemoryError',
     'open("/tmp/escaped_fuzz", "a")': 'open /tmp/escaped_fuzz',
     'open("here", "w")': 'leaves here',
@@ -77,7 +77,7 @@ for number, code in enumerate(CODES):
             exec(code)
     form = fuzz_harness.FORMATS['list']
     fuzz_harness.FORMATS['list'] = replace(form, read=read)
-    for case in fuzz_harness.run(['list'], range(2), 0, Path('kept', str(number))):
+    for case in fuzz_harness.run(['list'], range(2), 0, Path('kept', str(number)).resolve()):
         print(f'{code} #{case.index} {case.result}: {case.text.splitlines()}')
 """
 
