@@ -336,7 +336,7 @@ def test_yaml_calls_nothing(tmp_path: Path, tag: str, suffix: str) -> None:
     base.write_text(f"subset: s4\nmodel: {tag} ['{marker}']\n")
     path.write_text(f'_base_: base.{suffix}\n')
     for file in (base, path):
-        refused(lambda file=file: load_config(file), file, 'could not determine a con', ConfigError)
+        refused(lambda file=file: load_config(file), base, 'could not determine a con', ConfigError)
     assert not marker.exists()
 
 
