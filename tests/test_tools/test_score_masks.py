@@ -55,14 +55,16 @@ def predicted(sample, index, semantic, generator):
     return sample
 
 
-def run_test(dataset, subset, masks, scores=None):
+def run_test(dataset, subset, masks, scores=None, count_padded=True):
     """What test.sh does with predictions: score them, and save the masks."""
     semantic = subset == 'avss'
-    metric = AVSMetric('semantic', 71) if semantic else AVSMetric('binary')
+    metric = AVSMetric('semantic' if semantic else 'binary', 71 if semantic else 1, count_padded)
     metric.scores_file = scores and str(scores)
     hook = MaskSavingHook(str(masks))
     runner = SimpleNamespace(
-        test_dataloader=SimpleNamespace(dataset=dataset), logger=MMLogger.get_current_instance()
+        test_dataloader=SimpleNamespace(dataset=dataset),
+        test_loop=SimpleNamespace(evaluator=SimpleNamespace(metrics=[metric])),
+        logger=MMLogger.get_current_instance(),
     )
     hook.before_test(runner)
     generator = torch.Generator().manual_seed(0)
@@ -96,6 +98,16 @@ def test_same_numbers_as_the_test(tool, tmp_path, subset, size):
     assert entry['protocol']['sizes'] == [f'{size[1]}x{size[0]}']
     assert (masks / 'results' / 'scores.csv').read_text() == table.read_text()
     assert (entry['subset'], entry['data']['split']) == (subset, 'test')
+
+
+def test_padded_frames_as_in_the_test(tool, tmp_path):
+    root = dataset_trees.make_avss(tmp_path)
+    metrics, _ = run_test(dataset_of('avss', root), 'avss', tmp_path / 'masks', count_padded=False)
+    words = ('score_masks', tmp_path / 'masks', '--subset', 'avss', '--data-root', root)
+    assert tool(*words).code == 0
+    assert result_of(tmp_path / 'masks')[0]['metrics'] == metrics
+    assert tool(*words, '--count-padded').code == 0
+    assert result_of(tmp_path / 'masks')[0]['metrics']['frames_padded'] == 5
 
 
 def test_masks_alone_give_the_same_iou(tool, tmp_path, subset):

@@ -1,0 +1,154 @@
+"""Results of tests as files, and whether they may be compared."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from avsbench.evaluation.frame_table import COLUMNS
+from avsbench.evaluation.result_files import RESULTS
+from avsbench.utils.errors import DataError, examples
+
+_PROTOCOL = ('task', 'num_classes', 'sizes', 'iou_threshold', 'f_beta2', 'f_thresholds')
+_TEXT = {'clip': str, 'frame': str, 'classes': str, 'target': str, 'predicted': str}
+_TEXT |= {'intersection': str}
+_WAY = 'test again with `test.sh`, or score saved masks with `python tools/score_masks.py`'
+
+
+@dataclass(frozen=True)
+class Result:
+    """A result of one trained network.
+
+    Attributes:
+        path: The json.
+        entry: Its content.
+        table: The table of frames, see `avsbench.evaluation.frame_table`.
+    """
+
+    path: Path
+    entry: dict[str, Any]
+    table: pd.DataFrame
+
+    @property
+    def semantic(self) -> bool:
+        """Whether masks have classes."""
+        return self.entry['protocol']['task'] == 'semantic'
+
+
+@dataclass(frozen=True)
+class System:
+    """Results of one system, one for each seed that it was trained with."""
+
+    name: str
+    results: tuple[Result, ...]
+
+
+def read_result(path: str | Path) -> Result:
+    """Read a result.
+
+    Args:
+        path: A json, or the folder that it or its folder `results` is in.
+
+    Raises:
+        DataError: There is none, or it has no table of frames, or that is of another result.
+    """
+    file = _result_file(Path(path))
+    try:
+        entry = json.loads(file.read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise DataError(f'{file}: no json ({error})') from error
+    if not isinstance(entry, dict) or 'metrics' not in entry:
+        raise DataError(f'{file}: no result of a test; {_WAY}')
+    table_file = file.parent / str(entry.get('scores'))
+    if not entry.get('scores') or not entry.get('protocol') or not table_file.is_file():
+        raise DataError(f'{file}: a result without scores of its frames (scores.csv); {_WAY}')
+    table = pd.read_csv(table_file, dtype=_TEXT, keep_default_na=False, na_values={'F': ['']})
+    if tuple(table.columns) != COLUMNS or not len(table):
+        raise DataError(f'{table_file}: not the table of frames that was expected; {_WAY}')
+    result = Result(file, entry, table)
+    counts = [entry['metrics'].get(name) for name in ('frames', 'frames_padded')]
+    if None not in counts and sum(counts) != len(table):
+        raise DataError(
+            f'{table_file}: it has {len(table)} frames, but the result {file} was of '
+            f'{sum(counts)}; they are of different tests: {_WAY}'
+        )
+    if not result.semantic:
+        table = table.astype(dict.fromkeys(('target', 'predicted', 'intersection'), np.int64))
+        result = Result(file, entry, table)
+        wanted = next((v for k, v in entry['metrics'].items() if k.endswith('mIoU')), None)
+        if wanted is None or abs(table.IoU.mean() - wanted) > 1e-6:
+            raise DataError(
+                f'{table_file}: its frames have a mean IoU of {table.IoU.mean():.6f}, but the '
+                f'result {file} says {wanted}; they are of different tests: {_WAY}'
+            )
+    return result
+
+
+def _result_file(path: Path) -> Path:
+    candidates = [path] if path.is_file() else [path / RESULTS / 'test.json', path / 'test.json']
+    found = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if found is None:
+        raise DataError(f'{path}: no result here; looked for {examples(candidates)}')
+    return found
+
+
+def check_comparable(results: Sequence[Result]) -> None:
+    """Check that results are of the same clips by the same protocol, and all different.
+
+    Raises:
+        DataError: Two are not; both are named.
+    """
+    first = results[0]
+    paths: set[Path] = set()
+    for result in results:
+        if result.path.resolve() in paths:
+            raise DataError(f'{result.path}: given twice; each seed has a result of its own')
+        paths.add(result.path.resolve())
+        for name, (one, other) in _facts(first, result).items():
+            if one != other:
+                raise DataError(
+                    f'{first.path} and {result.path} do not compare: {name} is {one!r} in the '
+                    f'first, {other!r} in the second{_remedy(name)}'
+                )
+        _check_frames(first, result)
+
+
+def _facts(first: Result, second: Result) -> dict[str, tuple]:
+    pairs = {'subset': tuple(r.entry.get('subset') for r in (first, second))}
+    pairs['split'] = tuple((r.entry.get('data') or {}).get('split') for r in (first, second))
+    for name in _PROTOCOL:
+        pairs[name] = tuple(r.entry['protocol'].get(name) for r in (first, second))
+    pairs['frames_padded'] = tuple(int(r.table.padded.sum()) for r in (first, second))
+    return pairs
+
+
+def _remedy(name: str) -> str:
+    if name == 'sizes':
+        return (
+            '; `python tools/score_masks.py DIR --at labels` scores the masks of both at one size'
+        )
+    if name == 'frames_padded':
+        return '; `python tools/score_masks.py DIR --no-count-padded` scores no padded frames'
+    return ''
+
+
+def _check_frames(first: Result, second: Result) -> None:
+    keys = ['clip', 'frame', 'padded']
+    one, other = (set(map(tuple, r.table[keys].values.tolist())) for r in (first, second))
+    if one != other:
+        raise DataError(
+            f'{first.path} and {second.path} do not compare: {len(one - other)} frames are in the '
+            f'first only, {len(other - one)} in the second only, such as '
+            f'{examples(sorted("/".join(map(str, key[:2])) for key in one ^ other), 3)}'
+        )
+    if first.semantic:
+        return
+    targets = (r.table.sort_values(keys, kind='stable').target.to_numpy() for r in (first, second))
+    if not np.array_equal(*targets):
+        raise DataError(
+            f'{first.path} and {second.path} do not compare: the same frames have other labels'
+        )
