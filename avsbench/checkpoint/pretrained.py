@@ -61,6 +61,8 @@ class PretrainedPart:
     weights: str | None
     require_weights: bool
     missing_weights: str | None = None
+    # Set by the runner where a checkpoint brings all weights, so that no file is needed.
+    checkpoint_follows: bool = False
 
     def load_pretrained(self, module: nn.Module, what: str, match: Matcher | None = None) -> None:
         """Load `self.weights` into `module`.
@@ -93,7 +95,7 @@ class PretrainedPart:
         print_log('; '.join(lines), 'current')
 
     def _report_missing(self, what: str) -> None:
-        if self.require_weights:
+        if self.require_weights and not self.checkpoint_follows:
             source = SOURCES.get(Path(self.weights).name)
             origin = f', published at {source} (README, "Pretrained weights")' if source else ''
             raise CheckpointError(

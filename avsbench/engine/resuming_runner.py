@@ -65,7 +65,7 @@ class ResumingRunner(SavingRunner):
         if self._start is not None:
             for part in self.bare_model.modules():
                 if isinstance(part, PretrainedPart):
-                    part.require_weights = False
+                    part.checkpoint_follows = True
         super()._init_model_weights()
 
     def load_checkpoint(self, filename: str) -> dict:

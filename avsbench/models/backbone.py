@@ -108,6 +108,8 @@ class TimmBackbone(PretrainedPart, BaseModule):
             CheckpointError: They can't be fetched, or don't fit.
         """
         if self.weights == 'timm':
+            if self.checkpoint_follows:
+                return
             remedy = 'set weights to a file of them, or to None to start from random numbers'
             state = fetch_weights('TimmBackbone', self.model_name, remedy, features_only=True)
             self.model.load_state_dict(match_pretrained(state, self.model, 'timm').found)

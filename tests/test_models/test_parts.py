@@ -70,6 +70,8 @@ class TestFetchedWeights:
             'start from random numbers',
         ):
             assert words in str(caught.value)
+        part.checkpoint_follows = True  # as in a training that is resumed
+        part.init_weights()
 
 
 def test_networks_without_published_weights() -> None:

@@ -2,13 +2,14 @@
 
 from torch import Tensor
 
+from avsbench.checkpoint.pretrained import PretrainedPart
 from avsbench.models.audio_encoders.base import AudioEncoder
 from avsbench.models.timm_networks import create_network, fetch_weights, run_network
 from avsbench.registry import MODELS
 
 
 @MODELS.register_module()
-class TimmAudioEncoder(AudioEncoder):
+class TimmAudioEncoder(PretrainedPart, AudioEncoder):
     """Log-mel patches as one-channel images through a timm network with global pooling.
 
     Args:
@@ -38,7 +39,7 @@ class TimmAudioEncoder(AudioEncoder):
         self._options = {'in_chans': 1, 'num_classes': 0}
         self.model = create_network('TimmAudioEncoder', model_name, **self._options)
         self.model_name = model_name
-        self.pretrained = pretrained
+        self.weights = 'timm' if pretrained else None
         # Some networks widen the pooled features before the classifier.
         self.out_channels = getattr(self.model, 'head_hidden_size', self.model.num_features)
         self.mean = mean
@@ -61,7 +62,7 @@ class TimmAudioEncoder(AudioEncoder):
         Raises:
             CheckpointError: They can't be fetched.
         """
-        if self.pretrained:
+        if self.weights is not None and not self.checkpoint_follows:
             remedy = 'set pretrained=False to start from random numbers'
             state = fetch_weights('TimmAudioEncoder', self.model_name, remedy, **self._options)
             self.model.load_state_dict(state)
