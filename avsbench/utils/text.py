@@ -33,6 +33,8 @@ def read_text(path: str | os.PathLike, kind: type[AVSBenchError] = DataError) ->
         content = Path(path).read_bytes()
     except FileNotFoundError:
         raise
+    except NotADirectoryError as error:
+        raise kind(f'{path}: no such file: a folder on the way to it is a file') from error
     except (OSError, ValueError) as error:  # ValueError: a path with a null byte
         reason = error.strerror if isinstance(error, OSError) else error
         raise kind(f'{path}: can not be read ({reason}); a text file is expected') from error

@@ -56,6 +56,9 @@ class TestReadText:
             read_text(tmp_path / 'a.txt')
         with pytest.raises(DataError, match='can not be read .Is a directory'):
             read_text(tmp_path)
+        (tmp_path / 'file').touch()
+        with pytest.raises(DataError, match='a folder on the way to it is a file'):
+            read_text(tmp_path / 'file' / 'a.txt')
 
     @pytest.mark.parametrize(
         ('text', 'message'),
