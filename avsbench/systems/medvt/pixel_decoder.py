@@ -59,6 +59,8 @@ class DeformConvFPN(BaseModule):
             decoded = conv(skip + resize(decoded, skip.shape[2:], 'nearest'))
             maps.append(decoded)
         mixed = finest + resize(decoded, finest.shape[2:], 'nearest')
-        mixed = self.deform_conv(mixed, self.offset_conv(mixed))
+        # In the type of its weights also under autocast: torchvision has no half types for the CPU.
+        kind = self.deform_conv.weight.dtype
+        mixed = self.deform_conv(mixed.to(kind), self.offset_conv(mixed).to(kind))
         maps.append(self.norm(mixed).relu())
         return maps[::-1]
