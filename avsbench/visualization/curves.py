@@ -18,7 +18,10 @@ COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#0
 _STYLES = ('-', '--', ':')
 _BOOKKEEPING = {'epoch', 'time', 'data_time', 'memory', 'base_lr'}
 # Losses of inner layers, published groupings of a metric, counts: drawn only on request.
-_DETAILS = re.compile(r'(.*/)?(.*_\d+|.*_b\d+|(clips|frames|classes).*|.*_(no_bg|present))')
+_DETAILS = re.compile(
+    r'(.*/)?(.*_\d+|.*_b\d+|(clips|frames|classes|threshold|JF).*'
+    r'|.*_(no_bg|present|real|dataset_all|mask|mask_dataset))'
+)
 _COLUMNS = 3
 _CELL = (4.2, 2.7)  # inches
 
