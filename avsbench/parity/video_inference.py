@@ -247,6 +247,7 @@ def _test(
         samples = model.test_step(pseudo_collate([dataset[index]]))
         metric.process(None, [sample.to_dict() for sample in samples])
         hook.after_test_iter(runner, index, None, samples)
+    hook.after_run(runner)
     return by_video(metric.results), metric.evaluate(len(dataset))
 
 
