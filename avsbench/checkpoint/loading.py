@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from avsbench.checkpoint import CheckpointAdapter, find_adapter
 from avsbench.checkpoint.pretrained import match_pretrained
 from avsbench.checkpoint.reading import read_checkpoint, read_weights, state_dict_of
 from avsbench.utils.errors import CheckpointError, examples, nearest
+from avsbench.version import __version__
 
 LAYOUT = 'avsbench'  # how `meta` calls our key names
 
@@ -76,6 +78,8 @@ def translate(
     meta = dict(meta) if isinstance(meta, Mapping) else {}
     expected = expected or {}
     check_identity(meta, expected, source)
+    if note := version_note(meta):
+        print_log(f'{source}: {note}', 'current')
     meta['layout'], meta['dropped'] = LAYOUT, []
     try:
         state = state_dict_of(checkpoint)
@@ -104,7 +108,12 @@ def fill_model(
         CheckpointError: Other keys, shapes or values.
     """
     state = checkpoint['state_dict']
-    check_state(state, model, source, allow_nonfinite=allow_nonfinite)
+    try:
+        check_state(state, model, source, allow_nonfinite=allow_nonfinite)
+    except CheckpointError as error:
+        if note := version_note(checkpoint['meta']):
+            raise CheckpointError(f'{error}\n  {note}: try that version') from error
+        raise
     model.load_state_dict(state)
 
 
@@ -131,6 +140,14 @@ def check_identity(
             f'{source}: {"; ".join(differing)}. Use the config that the checkpoint was trained '
             f'with{way_out}'
         )
+
+
+def version_note(meta: Mapping[str, Any]) -> str:
+    """That a checkpoint was saved by another version of the toolbox; empty if it was not."""
+    version = meta.get('avsbench_version')
+    if version is None or str(version) == __version__:
+        return ''
+    return f'saved by avsbench {version}, this is {__version__}'
 
 
 def check_state(
