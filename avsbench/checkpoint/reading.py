@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from avsbench.checkpoint.bounds import check_nesting, check_sizes
 from avsbench.utils.errors import CheckpointError, examples, nearest
 
 # Published files hold the training's command line, which is plain data.
@@ -58,6 +59,8 @@ def read_checkpoint(path: str | Path, *, trust: bool = False, mmap: bool = False
         _check_hash(path)
     if path.suffix == '.safetensors':
         return _read_safetensors(path)
+    if not trust:
+        check_nesting(path, is_zip=is_zip)
     try:
         with torch.serialization.safe_globals(PLAIN_DATA):
             checkpoint = torch.load(
@@ -70,6 +73,7 @@ def read_checkpoint(path: str | Path, *, trust: bool = False, mmap: bool = False
             f'{path}: holds a {type(checkpoint).__name__}, expected a dict of weights, or one '
             "with the weights under 'state_dict' or 'model'"
         )
+    check_sizes(path, checkpoint)
     return dict(checkpoint)
 
 

@@ -78,6 +78,7 @@ def test_file_that_names_nobody(tmp_path, content) -> None:
         (socket.gethostname(), 2**22 + 1, False),  # more than Linux gives
         ('another', 2**22 + 1, True),  # who can't be asked
     ],
+    ids=['alive', 'dead', 'elsewhere'],  # the same in every process of the tests
 )
 def test_file_system_without_locks(tmp_path, monkeypatch, host, pid, taken) -> None:
     def refuse(*_: object) -> None:
