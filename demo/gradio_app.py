@@ -27,10 +27,10 @@ from avsbench.apis.views import draw_plots
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import AVSBenchError, ConfigError
 from avsbench.utils.extras import require
-from avsbench.video import VideoFile
+from avsbench.video import VideoError, VideoFile
 
-MAX_UPLOAD = '2gb'
 KEEP = 3600  # seconds for which videos of the page stay on disk
+WAITING = 32  # videos that wait for the network, which takes one at a time; more are turned away
 
 Result = tuple[str | np.ndarray | None, ...]
 """Status, overlay video, the plots: of the audio if the network reads it, of the areas."""
@@ -44,6 +44,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--checkpoint', required=True, help='weights for that config')
     parser.add_argument('--host', default='127.0.0.1', help='default: %(default)s')
     parser.add_argument('--port', type=int, help='default: the first free one from 7860')
+    parser.add_argument('--max-upload', default='500mb', help='size of a video: %(default)s')
+    parser.add_argument(
+        '--max-seconds', type=float, default=600, help='length of a video: %(default)s'
+    )
     add_network_arguments(parser)
     return parser.parse_args()
 
@@ -62,19 +66,20 @@ def main() -> None:
         show_progress=False,
     )
     try:
-        build_page(gradio, inferencer).launch(
+        page = build_page(gradio, inferencer, args.max_seconds)
+        page.queue(max_size=WAITING, default_concurrency_limit=1).launch(
             server_name=args.host,
             server_port=args.port,
             share=False,
             ssr_mode=False,
-            max_file_size=MAX_UPLOAD,
+            max_file_size=args.max_upload,
             theme=gradio.themes.Default(font=['sans-serif'], font_mono=['monospace']),
         )
     except OSError as error:
         raise ConfigError(f'{args.host}, port {args.port or "7860 to 7959"}: {error}') from error
 
 
-def build_page(gradio: Any, inferencer: AVSInferencer) -> Any:
+def build_page(gradio: Any, inferencer: AVSInferencer, max_seconds: float) -> Any:
     sound = inferencer.pipeline.sound
     title = 'What sounds?' if sound else 'What is in the video?'
     with gradio.Blocks(title=title, analytics_enabled=False, delete_cache=(KEEP, KEEP)) as page:
@@ -108,7 +113,8 @@ def build_page(gradio: Any, inferencer: AVSInferencer) -> Any:
                     for name in (('audio', 'areas') if sound else ('areas',))
                 ]
         button.click(
-            handler(gradio, inferencer, len(plots)),
+            handler(gradio, inferencer, len(plots), max_seconds),
+            api_name='mark',
             inputs=[video, *settings],
             outputs=[status, overlay, *plots],
         )
@@ -186,9 +192,9 @@ def describe_clips(inferencer: AVSInferencer) -> str:
 
 
 def handler(
-    gradio: Any, inferencer: AVSInferencer, plots: int
+    gradio: Any, inferencer: AVSInferencer, plots: int, max_seconds: float
 ) -> Callable[[str | None, float, float, str, Any], Iterator[Result]]:
-    """The function behind the button, for a page with so many plots."""
+    """The function behind the button, for a page with so many plots and videos of such a length."""
     bar = gradio.Progress()
     nothing = [None] * (1 + plots)
 
@@ -203,13 +209,19 @@ def handler(
             yield 'error: choose a video first', *nothing
             return
 
+        def check_length(seconds: float) -> None:
+            if seconds > max_seconds:
+                raise VideoError(f'{video}: longer than {max_seconds:g} s; cut it')
+
         def update(done: float, total: float | None) -> None:
+            check_length(done)  # a header may say less than there is, or nothing
             progress(min(1.0, done / total) if total else None, desc=f'{done:.0f} s')
 
         several = inferencer.palette is not None
         with tempfile.TemporaryDirectory() as folder:
             try:
                 source = VideoFile(video, need_audio=inferencer.pipeline.sound)
+                check_length(source.duration or 0)
                 outputs = Outputs(Path(folder, f'{source.path.stem}_marked.mp4'), source=video)
                 report = render_video(
                     inferencer,

@@ -79,9 +79,9 @@ def silent_page(tmp_path_factory):
 
 
 @contextmanager
-def running_page(files):
+def running_page(files, *more):
     config, checkpoint = files
-    words = ('--config', config, '--checkpoint', checkpoint, '--device', 'cpu')
+    words = ('--config', config, '--checkpoint', checkpoint, '--device', 'cpu', *more)
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
