@@ -209,19 +209,15 @@ def handler(
             yield 'error: choose a video first', *nothing
             return
 
-        def check_length(seconds: float) -> None:
-            if seconds > max_seconds:
-                raise VideoError(f'{video}: longer than {max_seconds:g} s; cut it')
-
         def update(done: float, total: float | None) -> None:
-            check_length(done)  # a header may say less than there is, or nothing
+            check_length(video, done, max_seconds)  # a header may say less than there is
             progress(min(1.0, done / total) if total else None, desc=f'{done:.0f} s')
 
         several = inferencer.palette is not None
         with tempfile.TemporaryDirectory() as folder:
             try:
                 source = VideoFile(video, need_audio=inferencer.pipeline.sound)
-                check_length(source.duration or 0)
+                check_length(video, source.duration or 0, max_seconds)
                 outputs = Outputs(Path(folder, f'{source.path.stem}_marked.mp4'), source=video)
                 report = render_video(
                     inferencer,
@@ -241,6 +237,19 @@ def handler(
             yield status, str(outputs.video), *draw_plots(inferencer.visualizer, report.summary)
 
     return run
+
+
+def check_length(video: str, seconds: float, limit: float) -> None:
+    """Check that a video is not longer than the page takes.
+
+    Raises:
+        VideoError: It is.
+    """
+    if seconds > limit:
+        raise VideoError(
+            f'{video}: longer than {limit:g} s, which is the limit of this page (--max-seconds); '
+            'cut it'
+        )
 
 
 def status_text(report: RenderReport) -> str:

@@ -214,7 +214,7 @@ def test_interrupted(call, video, monkeypatch):
 
     monkeypatch.setattr('avsbench.apis.render.write_mask', stop)
     code, _, err = call(video.name, '--out', 'out.mp4', '--masks', 'masks')
-    assert code == 130 and err.endswith('interrupted\n')
+    assert code == 130 and err.endswith('interrupted by SIGINT\n')
     assert sorted(os.listdir()) == ALL
 
 
