@@ -5,14 +5,18 @@ A video is made (moving images, gliding tones at 44.1 kHz) and given to what
 the encoded overlay, and the contact sheet. The network has random weights unless a checkpoint is
 given; its time does not depend on them. --threads holds for torch and NumPy; FFmpeg decodes and
 encodes in threads of its own. There is no published counterpart to take a ratio against.
+--repeat shows that memory does not grow with the length: two hours are 120 times 60 seconds.
 """
 
 import argparse
+import resource
 import statistics
 import tempfile
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import torch
 from mmengine.registry import init_default_scope
@@ -36,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--config', nargs='+', default=['s4/demo.py'])
     parser.add_argument('--checkpoint', help='of the one config; default: random weights')
     parser.add_argument('--seconds', type=int, default=20, help='of the video')
+    parser.add_argument('--repeat', type=int, default=1, help='times, in one video')
     parser.add_argument('--size', type=int, nargs=2, default=(360, 640), metavar=('H', 'W'))
     parser.add_argument('--rate', type=int, default=25, help='frames a second of the video')
     parser.add_argument('--fps', type=int, default=1, help='masks a second')
@@ -52,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(args.threads):
         video = Path(folder, 'in.mp4')
         make_video(video, moving_picture(args), args.rate, tones(args.seconds), SOUND_RATE, crf=23)
+        if args.repeat > 1:
+            video = repeated(video, args.repeat)
         for config in args.config:
             measure(video, config, args)
     return 0
@@ -77,19 +84,45 @@ def measure(video: Path, config: str, args: argparse.Namespace) -> None:
 
 def line(config: str, reports: list[RenderReport], args: argparse.Namespace) -> str:
     """The figures of one config."""
-    low, middle, high = quartiles(args.seconds / report.wall for report in reports)
+    seconds = args.seconds * args.repeat
+    low, middle, high = quartiles(seconds / report.wall for report in reports)
     shares = [report.shares() for report in reports]
     spent = ', '.join(
         f'{stage} {statistics.median(share.get(stage, 0.0) for share in shares):.1%}'
         for stage in STAGES
     )
     height, width = args.size
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return (
-        f'\n{config}, {args.seconds} s of {width} x {height} at {args.rate} frames a second, '
+        f'\n{config}, {seconds} s of {width} x {height} at {args.rate} frames a second, '
         f'{args.fps} masks a second, {args.device}, {args.threads} thread(s)\n'
         f'  {middle:.2f} s of video a second ({low:.2f} to {high:.2f}, {len(reports)} rounds), '
-        f'{reports[0].frames} frames, {reports[0].masks} masks\n  {spent}'
+        f'{reports[0].frames} frames, {reports[0].masks} masks\n  {spent}\n'
+        f'  {peak:.0f} MiB of memory at the peak'
     )
+
+
+def repeated(video: Path, times: int) -> Path:
+    """A file that holds the packets of a video so many times, one after the other."""
+    path = video.with_name('repeated.mp4')
+    shift = Fraction(0)
+    streams: dict[int, av.stream.Stream] = {}
+    with av.open(str(path), 'w') as target:
+        for _ in range(times):
+            with av.open(str(video)) as source:
+                for stream in source.streams:
+                    if stream.index not in streams:
+                        streams[stream.index] = target.add_stream_from_template(stream)
+                for packet in source.demux():
+                    if packet.dts is None:
+                        continue
+                    offset = round(shift / packet.time_base)
+                    packet.pts, packet.dts = packet.pts + offset, packet.dts + offset
+                    packet.stream = streams[packet.stream.index]
+                    target.mux(packet)
+                # and a moment, for audio packets that begin before the first frame
+                shift += max(s.duration * s.time_base for s in source.streams) + Fraction(1, 10)
+    return path
 
 
 def moving_picture(args: argparse.Namespace) -> Iterator[np.ndarray]:
