@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,16 @@ from tool_fixtures import tool  # noqa: F401  a fixture
 ROOT = Path(__file__).resolve().parents[1]
 TOY_FOLDER = ROOT / 'tests' / 'test_engine'
 sys.path.insert(0, str(TOY_FOLDER))  # for `toy`, which a config imports by name
+
+
+def pytest_configure() -> None:
+    """Let signals act as in a terminal; a shell lets what runs in the background ignore them."""
+    for number, handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

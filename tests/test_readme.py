@@ -20,7 +20,10 @@ SHORT = (
     '--cfg-options train_cfg.max_epochs=1 train_dataloader.dataset.indices=2 '
     'val_dataloader.dataset.indices=1'
 )
-FULL_SIZE = f'{SHORT} train_dataloader.batch_size=1'
+FULL_SIZE = (  # without the files of pretrained weights
+    f'{SHORT} train_dataloader.batch_size=1 model.backbone.weights=None '
+    'model.audio_encoder.weights=None'
+)
 # What a command gets in addition, or instead, to be over soon: pattern -> replacement.
 SHORTCUTS = (
     (r'--preset default', '--preset tiny'),

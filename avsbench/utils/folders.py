@@ -1,5 +1,6 @@
 """Folders: whether they can be written to, and what their users see in them."""
 
+import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,22 +26,26 @@ def visible(paths: Iterable[Path], folder: Path) -> list[Path]:
     ]
 
 
-def check_writable(folder: str | Path, use: str, remedy: str) -> None:
+def check_writable(folder: str | Path, use: str, remedy: str, *, keep: bool = True) -> None:
     """Create a folder and try to write to it, before the work whose results go there.
 
     Args:
         folder: Created with its parents.
         use: What it is for, for the message: 'work dir'.
         remedy: What the user can do: 'choose another with --work-dir'.
+        keep: Whether a folder that was not there stays.
 
     Raises:
         ConfigError: It can't be made, or not be written to.
     """
     path = Path(folder).absolute()
+    made = [place for place in (path, *path.parents) if not os.path.lexists(place)]
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
+        for place in [] if keep else made:
+            place.rmdir()
     except OSError as error:
         reason = 'is a file' if path.is_file() else error.strerror
         raise ConfigError(f'{path}: can not be used as {use} ({reason}); {remedy}') from error

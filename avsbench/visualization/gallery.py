@@ -145,7 +145,7 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
         raise DataError(
             f'{folder}: contains {found} images; choose another folder, or pass --overwrite'
         )
-    check_writable(folder, 'folder of images', 'choose another with --out')
+    check_writable(folder, 'folder of images', 'choose another with --out', keep=False)
 
 
 def save_gallery(images: Mapping[str, np.ndarray], folder: Path) -> str:

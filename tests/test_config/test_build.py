@@ -325,7 +325,8 @@ class TestRunner:
         hook = next(h for h in runner.hooks if type(h).__name__ == 'FreezeBackboneHook')
         assert hook.priority == 'VERY_LOW'
         runner.register_hook(dict(type='FreezeBackboneHook', until_epoch=2), priority='HIGHEST')
-        assert runner.hooks[0].until_epoch == 2
+        hooks = [h for h in runner.hooks if type(h).__name__ == 'FreezeBackboneHook']
+        assert [h.until_epoch for h in hooks] == [2, 1] and hooks[0].priority == 'HIGHEST'
 
 
 class TestOpenConfig:

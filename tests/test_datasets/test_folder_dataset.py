@@ -149,7 +149,7 @@ def test_malformed_lists(tmp_path, text, message):
     with pytest.raises(DataError, match=re.escape(f'{path}')) as error:
         names_by_list(['a', 'street/dog 1'], path)
     assert message in str(error.value)
-    with pytest.raises(DataError, match='not readable as a list'):
+    with pytest.raises(DataError, match='none.txt: no such list of videos'):
         names_by_list(['a'], tmp_path / 'none.txt')
 
 

@@ -115,7 +115,7 @@ class AVSegFormerRun(NetworkRun):
         for prefix in {name.rpartition('.')[0] for name in self.fixture.content['losses']} - {''}:
             if prefix in ('v1s', 'v1m'):
                 annotated = place == 0 if prefix == 'v1s' else place < 0.5
-                terms = self._terms(short, wanted._replace(annotated=annotated))
+                terms = self._terms(short, replace(wanted, annotated=annotated, frames=None))
             else:
                 terms = self._cross_entropy_terms(output, wanted)
             found |= {f'{prefix}.{name}': float(value) for name, value in terms.items()}

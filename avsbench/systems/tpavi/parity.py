@@ -112,7 +112,7 @@ class TPAVIRun(NetworkRun):
         valid, annotated = self._flags(VALID), self._flags(ANNOTATED)
         if valid is not None:
             wanted.masks[~valid] = 0
-        return wanted if annotated is None else wanted._replace(annotated=annotated)
+        return wanted if annotated is None else replace(wanted, annotated=annotated, frames=None)
 
     def _given_prediction(self) -> Tensor:
         logits = torch.from_numpy(self.fixture.input('given_pred')).clone()
