@@ -104,6 +104,9 @@ class PretrainedPart:
                 'published results'
             )
         self.missing_weights = self.weights
+        if self.checkpoint_follows:
+            print_log(f'{what}: no file {self.weights!r}; a checkpoint brings them', 'current')
+            return
         print_log(
             f'{what}: no file {self.weights!r}. The training starts from RANDOM weights here; '
             'published results need the file (README, "Pretrained weights").',

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from mmengine.model import BaseModule
 
+from avsbench.checkpoint import pretrained
 from avsbench.checkpoint.pretrained import PretrainedPart
 from avsbench.utils.errors import CheckpointError
 
@@ -20,7 +21,10 @@ class Pretrained(PretrainedPart, BaseModule):
         self.load_pretrained(self, 'part')
 
 
-def test_a_checkpoint_stands_for_missing_pretrained_weights(build_toy) -> None:
+def test_a_checkpoint_stands_for_missing_pretrained_weights(build_toy, monkeypatch) -> None:
+    printed: list[str] = []
+    monkeypatch.setattr(pretrained, 'print_log', lambda text, *_, **__: printed.append(text))
+
     def run(name: str, **keys) -> None:
         runner = build_toy(name, **keys)
         runner.model.part = Pretrained()
@@ -32,3 +36,4 @@ def test_a_checkpoint_stands_for_missing_pretrained_weights(build_toy) -> None:
     checkpoint = str(Path(build_toy('unused').work_dir).parent / 'first' / 'epoch_3.pth')
     run('second', load_from=checkpoint)
     run('second', resume=True)
+    assert printed == ["part: no file 'pretrained/none.pth'; a checkpoint brings them"] * 2
