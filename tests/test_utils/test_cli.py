@@ -80,15 +80,19 @@ def test_launcher_gets_the_message(monkeypatch, tmp_path, capsys):
     record = tmp_path / 'error.json'
     monkeypatch.setenv('AVSBENCH_ERROR_RECORD', str(record))
     monkeypatch.setattr('os._exit', sys.exit)
+    # Not really: it would close the log files of every runner that this process has built.
+    closed = []
+    monkeypatch.setattr('logging.shutdown', lambda: closed.append(True))
     assert _exit(ConfigError('alone')) == 2
     assert capsys.readouterr().err == 'error: alone\n' and not record.exists()
+    assert not closed
     monkeypatch.setenv('AVSBENCH_LAUNCHER', '1')
     assert _exit(ConfigError('with others')) == 2
     assert json.loads(record.read_text())['message'] == 'with others'
     assert _exit(ValueError('a bug')) == 1
     content = json.loads(record.read_text())
     assert content['message'] == 'ValueError: a bug' and 'Traceback' in content['traceback']
-    assert capsys.readouterr().err == ''
+    assert capsys.readouterr().err == '' and len(closed) == 2
 
 
 @pytest.mark.parametrize('name', ['SIGTERM', 'SIGINT', 'SIGUSR1', 'SIGHUP'])
