@@ -172,6 +172,11 @@ def test_published_initialisation() -> None:
     assert 0.9 * bound < weight.abs().max() <= bound
     assert head.pixel_decoder.encoder.layers[0].self_attn.sampling_offsets.weight.abs().max() == 0
     assert 0.5 < head.pixel_decoder.level_embed.std() < 1.5
+    decoder = head.pixel_decoder
+    for module in (*decoder.input_convs, decoder.lateral_conv, decoder.output_conv):
+        conv = module.conv
+        limit = conv.weight[0].numel() ** -0.5
+        assert 0.3 * limit < conv.bias.abs().max() <= limit
 
 
 def test_unknown_mode() -> None:

@@ -91,6 +91,9 @@ class DeformablePixelDecoder(DeformableEncoding):
         self.input_convs = nn.ModuleList(conv(channels, 1) for channels in in_channels)
         self.lateral_conv = conv(embed_dims, 1)
         self.output_conv = conv(embed_dims, 3, act_cfg={'type': 'ReLU'})
+        # The published convolutions begin with PyTorch's random biases, `ConvModule`'s with zero.
+        for module in (*self.input_convs, self.lateral_conv, self.output_conv):
+            module.conv.reset_parameters()
 
     def forward(self, features: list[Tensor]) -> PixelDecoderOutput:
         """Decode the backbone levels.
