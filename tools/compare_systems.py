@@ -1,117 +1,213 @@
-"""Compare all systems, made small, on the synthetic benchmark.
+"""Compare all systems, made small, on the synthetic benchmark, over several seeds.
 
-    python tools/compare_systems.py --subset s4 ms3
+    python tools/compare_systems.py --subset s4 ms3 --seeds 0 1 2
 
-Trains the demo config of each system on the same clips and prints one table: parameters, operations
-for a clip, J and F on the twin test split, minutes of training, and how much of J is owed to the
-audio. A finished training is kept and not done again; the table is written as Markdown, too. None
-of the numbers is comparable with AVSBench's, nor do they rank the published systems.
+Trains the demo config of each system on the same clips with each seed, tests it with and without
+audio, and writes tables as Markdown: parameters, operations for a clip, J and F on the twin test
+split with intervals over seeds and scenes, how much of J is owed to the audio, and which of two
+systems wins how many scenes. A finished training is kept and not done again. None of the numbers
+is comparable with AVSBench's, nor do they rank the published systems.
 """
 
 import argparse
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / 'tools'), str(ROOT)]
 
-from rich.console import Console
-from rich.table import Table
-from synthetic_data.listening import Run, listen
+from synthetic_data.listening import WITHOUT_AUDIO, Run, listen, test_training
 from synthetic_data.scripts import check_trainings
+from synthetic_data.system_tables import SystemRow, replace_block, score_table, wins_table
 
+from avsbench.analysis.comparison import (
+    Comparison,
+    ComparisonSettings,
+    Result,
+    System,
+    compare,
+    read_result,
+)
 from avsbench.analysis.complexity import complexity
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
+from avsbench.engine.work_dir import LOCK
+from avsbench.evaluation.result_files import RESULTS
 from avsbench.registry import SYSTEMS
-from avsbench.synthetic import load_ceilings
+from avsbench.synthetic import load_ceilings, load_truth
+from avsbench.utils.checks import check_seed
 from avsbench.utils.cli import run_command
+from avsbench.utils.errors import ConfigError
 from avsbench.utils.files import write_json, write_text
 from avsbench.utils.text import read_json
 
-COLUMNS = ('system', 'params', 'GFLOPs', 'J', 'F', 'J muted', 'owed to sound', 'minutes')
 RECORD = 'listening.json'  # in the work dir of a training that is finished and tested
+BEST = 'best_mIoU.pth'
 
 
 def parse_args() -> argparse.Namespace:
     SYSTEMS.import_from_location()
     names = sorted(SYSTEMS.module_dict)
-    parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
-    parser.add_argument('--subset', nargs='+', choices=('s4', 'ms3'), default=['s4'])
-    parser.add_argument('--systems', nargs='+', choices=names, default=names)
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--again', action='store_true', help='train again what is finished')
-    parser.add_argument('--out', type=Path, default=Path('work_dir/comparison'))
-    return parser.parse_args()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add('--subset', nargs='+', choices=('s4', 'ms3'), default=['s4'])
+    add('--systems', nargs='+', choices=names, default=names)
+    add('--seeds', nargs='+', type=int, default=[0, 1, 2], help='default: 0 1 2')
+    add('--again', action='store_true', help='train again what is finished')
+    add('--finished', action='store_true', help='train nothing: tables of what is finished already')
+    add('--readme', type=Path, metavar='FILE', help='also replace the tables in this file')
+    add('--out', type=Path, metavar='DIR', default=Path('work_dir/comparison'), help='%(default)s')
+    args = parser.parse_args()
+    if args.again and args.finished:
+        parser.error('--again trains, --finished does not: choose one')
+    if len(set(args.seeds)) < len(args.seeds):
+        parser.error('--seeds: the same seed twice is no second training')
+    return args
 
 
-def main() -> int:
+def main() -> None:
     args = parse_args()
-    unfinished = [
-        work_dir
-        for subset in args.subset
-        for system in args.systems
-        if not (work_dir := _work_dir(subset, system, args)).joinpath(RECORD).is_file()
-    ]
-    check_trainings([args.seed], unfinished, again=args.again)
+    if not args.finished:
+        unfinished = [
+            _work_dir(subset, system, seed, args)
+            for subset in args.subset
+            for system in args.systems
+            for seed in args.seeds
+            if not _is_finished(subset, system, seed, args)
+        ]
+        check_trainings(args.seeds, unfinished, again=args.again)
+    for seed in args.seeds:
+        check_seed('--seeds', seed)
     for subset in args.subset:
-        rows = []
-        for system in args.systems:
-            rows.append(_row(subset, system, args))
-            print(dict(zip(COLUMNS, rows[-1], strict=True)), flush=True)
-        _show(subset, rows, args)
-    return 0
+        runs = {system: _runs(subset, system, args) for system in args.systems}
+        missing = [system for system, done in runs.items() if not done]
+        if missing:
+            raise ConfigError(
+                f'{args.out / subset}: no finished training of {", ".join(missing)} with the seeds '
+                f'{", ".join(map(str, args.seeds))}; leave out --finished to train, or name others '
+                'with --systems'
+            )
+        text = _tables(subset, runs, args)
+        print(text)
+        target = args.out / f'{subset}.md'
+        write_text(target, text)
+        print(f'written to {target}')
+        if args.readme:
+            replace_block(args.readme, f'compare_systems {subset}', text)
 
 
-def _row(subset: str, system: str, args: argparse.Namespace) -> tuple[str, ...]:
-    """One line of the table; trains the small config of the system unless that is done."""
-    name = f'{system}_demo.py'
-    cfg = load_config(config_file(f'{subset}/{name}'))
-    cost = complexity(cfg)
-    work_dir = _work_dir(subset, system, args)
-    record = work_dir / RECORD
-    if record.is_file() and not args.again:
-        run = Run(**read_json(record))
-    else:
-        run = listen(subset, name, args.seed, work_dir)
-        write_json(record, asdict(run))
-    return (
-        SYSTEMS.module_dict[system].title,
-        f'{cost.params / 1e6:.1f} M',
-        f'{cost.flops / 1e9:.2f}',
-        f'{run.score:.3f}',
-        f'{run.f_score:.3f}',
-        f'{run.score_when_muted:.3f}',
-        f'{run.score - run.score_when_muted:.3f}',
-        f'{run.minutes:.1f}',
+def _runs(subset: str, system: str, args: argparse.Namespace) -> dict[int, Run]:
+    """The record of each seed's training, which is trained and tested unless that is done."""
+    runs = {}
+    for seed in args.seeds:
+        finished = _is_finished(subset, system, seed, args) and not args.again
+        if args.finished and not finished:
+            print(f'{subset}, {system}, seed {seed}: not finished, left out', flush=True)
+            continue
+        work_dir = _work_dir(subset, system, seed, args)
+        record, name = work_dir / RECORD, f'{system}_demo.py'
+        known = Run(**read_json(record)) if finished and record.is_file() else None
+        if known is not None and _is_tested(work_dir):
+            run = known
+        elif finished:
+            run = test_training(subset, name, seed, work_dir, known and known.minutes)
+        else:
+            run = listen(subset, name, seed, work_dir)
+        if run is not known:
+            write_json(record, asdict(run))
+        print(run, flush=True)
+        runs[seed] = run
+    return runs
+
+
+def _is_finished(subset: str, system: str, seed: int, args: argparse.Namespace) -> bool:
+    """Whether the training has come to its end, and nothing trains in its folder."""
+    work_dir = _work_dir(subset, system, seed, args)
+    if not (work_dir / BEST).is_file() or (work_dir / LOCK).exists():
+        return False
+    if (work_dir / RECORD).is_file():
+        return True
+    epochs = load_config(config_file(f'{subset}/{system}_demo.py')).train_cfg.max_epochs
+    return (work_dir / f'epoch_{epochs}.pth').is_file()
+
+
+def _is_tested(work_dir: Path) -> bool:
+    """Whether both results are there; without the second, the first may be of muted audio."""
+    folders = (work_dir, work_dir / WITHOUT_AUDIO)
+    return all((folder / RESULTS / 'test.json').is_file() for folder in folders)
+
+
+def _work_dir(subset: str, system: str, seed: int, args: argparse.Namespace) -> Path:
+    return args.out / subset / f'{system}_demo_seed{seed}'
+
+
+def _tables(subset: str, runs: dict[str, dict[int, Run]], args: argparse.Namespace) -> str:
+    """The Markdown of a subset."""
+    root = load_config(config_file(f'{subset}/demo.py')).data_root
+    scenes = {clip['clip_id']: clip['group'] for clip in load_truth(root)}
+    titles = {system: SYSTEMS.module_dict[system].title for system in runs}
+    results = [
+        System(
+            titles[system],
+            tuple(
+                _by_scene(read_result(_work_dir(subset, system, seed, args)), scenes)
+                for seed in done
+            ),
+        )
+        for system, done in runs.items()
+    ]
+    comparison = compare(results, ComparisonSettings())
+    rows = [_row(subset, system, list(done.values())) for system, done in runs.items()]
+    lines = [
+        _heading(subset, runs, comparison, root),
+        '',
+        *score_table(rows, comparison),
+    ]
+    if len(runs) > 1:
+        lines += ['', *wins_table(comparison)]
+    return '\n'.join(lines) + '\n'
+
+
+def _by_scene(result: Result, scenes: dict[str, str]) -> Result:
+    """A result whose twins, which have the same images, are resampled together."""
+    table = result.table.assign(clip=result.table['clip'].map(scenes))
+    return replace(result, table=table)
+
+
+def _row(subset: str, system: str, runs: list[Run]) -> SystemRow:
+    cost = complexity(load_config(config_file(f'{subset}/{system}_demo.py')))
+    minutes = [run.minutes for run in runs]
+    return SystemRow(
+        title=SYSTEMS.module_dict[system].title,
+        params=cost.params,
+        flops=cost.flops,
+        muted=sum(run.score_when_muted for run in runs) / len(runs),
+        minutes=None if None in minutes else sum(minutes) / len(minutes),
     )
 
 
-def _work_dir(subset: str, system: str, args: argparse.Namespace) -> Path:
-    return args.out / subset / f'{system}_demo_seed{args.seed}'
-
-
-def _show(subset: str, rows: list[tuple[str, ...]], args: argparse.Namespace) -> None:
-    ceiling = _ceilings(subset)
-    title = f'{subset}-like twin test split, seed {args.seed}; {ceiling}'
-    table = Table(*COLUMNS, title=title)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
-    lines = [COLUMNS, ('---',) * len(COLUMNS), *rows]
-    text = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
-    target = args.out / f'{subset}.md'
-    write_text(target, f'{title}\n\n{text}\n')
-    print(f'written to {target}')
-
-
-def _ceilings(subset: str) -> str:
-    """What a model reaches at most that ignores the audio, or its order in time."""
-    cfg = load_config(config_file(f'{subset}/demo.py'))
-    test = load_ceilings(cfg.data_root)['test']
+def _heading(
+    subset: str, runs: dict[str, dict[int, Run]], comparison: Comparison, root: str
+) -> str:
+    """What the tables are of; what their intervals do not say, too."""
+    test = load_ceilings(root)['test']
     deaf, timeless = (test[kind]['bound_J'] for kind in ('audio_blind', 'time_blind'))
-    return f'ceilings of J: {deaf:.3f} without sound, {timeless:.3f} without time'
+    trained = [sorted(done) for done in runs.values()]
+    seeds = ', '.join(map(str, sorted({seed for done in trained for seed in done})))
+    level = f'{100 * comparison.level:g} % intervals ({comparison.interval})'
+    if comparison.seeds:
+        about = f'{level} over seeds and scenes'
+    else:
+        about = f'{level} over scenes alone, since a system has one seed: they do not say how '
+        about += 'much another training would differ'
+    uneven = '' if all(done == trained[0] for done in trained) else '; not every system has all'
+    return (
+        f'{subset}-like twin test split, {comparison.clips} scenes, seeds {seeds}{uneven}; '
+        f'{about}. Ceilings of J: {deaf:.3f} without sound, {timeless:.3f} without time.'
+    )
 
 
 if __name__ == '__main__':

@@ -1,91 +1,219 @@
-import importlib.util
 import json
+import re
+import shutil
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from test_compare_results import CATEGORIES, write_result
+from tool_fixtures import load_tool
 
 from avsbench.analysis.complexity import Complexity
+from avsbench.config.loading import load_config
 from avsbench.config.paths import CONFIG_ROOT
 from avsbench.registry import SYSTEMS
-from avsbench.utils.errors import AVSBenchError, ConfigError
+from avsbench.utils.errors import AVSBenchError, ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
 
 from synthetic_data import listening, scripts  # noqa: E402
-from synthetic_data.listening import Run  # noqa: E402
+from synthetic_data.listening import WITHOUT_AUDIO, Run  # noqa: E402
+
+CLIPS = 30
+
+
+def quality(system: str) -> float:
+    return 0.5 + 0.05 * sorted(SYSTEMS.module_dict).index(system)
+
+
+def write_training(work_dir: Path) -> None:
+    """The checkpoints of a training that came to its end."""
+    work_dir.mkdir(parents=True, exist_ok=True)
+    system = work_dir.name.split('_')[0]
+    epochs = load_config(CONFIG_ROOT / f's4/{system}_demo.py').train_cfg.max_epochs
+    for name in ('best_mIoU.pth', f'epoch_{epochs}.pth'):
+        (work_dir / name).write_bytes(b'')
+
+
+def remove_results(work_dir: Path) -> None:
+    for folder in list(work_dir.rglob('results')):
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
 def tool(monkeypatch, tmp_path):
-    """The tool, with trainings that take no time; `tool.trained` lists them."""
-    spec = importlib.util.spec_from_file_location('compare', ROOT / 'tools' / 'compare_systems.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.trained = []
+    """The tool, with trainings that take no time; `tool.trained` and `tool.tested` list them."""
+    module = load_tool('compare_systems')
+    module.trained, module.tested = [], []
+
+    def tested(subset, name, seed, work_dir, minutes) -> Run:
+        system = name.removesuffix('_demo.py')
+        for folder, value in ((work_dir, quality(system)), (work_dir / WITHOUT_AUDIO, 0.125)):
+            write_result(folder, value + 0.01 * seed, seed=seed, subset=subset)
+        j = json.loads((work_dir / 'results/test.json').read_text())['metrics']['mIoU']
+        return Run(subset, name, seed, False, minutes, j, 0.6, 0.125, 1 / 3)
 
     def listen(subset: str, name: str, seed: int, work_dir: Path) -> Run:
         module.trained.append((subset, name, seed))
-        return Run(subset, name, seed, False, 4.25, 0.5, 0.6, 0.125, 1 / 3)
+        write_training(work_dir)
+        remove_results(work_dir)
+        return tested(subset, name, seed, work_dir, 4.25)
+
+    def test_training(subset, name, *others) -> Run:
+        module.tested.append((subset, name, others[0]))
+        remove_results(others[1])
+        return tested(subset, name, *others)
 
     def complexity(cfg) -> Complexity:
         return Complexity(5, (64, 64), 12_340_000, 0, 2_500_000_000, {}, {}, 0, 0, 'reference')
 
-    ceilings = {
-        'test': {
-            kind: {'bound_J': value}
-            for kind, value in (('audio_blind', 0.3333), ('time_blind', 0.4))
-        }
-    }
+    ceilings = {'audio_blind': {'bound_J': 0.3333}, 'time_blind': {'bound_J': 0.4}}
+    truth = [
+        {'clip_id': f'{CATEGORIES[clip % 3]}/v{clip}', 'group': f'scene{clip // 3}'}
+        for clip in range(CLIPS)
+    ]
     monkeypatch.setattr(module, 'listen', listen)
+    monkeypatch.setattr(module, 'test_training', test_training)
     monkeypatch.setattr(module, 'complexity', complexity)
-    monkeypatch.setattr(module, 'load_ceilings', lambda root: ceilings)
+    monkeypatch.setattr(module, 'load_ceilings', lambda root: {'test': ceilings})
+    monkeypatch.setattr(module, 'load_truth', lambda root: truth)
     monkeypatch.chdir(tmp_path)
 
-    def run(*words: str) -> int:
+    def run(*words: str) -> str:
         monkeypatch.setattr(sys, 'argv', ['compare_systems.py', *words])
-        return module.main()
+        module.main()
+        return next(Path('work_dir/comparison').glob('*.md')).read_text()
 
     module.run = run
     return module
 
 
-def test_one_table_of_all_systems(tool, tmp_path, capsys) -> None:
-    assert tool.run('--subset', 'ms3', '--seed', '7') == 0
+def rows_of(text: str, header: str) -> list[list[str]]:
+    """Cells of the table whose header line begins so."""
+    lines = text[text.index(header) :].split('\n\n')[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip('|').split('|')] for line in lines]
+
+
+def test_all_systems_over_seeds(tool, tmp_path) -> None:
+    text = tool.run('--subset', 'ms3', '--seeds', '7', '9')
     names = sorted(SYSTEMS.module_dict)
-    assert tool.trained == [('ms3', f'{name}_demo.py', 7) for name in names]
-    table = (tmp_path / 'work_dir/comparison/ms3.md').read_text().splitlines()
-    assert 'ms3-like' in table[0] and '0.333 without sound, 0.400 without time' in table[0]
-    rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in table[4:]]
+    assert tool.trained == [('ms3', f'{name}_demo.py', s) for name in names for s in (7, 9)]
+    assert 'ms3-like twin test split, 10 scenes, seeds 7, 9; 95 % intervals (percentile) over' in (
+        text
+    )
+    assert 'seeds and scenes' in text and '0.333 without sound, 0.400 without time' in text
+    rows = rows_of(text, '| system')
     assert [row[0] for row in rows] == [SYSTEMS.get(name).title for name in names]
-    assert rows[0][1:] == ['12.3 M', '2.50', '0.500', '0.600', '0.125', '0.375', '4.2']
-    assert 'owed to sound' in capsys.readouterr().out
+    assert rows[0][1:4] == ['12.3 M', '2.50', '2'] and rows[0][-3] == '0.125'
+    assert rows[0][-1] == '4.2'
+    folder = tmp_path / 'work_dir/comparison/ms3'
+    tables = [
+        pd.read_csv(folder / f'{names[0]}_demo_seed{seed}/results/scores.csv') for seed in (7, 9)
+    ]
+    mean = sum(table.IoU.mean() for table in tables) / 2
+    value, low, high = map(float, re.findall(r'\d\.\d+', rows[0][4]))
+    assert value == pytest.approx(mean, abs=6e-4) and low < value < high
+    assert float(rows[0][-2]) == pytest.approx(mean - 0.125, abs=2e-3)
+    wins = rows_of(text, '| wins')
+    assert wins[-1][1] == '**10**' and wins[0][-1] == '**0**' and wins[0][1] == ''
+
+
+def test_twins_are_resampled_together(tool, monkeypatch) -> None:
+    """With all clips of one scene there is nothing to resample."""
+    monkeypatch.setattr(
+        tool,
+        'load_truth',
+        lambda root: [
+            {'clip_id': f'{CATEGORIES[clip % 3]}/v{clip}', 'group': 'one'} for clip in range(CLIPS)
+        ],
+    )
+    row = rows_of(tool.run('--systems', 'catr', '--seeds', '0'), '| system')[0]
+    value, low, high = re.findall(r'\d\.\d+', row[4])
+    assert value == low == high
+
+
+def test_one_seed_says_so(tool) -> None:
+    text = tool.run('--systems', 'catr', '--seeds', '0')
+    assert 'over scenes alone, since a system has one seed' in text
+    assert rows_of(text, '| system')[0][6] == '' and '| wins' not in text
 
 
 def test_what_is_finished_is_kept(tool, tmp_path) -> None:
-    tool.run('--systems', 'catr')
-    tool.run('--systems', 'catr', 'tpavi')
+    tool.run('--systems', 'catr', '--seeds', '0')
+    tool.run('--systems', 'catr', 'tpavi', '--seeds', '0')
     assert tool.trained == [('s4', 'catr_demo.py', 0), ('s4', 'tpavi_demo.py', 0)]
+    assert tool.tested == []
     record = tmp_path / 'work_dir/comparison/s4/catr_demo_seed0/listening.json'
-    assert json.loads(record.read_text())['score'] == 0.5
-    tool.run('--systems', 'catr', '--again')
+    assert json.loads(record.read_text())['minutes'] == 4.25
+    tool.run('--systems', 'catr', '--seeds', '0', '--again')
     assert len(tool.trained) == 3
+
+
+def test_finished_trainings_without_both_results_are_tested_again(tool, tmp_path) -> None:
+    """The result of one folder alone may be that of the test without audio."""
+    folder = tmp_path / 'work_dir/comparison/s4/catr_demo_seed0'
+    write_training(folder)
+    old = Run('s4', 'catr_demo.py', 0, False, 6.5, 0.4, 0.5, 0.2, 1 / 3)
+    (folder / 'listening.json').write_text(json.dumps(vars(old)))
+    text = tool.run('--systems', 'catr', '--seeds', '0')
+    assert tool.tested == [('s4', 'catr_demo.py', 0)] and not tool.trained
+    record = json.loads((folder / 'listening.json').read_text())
+    assert record['minutes'] == 6.5 and record['score'] != 0.4
+    assert rows_of(text, '| system')[0][-1] == '6.5'
+    (folder / 'listening.json').unlink()  # killed between training and test
+    assert rows_of(tool.run('--systems', 'catr', '--seeds', '0'), '| system')[0][-1] == ''
+    assert len(tool.tested) == 2 and not tool.trained
+
+
+def test_only_what_is_finished(tool, tmp_path) -> None:
+    tool.run('--systems', 'catr', '--seeds', '0', '1')
+    tool.run('--systems', 'tpavi', '--seeds', '0')
+    running = tmp_path / 'work_dir/comparison/s4/tpavi_demo_seed1'
+    write_training(running)
+    (running / 'training.lock').write_text('')
+    trained = len(tool.trained)
+    text = tool.run('--systems', 'catr', 'tpavi', '--seeds', '0', '1', '--finished')
+    assert len(tool.trained) == trained
+    assert [row[3] for row in rows_of(text, '| system')] == ['2', '1']
+    assert 'not every system has all' in text and 'over scenes alone' in text
+    with pytest.raises(ConfigError, match='no finished training of combo with the seeds 0, 1'):
+        tool.run('--systems', 'catr', 'combo', '--seeds', '0', '1', '--finished')
+
+
+def test_document(tool, tmp_path) -> None:
+    document = tmp_path / 'README.md'
+    document.write_text(
+        'Before\n<!-- begin compare_systems s4 -->\nold\n<!-- end compare_systems s4 -->\nAfter\n'
+    )
+    text = tool.run('--systems', 'catr', '--seeds', '0', '--readme', str(document))
+    content = document.read_text()
+    assert content.startswith('Before\n') and content.endswith('-->\nAfter\n')
+    assert text.strip() in content and 'old' not in content
+    tool.run('--systems', 'catr', '--seeds', '0', '--readme', str(document))
+    assert document.read_text() == content
+    document.write_text('no marks')
+    with pytest.raises(DataError, match='expected one line <!-- begin compare_systems s4 -->'):
+        tool.run('--systems', 'catr', '--seeds', '0', '--readme', str(document))
 
 
 def test_trainings_are_checked_before_the_first(tool, tmp_path) -> None:
     with pytest.raises(ConfigError, match='--seed=-1, expected a whole number'):
-        tool.run('--systems', 'catr', '--seed', '-1')
+        tool.run('--systems', 'catr', '--seeds', '-1')
     begun = tmp_path / 'work_dir/comparison/s4/tpavi_demo_seed0'
     begun.mkdir(parents=True)
     (begun / 'epoch_1.pth').write_bytes(b'')
     with pytest.raises(ConfigError, match=r'tpavi_demo_seed0: holds a training .*pass --again'):
-        tool.run('--systems', 'catr', 'tpavi')
+        tool.run('--systems', 'catr', 'tpavi', '--seeds', '0')
     (tmp_path / 'file').write_text('')
     with pytest.raises(ConfigError, match='can not be used as work dir'):
         tool.run('--systems', 'catr', '--out', str(tmp_path / 'file'))
+    for words in (('--seeds', '0', '0'), ('--again', '--finished')):
+        with pytest.raises(SystemExit):
+            tool.run(*words)
     assert not tool.trained
-    tool.run('--systems', 'tpavi', '--again')
+    tool.run('--systems', 'tpavi', '--seeds', '0', '--again')
     assert tool.trained
 
 
@@ -97,12 +225,28 @@ def test_every_system_has_its_small_configs() -> None:
 
 
 def test_failed_training_shows_the_end_of_its_log(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(
-        listening, 'load_ceilings', lambda root: {'test': {'audio_blind': {'bound_J': 0.3}}}
-    )
     (tmp_path / 'train.py').write_text('print("first")\nraise SystemExit("the reason")\n')
     monkeypatch.setattr(scripts, 'ROOT', tmp_path)
     with pytest.raises(
         AVSBenchError, match=r'train.py s4 .*failed, see .*train.log:\nfirst\nthe reason'
     ):
         listening.listen('s4', 'demo.py', 0, tmp_path / 'work')
+
+
+def test_the_result_without_audio_is_beside_the_other(monkeypatch, tmp_path) -> None:
+    calls = []
+
+    def run_script(script: str, *words: str, log: Path) -> None:
+        folder = Path(words[words.index('--work-dir') + 1])
+        value = 0.2 if listening.MUTE in words else 0.5
+        calls.append((script, folder.name, value))
+        (folder / 'results').mkdir(parents=True)
+        metrics = {'metrics': {'mIoU': value, 'F_all': value}}
+        (folder / 'results/test.json').write_text(json.dumps(metrics))
+
+    ceilings = {'test': {'audio_blind': {'bound_J': 0.3}}}
+    monkeypatch.setattr(listening, 'load_ceilings', lambda root: ceilings)
+    monkeypatch.setattr(listening, 'run_script', run_script)
+    run = listening.test_training('s4', 'demo.py', 0, tmp_path / 'work', None)
+    assert calls == [('test.py', 'work', 0.5), ('test.py', WITHOUT_AUDIO, 0.2)]
+    assert (run.score, run.score_when_muted, run.minutes) == (0.5, 0.2, None)

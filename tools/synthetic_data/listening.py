@@ -9,7 +9,6 @@ margin and every muted run stays at or below it.
 """
 
 import argparse
-import json
 import statistics
 import time
 from dataclasses import asdict, dataclass
@@ -20,13 +19,16 @@ from rich.table import Table
 
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
+from avsbench.evaluation.result_files import RESULTS
 from avsbench.synthetic import load_ceilings
 from avsbench.utils.files import write_json
+from avsbench.utils.text import read_json
 from synthetic_data.scripts import check_trainings, run_script
 
 MARGINS = {'s4': 0.20, 'ms3': 0.10}  # above the ceiling of a model that does not listen
 NUMERICAL = 1e-6  # the bound itself may be met
 MUTE = 'model.data_preprocessor.mute_audio=True'
+WITHOUT_AUDIO = 'without_audio'  # folder in a work dir: the test with the audio zeroed
 
 
 @dataclass
@@ -38,7 +40,7 @@ class Run:
         config: File name below `config/<subset>/`.
         seed: Of the training.
         muted: Whether it was trained without audio.
-        minutes: Wall time of the training.
+        minutes: Wall time of the training; None where it was not measured.
         score: J on the twin test split, mean IoU of the frames.
         f_score: F on it.
         score_when_muted: J with the audio zeroed in the test.
@@ -49,7 +51,7 @@ class Run:
     config: str
     seed: int
     muted: bool
-    minutes: float
+    minutes: float | None
     score: float
     f_score: float
     score_when_muted: float
@@ -100,7 +102,8 @@ def run(args: argparse.Namespace) -> int:
 def listen(subset: str, name: str, seed: int, work_dir: Path, *, muted: bool = False) -> Run:
     """Train a config, then test its best checkpoint with and without audio.
 
-    An earlier training in the work dir is replaced, see `check_trainings`.
+    An earlier training in the work dir is replaced, see `check_trainings`. For the results, see
+    `test_training`.
 
     Args:
         subset: 's4' or 'ms3'.
@@ -112,32 +115,56 @@ def listen(subset: str, name: str, seed: int, work_dir: Path, *, muted: bool = F
     Raises:
         AVSBenchError: A command failed; the end of its log is in the message.
     """
+    words = [subset, str(config_file(f'{subset}/{name}')), '--work-dir', str(work_dir)]
+    options = ['--cfg-options', f'randomness.seed={seed}', *([MUTE] if muted else [])]
+    start = time.monotonic()
+    run_script('train.py', *words, '--overwrite', *options, log=work_dir / 'train.log')
+    minutes = (time.monotonic() - start) / 60
+    return test_training(subset, name, seed, work_dir, minutes, muted=muted)
+
+
+def test_training(
+    subset: str,
+    name: str,
+    seed: int,
+    work_dir: Path,
+    minutes: float | None,
+    *,
+    muted: bool = False,
+) -> Run:
+    """Test the best checkpoint of a training with and without audio.
+
+    The result is in `results/` of the work dir, that of the test without audio in
+    `without_audio/results/`.
+
+    Args:
+        subset: 's4' or 'ms3'.
+        name: File name below `config/<subset>/`.
+        seed: Of the training.
+        work_dir: Of the training.
+        minutes: That it took, for the record.
+        muted: Whether it was without audio.
+
+    Raises:
+        AVSBenchError: A command failed; the end of its log is in the message.
+    """
     config = config_file(f'{subset}/{name}')
     ceiling = load_ceilings(load_config(config).data_root)['test']['audio_blind']['bound_J']
-    common = [subset, str(config), '--work-dir', str(work_dir)]
-    mute = [MUTE] if muted else []
-    start = time.monotonic()
-    options = ['--cfg-options', f'randomness.seed={seed}', *mute]
-    run_script('train.py', *common, '--overwrite', *options, log=work_dir / 'train.log')
-    minutes = (time.monotonic() - start) / 60
-    checkpoint = str(work_dir / 'best_mIoU.pth')
+    words = [subset, str(config), str(work_dir / 'best_mIoU.pth')]
     metrics = []
-    for option in (mute, [MUTE]):
-        test = [*common[:2], checkpoint, *common[2:]]
-        options = ['--cfg-options', *option] if option else []
-        run_script('test.py', *test, *options, log=work_dir / 'test.log')
-        result = json.loads((work_dir / 'results' / 'test.json').read_text())
-        metrics.append(result['metrics'])
-    scores, scores_when_muted = metrics
+    for folder, without_audio in ((work_dir, muted), (work_dir / WITHOUT_AUDIO, True)):
+        options = ['--cfg-options', MUTE] if without_audio else []
+        run_script('test.py', *words, '--work-dir', str(folder), *options, log=folder / 'test.log')
+        metrics.append(read_json(folder / RESULTS / 'test.json')['metrics'])
     return Run(
         subset=subset,
         config=name,
         seed=seed,
         muted=muted,
         minutes=minutes,
-        score=scores['mIoU'],
-        f_score=scores['F_all'],
-        score_when_muted=scores_when_muted['mIoU'],
+        score=metrics[0]['mIoU'],
+        f_score=metrics[0]['F_all'],
+        score_when_muted=metrics[1]['mIoU'],
         ceiling=ceiling,
     )
 

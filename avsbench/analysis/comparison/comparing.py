@@ -104,7 +104,8 @@ def compare(systems: Sequence[System], settings: ComparisonSettings) -> Comparis
             row['p_holm'] = corrected
         differences += rows
     table = pd.DataFrame(differences)
-    table = table.merge(_wins(systems), on=['a', 'b'])
+    if len(systems) > 1:
+        table = table.merge(_wins(systems), on=['a', 'b'])
     clips = len(set(results[0].table['clip']))
     return Comparison(pd.DataFrame(scores), table, seeds, interval, clips, settings.level)
 
