@@ -5,7 +5,8 @@
 
 Reads the layouts of AVSBench (TPAVI), AVSegFormer and MED-VT, names as AVSBench's labels, and what
 `test.sh --save-masks DIR` writes. Binary masks have two values; masks of classes hold indices, a
-palette or the classes' colours. Writes results/test.json and results/scores.csv in DIR.
+palette or the classes' colours. Writes results/test.json and results/scores.csv in DIR, of classes
+results/confusion.csv as well.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from avsbench.evaluation.mask_folders import (
     find_masks,
     score_folder,
 )
-from avsbench.evaluation.result_files import RESULTS, SCORES, result_entry, write_result
+from avsbench.evaluation.result_files import RESULTS, TABLES, result_entry, write_result
 from avsbench.registry import DATASETS
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import ConfigError, DataError
@@ -93,7 +94,7 @@ def main() -> None:
         self_probable=args.probabilities == SELF,
     )
     out = args.out or args.folder / RESULTS
-    scores = score_folder(dataset, masks, maps, options, out / SCORES)
+    scores = score_folder(dataset, masks, maps, options, out)
     entry = {
         'kind': 'test',
         'subset': dataset.subset,
@@ -106,13 +107,13 @@ def main() -> None:
         'as_tested': scores.as_tested,
         'data': dataset.summary(),
         'date': datetime.datetime.now().astimezone().isoformat(timespec='seconds'),
-        'scores': SCORES,
+        **scores.tables,
     }
     path = write_result(out, 'test', time.strftime('%Y%m%d_%H%M%S'), entry)
     print(format_table(scores.metrics))
     for note in notes(masks, scores.protocol, scores.as_tested):
         print(note)
-    print(f'results in {path} and {path.with_name(SCORES)}')
+    print(f'results in {path} and {path.with_name(TABLES["scores"])}')
 
 
 def open_split(target: str, data_root: str | None, split: str) -> BaseAVSDataset:

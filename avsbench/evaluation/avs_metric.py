@@ -52,6 +52,7 @@ class AVSMetric(RecordMetric):
     Attributes:
         scores_file: Csv file for the table of frames (`frame_table`), a path as `class_table`; None
             for none. `ReportHook` sets it for tests.
+        confusion_file: The same for the confusion matrix of classes, pixels of the whole set.
         protocol_facts: What the numbers depend on, after an evaluation.
     """
 
@@ -84,6 +85,7 @@ class AVSMetric(RecordMetric):
         self.count_padded = count_padded
         self.class_table = class_table
         self.scores_file: str | None = None
+        self.confusion_file: str | None = None
         self.protocol_facts: dict[str, Any] = {}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -102,7 +104,7 @@ class AVSMetric(RecordMetric):
             scored = sample['gt_valid'] & ~padded
             if self.count_padded:
                 scored = scored | padded
-            counts, nan_frames = self.protocol.measure(sample, scored)
+            counts, nan_frames, confusion = self.protocol.measure(sample, scored)
             details = self.scores_file and frame_details(sample, scored, self.task == 'binary')
             record = ClipRecord(
                 sample_idx=int(sample['sample_idx']),
@@ -112,6 +114,7 @@ class AVSMetric(RecordMetric):
                 nan_frames=nan_frames,
                 size=tuple(sample['gt_masks'].shape[-2:]),
                 details=details or None,
+                confusion=None if confusion is None else confusion.cpu(),
             )
             self.results.append(record)
 
@@ -127,6 +130,10 @@ class AVSMetric(RecordMetric):
         self.protocol_facts = self._facts(records)
         if self.scores_file is not None:
             self.write_result(self.scores_file, frame_table_text(self.protocol, records))
+        if self.confusion_file is not None:
+            names = self._class_names()
+            text = confusion_text(self.protocol.confusion(records), names)
+            self.write_result(self.confusion_file, text)
         if self.class_table is not None:
             rows = self.protocol.class_rows(records, self._class_names())
             table = pd.DataFrame(rows)
@@ -160,6 +167,12 @@ class AVSMetric(RecordMetric):
                 'f_from': 'probabilities',
             }
         return facts
+
+
+def confusion_text(confusion: Tensor, names: Sequence[str]) -> str:
+    """A confusion matrix (K, K) as csv: labelled classes in rows, predicted ones in columns."""
+    table = pd.DataFrame(confusion.numpy(), index=list(names), columns=list(names))
+    return table.to_csv(index_label='labelled', lineterminator='\n')
 
 
 def frame_details(sample: Mapping[str, Any], scored: Tensor, binary: bool) -> FrameDetails:

@@ -226,13 +226,16 @@ def meter_mean(values: Sequence[Tensor | float]) -> float:
     return float(total / len(values))
 
 
-def class_areas(pred: Tensor, target: Tensor, num_classes: int) -> ClassAreas:
-    """Areas of each class in each frame, from one histogram per frame.
+def confusions(pred: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    """Confusion matrix of each frame, from one histogram per frame.
 
     Args:
         pred: (N, H, W) predicted class of each pixel, any integer dtype.
         target: (N, H, W) labelled class.
         num_classes: K; every value must lie in 0 .. K - 1.
+
+    Returns:
+        (N, K, K) int64: pixels by labelled class (rows) and predicted class (columns).
     """
 
     def codes(label: Tensor, guess: Tensor) -> Tensor:
@@ -240,8 +243,17 @@ def class_areas(pred: Tensor, target: Tensor, num_classes: int) -> ClassAreas:
 
     frames = (target.flatten(1), pred.flatten(1))
     histogram = _histograms(codes, frames, num_classes**2)
-    confusion = histogram.view(-1, num_classes, num_classes)  # (N, labelled, predicted)
+    return histogram.view(-1, num_classes, num_classes)
+
+
+def areas_of(confusion: Tensor) -> ClassAreas:
+    """Areas of each class in each frame, from confusion matrices (N, K, K)."""
     return ClassAreas(confusion.diagonal(0, 1, 2), confusion.sum(1), confusion.sum(2))
+
+
+def class_areas(pred: Tensor, target: Tensor, num_classes: int) -> ClassAreas:
+    """Areas of each class in each frame; arguments as in `confusions`."""
+    return areas_of(confusions(pred, target, num_classes))
 
 
 def class_scores(areas: ClassAreas) -> ClassScores:

@@ -34,6 +34,22 @@ class FrameDetails(NamedTuple):
     missing: Tensor
 
 
+class Measured(NamedTuple):
+    """What was counted in one clip.
+
+    Attributes:
+        counts: `BinaryCounts` or `ClassAreas` of its n scored frames.
+        nan_frames: How many of them have a NaN among their logits.
+        confusion: Of classes: (2, m) int64, the m cells of the clip's confusion matrix that are not
+            0, as places in the flattened matrix (labelled, predicted) and pixels, over the frames
+            that exist. None for binary masks.
+    """
+
+    counts: functional.BinaryCounts | functional.ClassAreas
+    nan_frames: int = 0
+    confusion: Tensor | None = None
+
+
 class ClipRecord(NamedTuple):
     """What is kept of one clip.
 
@@ -45,6 +61,7 @@ class ClipRecord(NamedTuple):
         nan_frames: How many of them have a NaN among their logits.
         size: (H, W) that they were scored at.
         details: Of the frames; None where no table of them is written.
+        confusion: See `Measured`, on the CPU.
     """
 
     sample_idx: int
@@ -54,6 +71,7 @@ class ClipRecord(NamedTuple):
     nan_frames: int
     size: tuple[int, int] = (0, 0)
     details: FrameDetails | None = None
+    confusion: Tensor | None = None
 
     @property
     def identity(self) -> str:
@@ -74,7 +92,7 @@ class BinaryProtocol:
             raise ValueError(f'f_groups: got {bad[0]!r}, expected numbers of clips, 1 or more')
         self.f_groups = tuple(f_groups)
 
-    def measure(self, sample: dict, scored: Tensor) -> tuple[functional.BinaryCounts, int]:
+    def measure(self, sample: dict, scored: Tensor) -> Measured:
         """Count one clip.
 
         Args:
@@ -82,9 +100,6 @@ class BinaryProtocol:
                 `seg_probs`, and `gt_masks`. `decided_masks` (T, H, W) of 0 and 1 are the masks
                 where these were read from files; without them the probabilities decide.
             scored: (T,) bool, the frames that count.
-
-        Returns:
-            The counts of the scored frames, and how many of them have NaN among these.
 
         Raises:
             DataError: A mask holds other values than 0 and 1.
@@ -102,7 +117,7 @@ class BinaryProtocol:
         if decided is not None:
             decided = decided[scored]
         counts = functional.binary_counts(probability[:, 0], masks, foreground=decided)
-        return counts, nan_frames
+        return Measured(counts, nan_frames)
 
     def summarise(self, records: Sequence[ClipRecord]) -> dict[str, float | int]:
         """All numbers of the set; `records` in data set order, none without frames."""
@@ -186,14 +201,19 @@ class SemanticProtocol:
             raise ValueError(f'num_classes: got {num_classes}, expected 2 or more')
         self.num_classes = num_classes
 
-    def measure(self, sample: dict, scored: Tensor) -> tuple[functional.ClassAreas, int]:
+    def measure(self, sample: dict, scored: Tensor) -> Measured:
         """Count one clip, from `pred_masks` and `gt_masks`; arguments as in `BinaryProtocol`."""
         pred, masks = sample['pred_masks'], sample['gt_masks']
         _check_shape(sample, 'pred_masks', tuple(pred.shape), tuple(masks.shape))
         pred, masks = pred[scored], masks[scored]
         check_values(f'clip {sample["clip_id"]}', 'gt_masks', masks, self.num_classes - 1)
         check_values(f'clip {sample["clip_id"]}', 'pred_masks', pred, self.num_classes - 1)
-        return functional.class_areas(pred, masks, self.num_classes), 0
+        confusion = functional.confusions(pred, masks, self.num_classes)
+        total = confusion[sample['frame_valid'][scored]].sum(0).flatten()
+        cells = total.nonzero().flatten()
+        return Measured(
+            functional.areas_of(confusion), confusion=torch.stack([cells, total[cells]])
+        )
 
     def summarise(self, records: Sequence[ClipRecord]) -> dict[str, float | int]:
         """All numbers of the set; `records` in data set order, none without frames."""
@@ -247,6 +267,17 @@ class SemanticProtocol:
             found[f'{name}_dataset_no_bg'] = float(without.mean()) if len(without) else 0.0
             found[f'{name}_dataset_all'] = float(values[occurs].sum() / len(values))
         return found | {'JF_dataset': (found['mIoU_dataset'] + found['F_dataset']) / 2}
+
+    def confusion(self, records: Sequence[ClipRecord]) -> Tensor:
+        """Confusion matrix of the set: pixels of the frames that exist, (K, K) int64.
+
+        Rows are labelled classes, columns predicted ones.
+        """
+        total = torch.zeros(self.num_classes**2, dtype=torch.int64)
+        for record in records:
+            cells, pixels = record.confusion
+            total[cells] += pixels
+        return total.view(self.num_classes, self.num_classes)
 
     def class_rows(
         self, records: Sequence[ClipRecord], names: Sequence[str]

@@ -1,14 +1,16 @@
-"""The two files of a result: a json with every number, and a csv with every frame."""
+"""The files of a result: a json with every number, a csv with every frame, and one of classes."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from avsbench.evaluation.avs_metric import AVSMetric
 from avsbench.evaluation.table import protocol_texts
 from avsbench.utils.files import write_json, write_text
 
 RESULTS = 'results'  # folder, in a work dir or in a folder of masks
-SCORES = 'scores.csv'
+TABLES = {'scores': 'scores.csv', 'confusion': 'confusion.csv'}
+"""Key of the json that names a table -> its file, beside the json."""
 
 
 def result_entry(
@@ -25,11 +27,28 @@ def result_entry(
     return {'metrics': dict(metrics), 'protocol': protocol, 'protocol_texts': texts, **facts}
 
 
+def place_tables(metric: AVSMetric, folder: str | Path) -> dict[str, str]:
+    """Let a metric write its tables.
+
+    Args:
+        metric: Before its evaluation.
+        folder: Of the results; a relative one starts at the metric's `out_dir`.
+
+    Returns:
+        What the json says of them, see `TABLES`.
+    """
+    metric.scores_file = str(Path(folder, TABLES['scores']))
+    if metric.task == 'binary':
+        return {'scores': TABLES['scores']}
+    metric.confusion_file = str(Path(folder, TABLES['confusion']))
+    return dict(TABLES)
+
+
 def write_result(folder: str | Path, kind: str, stamp: str, content: Any) -> Path:
     """Write `<kind>_<stamp>.json`, and `<kind>.json` as a copy of the latest.
 
-    Where the content names its table of frames as `scores`, which lies in the folder already, that
-    is copied as well, and the result with the time in its name names the copy.
+    Tables that the content names, by the keys of `TABLES`, lie in the folder already; they are
+    copied as well, and the result with the time in its name names the copies.
 
     Args:
         folder: Of the results.
@@ -42,11 +61,12 @@ def write_result(folder: str | Path, kind: str, stamp: str, content: Any) -> Pat
     """
     folder = Path(folder)
     write_json(folder / f'{kind}.json', content)
-    if isinstance(content, Mapping) and content.get('scores'):
-        latest = folder / content['scores']
-        kept = latest.with_stem(f'{latest.stem}_{stamp}')
-        write_text(kept, latest.read_text(encoding='utf-8'))
-        content = {**content, 'scores': kept.name}
+    if isinstance(content, Mapping):
+        for key in TABLES.keys() & content.keys():
+            latest = folder / content[key]
+            kept = latest.with_stem(f'{latest.stem}_{stamp}')
+            write_text(kept, latest.read_text(encoding='utf-8'))
+            content = {**content, key: kept.name}
     path = folder / f'{kind}_{stamp}.json'
     write_json(path, content)
     return path

@@ -15,6 +15,7 @@ from PIL import Image
 from avsbench.datasets.transforms import ClipResize, LoadClip, PackAVSInputs
 from avsbench.engine.hooks.mask_saving_hook import MaskSavingHook
 from avsbench.evaluation import AVSMetric
+from avsbench.evaluation.result_files import place_tables
 from avsbench.layouts.avss_classes import palette
 from avsbench.registry import DATASETS
 
@@ -59,7 +60,9 @@ def run_test(dataset, subset, masks, scores=None, count_padded=True):
     """What test.sh does with predictions: score them, and save the masks."""
     semantic = subset == 'avss'
     metric = AVSMetric('semantic' if semantic else 'binary', 71 if semantic else 1, count_padded)
-    metric.scores_file = scores and str(scores)
+    if scores:
+        metric.dataset_meta = dataset.metainfo
+        place_tables(metric, scores.parent)
     hook = MaskSavingHook(str(masks))
     runner = SimpleNamespace(
         test_dataloader=SimpleNamespace(dataset=dataset),
@@ -96,7 +99,9 @@ def test_same_numbers_as_the_test(tool, tmp_path, subset, size):
     entry, _ = result_of(masks)
     assert entry['metrics'] == metrics and entry['protocol'] == facts
     assert entry['protocol']['sizes'] == [f'{size[1]}x{size[0]}']
-    assert (masks / 'results' / 'scores.csv').read_text() == table.read_text()
+    for name in ('scores', 'confusion') if subset == 'avss' else ('scores',):
+        ours = table.with_stem(name).read_text()
+        assert (masks / 'results' / entry[name]).read_text() == ours
     assert (entry['subset'], entry['data']['split']) == (subset, 'test')
 
 

@@ -2,7 +2,14 @@
 
 from avsbench.analysis.comparison.comparing import Comparison, ComparisonSettings, compare
 from avsbench.analysis.comparison.groups import group_rows
-from avsbench.analysis.comparison.results import Result, System, check_comparable, read_result
+from avsbench.analysis.comparison.results import (
+    Result,
+    System,
+    check_comparable,
+    class_names,
+    read_confusion,
+    read_result,
+)
 
 __all__ = [
     'Comparison',
@@ -10,7 +17,9 @@ __all__ = [
     'Result',
     'System',
     'check_comparable',
+    'class_names',
     'compare',
     'group_rows',
+    'read_confusion',
     'read_result',
 ]

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from avsbench.analysis.comparison.results import Result, System
+from avsbench.analysis.comparison.results import Result, System, class_names
 from avsbench.analysis.comparison.statistics import class_rows
-from avsbench.layouts.avss_classes import CLASSES
 
 AREAS = (0.02, 0.1, 0.3)  # ends of the groups, as shares of the frame
 MANY = 3  # sources and more are one group
@@ -45,6 +44,22 @@ def group_rows(systems: Sequence[System]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def area_groups(shares: pd.Series) -> pd.Series:
+    """Groups, in order, of areas of targets, as shares of the frame."""
+    ends = [f'{100 * end:g}' for end in AREAS]
+    names = [f'below {ends[0]} %', *(f'{a} to {b} %' for a, b in zip(ends, ends[1:], strict=False))]
+    names = ['no target', *names, f'above {ends[-1]} %']
+    codes = pd.cut(shares, [-1, 0, *AREAS, 1], labels=names)
+    return codes.astype(pd.CategoricalDtype(names, ordered=True))
+
+
+def source_groups(counts: pd.Series) -> pd.Series:
+    """Groups, in order, of numbers of sources."""
+    names = [*map(str, range(MANY)), f'{MANY} or more']
+    labels = counts.clip(upper=MANY).map(lambda count: names[count])
+    return labels.astype(pd.CategoricalDtype(names, ordered=True))
+
+
 def _clip_iou(result: Result) -> pd.Series:
     table = result.table[result.table.padded == 0]
     return table.groupby('clip').IoU.mean()
@@ -58,19 +73,11 @@ def _areas(result: Result) -> pd.Series:
     else:
         target = table.groupby('clip').target.sum()
     pixels = (table.height * table.width).groupby(table['clip']).sum()
-    shares = target.reindex(pixels.index, fill_value=0) / pixels
-    ends = [f'{100 * end:g}' for end in AREAS]
-    names = [f'below {ends[0]} %', *(f'{a} to {b} %' for a, b in zip(ends, ends[1:], strict=False))]
-    names = ['no target', *names, f'above {ends[-1]} %']
-    codes = pd.cut(shares, [-1, 0, *AREAS, 1], labels=names)
-    return codes.astype(pd.CategoricalDtype(names, ordered=True))
+    return area_groups(target.reindex(pixels.index, fill_value=0) / pixels)
 
 
 def _sources(result: Result) -> pd.Series:
-    counts = result.table.groupby('clip').sources.max().clip(upper=MANY)
-    names = [*map(str, range(MANY)), f'{MANY} or more']
-    labels = counts.map(lambda count: names[count])
-    return labels.astype(pd.CategoricalDtype(names, ordered=True))
+    return source_groups(result.table.groupby('clip').sources.max())
 
 
 def _class_scores(systems: Sequence[System]) -> pd.DataFrame:
@@ -84,12 +91,8 @@ def _class_scores(systems: Sequence[System]) -> pd.DataFrame:
             parts.append(found[found.target > 0].IoU)
         columns[system.name] = sum(parts) / len(parts)
     table = pd.DataFrame(columns)
-    names = (
-        CLASSES if systems[0].results[0].entry['protocol']['num_classes'] == len(CLASSES) else ()
-    )
-    table.index = table.index.set_levels(
-        [names[k] if k < len(names) else str(k) for k in table.index.levels[0]], level=0
-    )
+    names = class_names(systems[0].results[0])
+    table.index = table.index.set_levels([names[k] for k in table.index.levels[0]], level=0)
     return table
 
 

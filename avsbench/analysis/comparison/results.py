@@ -11,6 +11,7 @@ import pandas as pd
 
 from avsbench.evaluation.frame_table import COLUMNS
 from avsbench.evaluation.result_files import RESULTS
+from avsbench.layouts.avss_classes import CLASSES
 from avsbench.utils.errors import DataError, examples
 
 _PROTOCOL = ('task', 'num_classes', 'sizes', 'iou_threshold', 'f_beta2', 'f_thresholds')
@@ -86,6 +87,43 @@ def read_result(path: str | Path) -> Result:
                 f'result {file} says {wanted}; they are of different tests: {_WAY}'
             )
     return result
+
+
+def read_confusion(result: Result) -> pd.DataFrame:
+    """The confusion matrix of a result with classes, in pixels of the frames that exist.
+
+    Returns:
+        Labelled classes in rows, predicted ones in columns, by name.
+
+    Raises:
+        DataError: There is none, or it is of another result.
+    """
+    file = result.path.parent / str(result.entry.get('confusion'))
+    if not result.entry.get('confusion') or not file.is_file():
+        raise DataError(f'{result.path}: a result without confusion matrix (confusion.csv); {_WAY}')
+    try:
+        table = pd.read_csv(file, index_col=0, keep_default_na=False).astype(np.int64)
+    except (ValueError, TypeError, pd.errors.ParserError) as error:
+        raise DataError(f'{file}: no confusion matrix ({error}); {_WAY}') from error
+    count = result.entry['protocol']['num_classes']
+    if table.shape != (count, count) or list(table.index) != list(table.columns):
+        raise DataError(f'{file}: expected {count} classes in rows and columns; {_WAY}')
+    real = result.table[result.table.padded == 0]
+    pixels = int((real.height * real.width).sum())
+    if table.to_numpy().sum() != pixels:
+        raise DataError(
+            f'{file}: it has {table.to_numpy().sum()} pixels, the frames of the result '
+            f'{result.path} have {pixels}; they are of different tests: {_WAY}'
+        )
+    return table
+
+
+def class_names(result: Result) -> list[str]:
+    """Names of the classes of a result with classes; numbers where they are not known."""
+    count = result.entry['protocol']['num_classes']
+    if result.entry.get('confusion'):
+        return list(read_confusion(result).columns)
+    return list(CLASSES) if count == len(CLASSES) else [str(index) for index in range(count)]
 
 
 def _result_file(path: Path) -> Path:

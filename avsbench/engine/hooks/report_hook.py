@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from avsbench.checkpoint.reading import sha256_of
 from avsbench.config.loading import resolved_text
 from avsbench.evaluation import AVSMetric, VideoMetric, format_table
-from avsbench.evaluation.result_files import RESULTS, SCORES, result_entry, write_result
+from avsbench.evaluation.result_files import RESULTS, place_tables, result_entry, write_result
 from avsbench.registry import HOOKS
 from avsbench.utils.env import collect_environment
 from avsbench.utils.files import write_json, write_text
@@ -26,15 +26,17 @@ class ReportHook(Hook):
 
     `<work dir>/<time>/config.py` and `env.json` hold the resolved config and the environment of
     each run; a training also leaves them in the work dir itself. `results/test_<time>.json` holds
-    the result of a test, and `results/scores_<time>.csv` its frames; `results/val_<time>.json` has
-    one entry for each validation of a training. `results/test.json`, `results/scores.csv` and
-    `results/val.json` are copies of the latest. The table of a result is printed and logged.
+    the result of a test, `results/scores_<time>.csv` its frames, and, where masks have classes,
+    `results/confusion_<time>.csv` which were taken for which; `results/val_<time>.json` has one
+    entry for each validation of a training. The same names without the time, such as
+    `results/test.json`, are copies of the latest. The table of a result is printed and logged.
     """
 
     priority = 'LOW'
 
     def __init__(self) -> None:
         self._validations: list[dict[str, Any]] = []
+        self._tables: dict[str, str] = {}  # of a test
 
     def before_run(self, runner: Runner) -> None:
         """Write config and environment of this run."""
@@ -56,7 +58,7 @@ class ReportHook(Hook):
         _place_tables(evaluator, runner.work_dir)
         metric = _avs_metric(evaluator)
         if metric is not None:
-            metric.scores_file = f'{RESULTS}/{SCORES}'
+            self._tables = place_tables(metric, RESULTS)
 
     def after_val_epoch(self, runner: Runner, metrics: Mapping[str, Any] | None = None) -> None:
         """Add a validation to the list of this run."""
@@ -71,9 +73,7 @@ class ReportHook(Hook):
         if metrics and is_main_process():
             loop = runner.test_loop
             entry = self._entry(runner, 'test', metrics, loop.dataloader, loop.evaluator)
-            if _avs_metric(loop.evaluator) is not None:
-                entry['scores'] = SCORES
-            self._write(runner, 'test', entry, metrics)
+            self._write(runner, 'test', entry | self._tables, metrics)
 
     def _describe_run(self, runner: Runner, folder: Path) -> None:
         write_text(folder / 'config.py', resolved_text(runner.cfg))

@@ -7,6 +7,7 @@ from avsbench.datasets.base_avs_dataset import BaseAVSDataset
 from avsbench.evaluation.avs_metric import AVSMetric
 from avsbench.evaluation.mask_folders.names import MaskFiles
 from avsbench.evaluation.mask_folders.reading import ClipReader, ScoringOptions
+from avsbench.evaluation.result_files import place_tables
 from avsbench.utils.parallel import show_progress
 
 
@@ -17,11 +18,13 @@ class FolderScores(NamedTuple):
         metrics: As of a test.
         protocol: `AVSMetric.protocol_facts`.
         as_tested: Whether the PNGs said what a test had scored.
+        tables: Those written, see `avsbench.evaluation.result_files.TABLES`.
     """
 
     metrics: dict[str, float | int]
     protocol: dict[str, Any]
     as_tested: bool
+    tables: dict[str, str]
 
 
 def score_folder(
@@ -29,7 +32,7 @@ def score_folder(
     masks: MaskFiles,
     probabilities: MaskFiles | None = None,
     options: ScoringOptions | None = None,
-    scores_file: str | Path | None = None,
+    out_dir: str | Path | None = None,
 ) -> FolderScores:
     """Score the masks of a split. Missing ones count as background: the caller says so, or refuses.
 
@@ -38,7 +41,7 @@ def score_folder(
         masks: Its masks.
         probabilities: Its maps of 8-bit probabilities, which the F-measure is taken of.
         options: How they are scored.
-        scores_file: Csv file for the table of frames.
+        out_dir: Folder for the tables; None for none.
 
     Raises:
         DataError: A file is broken, or of another size; some PNGs say what a test scored, and
@@ -48,11 +51,11 @@ def score_folder(
     classes = reader.num_classes
     metric = AVSMetric('binary') if classes is None else AVSMetric('semantic', classes)
     metric.dataset_meta = dataset.metainfo
-    metric.scores_file = None if scores_file is None else str(Path(scores_file).absolute())
+    tables = {} if out_dir is None else place_tables(metric, Path(out_dir).absolute())
     for sample in show_progress(reader.samples(), len(dataset), 'clips'):
         metric.process(None, [sample])
     metrics = metric.evaluate(len(dataset))
     facts = metric.protocol_facts | {'count_padded': reader.counts_padded}
     if classes is None and not reader.probable:
         facts['f_from'] = 'masks'
-    return FolderScores(metrics, facts, reader.tested is True)
+    return FolderScores(metrics, facts, reader.tested is True, tables)
