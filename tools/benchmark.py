@@ -49,8 +49,15 @@ def main() -> None:
         module = importlib.import_module(f'benchmarks.{name}')
         module.add_arguments(parsers[name])
         from avsbench.utils.cli import run_command
+        from avsbench.utils.folders import check_writable
 
-        run_command(lambda: module.run(parser.parse_args()))
+        def measure() -> int:
+            args = parser.parse_args()
+            if getattr(args, 'json', None) is not None:
+                check_writable(args.json.parent, 'folder of the figures', 'choose another --json')
+            return module.run(args)
+
+        run_command(measure)
     parser.parse_args()
 
 

@@ -33,6 +33,7 @@ from avsbench.maskiges.segments import SUPERPIXELS
 from avsbench.registry import DATASETS
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import ConfigError
+from avsbench.utils.folders import check_writable
 from avsbench.utils.parallel import show_progress
 
 NEEDED = ('type', 'data_root', 'split', 'check')
@@ -73,6 +74,7 @@ def main() -> None:
     # Only the frames matter here, not what the network makes of masks and classes.
     bare = [{key: configs[split][key] for key in NEEDED} for split in args.split]
     tasks = plan([DATASETS.build(config) for config in bare], args.masks)
+    check_writable(bare[0]['data_root'], 'data_root, where Maskiges go', 'make it writable')
     source = SUPERPIXELS if args.masks is None else f'masks in {Path(args.masks).resolve().name}'
     report = prepare(
         tasks,

@@ -24,6 +24,7 @@ from avsbench.evaluation.video.refinement import (
 )
 from avsbench.utils.cli import run_command
 from avsbench.utils.errors import ConfigError, DataError
+from avsbench.utils.folders import check_writable
 
 
 def parse_args() -> argparse.Namespace:
@@ -49,6 +50,7 @@ def main() -> None:
         raise DataError(f'{masks}: is there already; remove it, or pass --overwrite')
     dataset = DAVISDataset(args.data_root, args.split, test_mode=True)
     tasks = refinement_tasks(dataset.clip_infos(), args.folder)
+    check_writable(args.folder, 'folder of masks', 'make it writable')
     numbers = davis_numbers(refine(tasks, args.workers))
     print(f'{len(tasks)} masks in {masks}\n{format_table(numbers)}')
 

@@ -7,9 +7,11 @@ import re
 import signal
 import threading
 import time
+import traceback
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from multiprocessing import connection
 from typing import Any
 
 import torch
@@ -131,8 +133,14 @@ def watched_loaders(loaders: Callable[[], dict[str, DataLoader]]) -> Iterator[No
         raise DataError(_explain(str(error), loaders())) from error
     except _CUT_OFF as error:
         lost = _died_at_work(loaders().values())
-        if not lost:
+        if not lost and not _comes_from_a_pipe(error):
             raise
+        if not lost:
+            keys = ', '.join(f'{key}.num_workers' for key in loaders())
+            raise DataError(
+                f'a worker of a data loader has died between two samples ({error!r}). If the '
+                f'memory was full, lower {keys}'
+            ) from error
         pids = ', '.join(map(str, sorted(lost)))
         raise DataError(_explain(f'(pid(s) {pids}) exited', loaders())) from error
     finally:
@@ -179,6 +187,12 @@ def _died_at_work(loaders: Iterable[DataLoader]) -> set[int]:
         if lost or time.monotonic() > deadline:
             return lost
         time.sleep(0.05)
+
+
+def _comes_from_a_pipe(error: BaseException) -> bool:
+    """Whether an error was met while reading from another process of this run."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code.co_filename == connection.__file__ for frame, _ in frames)
 
 
 def _sample(dataset: Dataset, index: int) -> str:

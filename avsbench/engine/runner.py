@@ -33,6 +33,7 @@ from avsbench.engine.amp import set_tf32
 from avsbench.engine.explaining_runner import names_part
 from avsbench.engine.loaders import init_worker, watched_loaders, with_timeout
 from avsbench.engine.loops import PreciseTestLoop, StoppableValLoop, check_steps, with_type
+from avsbench.engine.memory import batch_named
 from avsbench.engine.param_groups import merge_groups
 from avsbench.engine.resuming_runner import ResumingRunner
 from avsbench.engine.seeded_dataset import SeededDataset
@@ -200,18 +201,19 @@ class AVSRunner(ResumingRunner):
                 stack.callback(agreement.close)
                 self.signals = SignalWatch(agreement)
             self._state_precision()
+            stack.enter_context(batch_named(self, 'train_dataloader'))
             return super().train()
 
     def val(self) -> dict:
         """Validate."""
         self._state_precision()
-        with watched_loaders(self._loaders):
+        with watched_loaders(self._loaders), batch_named(self, 'val_dataloader'):
             return super().val()
 
     def test(self) -> dict:
         """Test."""
         self._state_precision()
-        with watched_loaders(self._loaders):
+        with watched_loaders(self._loaders), batch_named(self, 'test_dataloader'):
             return super().test()
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:

@@ -137,11 +137,11 @@ class Layout:
             row: Has `split` and all `name_columns`.
             frames: T.
         """
-        numbers = range(self.first_frame, self.first_frame + frames)
+        numbers = [str(self.first_frame + k) for k in range(frames)]
 
         def numbered(template: str) -> list[str]:
-            path = template.format(k=_NUMBER, **row)
-            return [path.replace(_NUMBER, str(k)) for k in numbers]
+            parts = template.format(k=_NUMBER, **row).split(_NUMBER)
+            return [number.join(parts) for number in numbers]
 
         return ClipFiles(
             clip_id=self.clip_id.format(**row),

@@ -20,6 +20,7 @@ import numpy as np
 import soundfile
 import torch
 
+from avsbench.media.audio_containers import missing_bytes
 from avsbench.media.faults import BrokenFileError
 from avsbench.utils.errors import DataError
 
@@ -38,8 +39,6 @@ MIN_SAMPLES = WINDOW + (PATCH_FRAMES - 1) * HOP  # of one patch, at 16 kHz: 0.97
 _BLOCK = 128  # frames; the arrays of a block take 1.3 MB, small enough for a processor's cache
 _BAND_GROUP = 8
 _FLOAT_SUBTYPES = ('FLOAT', 'DOUBLE')
-# Sizes that writers which stream leave in a header, since they can't know the size.
-_STREAMED = {*range(0x7FFFF000, 0x80000001), *range(0xFFFFF000, 0x100000000)}
 _READ_AT_ONCE = 1 << 22  # samples per channel
 _INTEGER_SUBTYPES = ('PCM_', 'ALAC_')  # how the names of those begin that hold integers
 
@@ -101,10 +100,10 @@ def probe_wav(path: str | Path) -> tuple[int, int]:
 @contextlib.contextmanager
 def _open_wav(path: str | Path) -> Iterator[soundfile.SoundFile]:
     try:
-        missing = _missing_bytes(path)
+        missing = missing_bytes(path)
+        if missing > 0:
+            raise _wav_error(path, f'cut off: its header promises {missing} more bytes')
         with soundfile.SoundFile(str(path)) as file:
-            if missing > 0:
-                raise _wav_error(path, f'cut off: its header promises {missing} more bytes')
             if file.frames <= 0:
                 raise _wav_error(path, 'it holds no samples')
             if fault := rate_fault(file.samplerate):
@@ -161,23 +160,6 @@ def _read_pcm(path: str | Path, file: soundfile.SoundFile) -> np.ndarray:
     if fault := scale_fault(samples):
         raise _wav_error(path, fault)
     return np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
-
-
-def _missing_bytes(path: str | Path) -> int:
-    """Bytes by which the data chunk of a RIFF file reaches over the end of the file."""
-    with open(path, 'rb') as file:
-        head = file.read(12)
-        if head[:4] != b'RIFF' or head[8:] != b'WAVE':
-            return 0
-        end = file.seek(0, 2)
-        position = 12
-        while position + 8 <= end:
-            file.seek(position)
-            name, size = file.read(4), int.from_bytes(file.read(4), 'little')
-            if name == b'data':
-                return 0 if size in _STREAMED else position + 8 + size - end
-            position += 8 + size + size % 2
-    return 0
 
 
 def to_mono(pcm: np.ndarray) -> np.ndarray:

@@ -39,15 +39,16 @@ def run_command(main: Callable[[], int | None]) -> None:
     """Run a command's `main` and leave the interpreter with its exit code.
 
     An error that the user can fix is printed as `error: ...` without a traceback and exits with
-    2, and so does a file that can't be read or written; with AVSBENCH_DEBUG=1 in the environment
-    the traceback is shown as well. A signal exits with 128 + signal. Anything else is a bug and
-    keeps its traceback.
+    2, and so do a file that can't be read or written and an empty argument; with AVSBENCH_DEBUG=1
+    in the environment the traceback is shown as well. A signal exits with 128 + signal. Anything
+    else is a bug and keeps its traceback.
 
     Args:
         main: Parses the command line and does the work; returns the exit code, None for 0.
     """
     debug = bool(os.environ.get(DEBUG_FLAG))
     try:
+        _refuse_empty_words(sys.argv[1:])
         with handled(raise_interrupted):
             code = main() or 0
     except AVSBenchError as error:
@@ -69,6 +70,17 @@ def run_command(main: Callable[[], int | None]) -> None:
     leave(code)
 
 
+def _refuse_empty_words(words: list[str]) -> None:
+    """An empty folder would be the current one: most often a shell's variable is not set."""
+    for number, word in enumerate(words, start=1):
+        if word and not re.fullmatch(r'--[\w-]+=', word):
+            continue
+        place = word or f'after {words[number - 2] if number > 1 else "the command"}'
+        raise ConfigError(
+            f'argument {number} ({place}) is empty; is a variable of the shell not set?'
+        )
+
+
 def file_problem(error: BaseException) -> str | None:
     """What is wrong with a file, if that is what the error says."""
     if not isinstance(error, OSError) or error.errno not in _FILE_PROBLEMS:
@@ -80,14 +92,22 @@ def file_problem(error: BaseException) -> str | None:
     return text
 
 
-def memory_problem(error: BaseException) -> str | None:
-    """Which settings need less memory, if that is what there was too little of."""
+def lacks_memory(error: BaseException) -> str | None:
+    """'out of memory: ...' with the first line of the error, if that is what it is about."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     is_gpu = type(error).__name__ == 'OutOfMemoryError'  # torch's, which need not be loaded here
     if not (is_gpu or isinstance(error, MemoryError) or _CPU_MEMORY.search(text)):
         return None
+    return f'out of memory: {text}'
+
+
+def memory_problem(error: BaseException) -> str | None:
+    """Which settings need less memory, if that is what there was too little of."""
+    text = lacks_memory(error)
+    if text is None:
+        return None
     return (
-        f'out of memory: {text}\n'
+        f'{text}\n'
         '  In a training lower train_dataloader.batch_size (with optim_wrapper.accumulative_counts '
         'the steps stay as large), set model.backbone.with_cp=True, or try --amp; in a test lower '
         'test_dataloader.batch_size; or choose a config with smaller frames'

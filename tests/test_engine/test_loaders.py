@@ -98,3 +98,16 @@ def test_worker_that_dies_while_a_batch_is_read(build_toy, busy):
     error, message = (DataError, 'has died: worker 0 at sample 3') if busy else (OSError, 'reset')
     with pytest.raises(error, match=message), watched_loaders(lambda: {'train_dataloader': loader}):
         raise ConnectionResetError('reset by peer')
+
+
+def test_worker_that_dies_between_two_samples(build_toy):
+    runner = build_toy('run', {'train_dataloader.num_workers': 1})
+    loader = runner.build_train_loop(runner._train_loop).dataloader
+    reader, writer = multiprocessing.Pipe()
+    writer.close()
+    message = r'died between two samples \(EOFError\(\)\).*lower train_dataloader.num_workers'
+    with (
+        pytest.raises(DataError, match=message),
+        watched_loaders(lambda: {'train_dataloader': loader}),
+    ):
+        reader.recv()

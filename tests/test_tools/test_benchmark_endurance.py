@@ -38,3 +38,10 @@ def test_memory_of_a_real_training_is_looked_at(endurance, tmp_path) -> None:
     found = endurance.train(tmp_path, args)
     assert [step for step, _ in found] == [2, 4, 6, 8]  # whole epochs of four steps
     assert all(100 < size < 8000 for _, size in found)
+
+
+def test_figures_that_can_not_be_written_are_noticed_before_the_work(run_script, tmp_path) -> None:
+    (tmp_path / 'file').touch()
+    done = run_script('python', ROOT / 'tools/benchmark.py', 'endurance', '--json', 'file/a.json')
+    assert done.returncode == 2
+    assert 'can not be used as folder of the figures (is a file)' in done.stderr

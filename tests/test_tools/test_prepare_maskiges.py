@@ -322,6 +322,15 @@ def test_missing_data_root(run: Callable, tmp_path: Path) -> None:
     assert code == 2 and 's4_meta_data.csv: no such file' in text
 
 
+def test_folder_that_is_read_only(copy: Callable, run: Callable, monkeypatch) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(30, 'Read-only file system')
+
+    monkeypatch.setattr('tempfile.TemporaryFile', refuse)
+    code, text = run('s4', copy('s4'), '--source', 'superpixels')
+    assert code == 2 and 'where Maskiges go (Read-only file system); make it writable' in text
+
+
 def test_missing_packages(copy: Callable, run: Callable, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, 'skimage.segmentation', None)
     code, text = run('s4', copy('s4'), '--source', 'superpixels')

@@ -31,8 +31,16 @@ def results(tmp_path: Path) -> Path:
     return out
 
 
-def test_masks_are_written_and_scored(tool, results) -> None:
+def read_only(**_: object) -> None:
+    raise OSError(30, 'Read-only file system')
+
+
+def test_masks_are_written_and_scored(tool, results, monkeypatch) -> None:
     words = ('refine_masks', results, '--data-root', results.parent / 'DAVIS', '--workers', 1)
+    with monkeypatch.context() as patch:  # before an hour of work: can results be written?
+        patch.setattr('tempfile.TemporaryFile', read_only)
+        done = tool(*words)
+    assert done.code == 2 and 'folder of masks (Read-only file system)' in done.err
     done = tool(*words)
     assert done.code == 0, done.err
     names = sorted(str(path.relative_to(results)) for path in results.glob('crf_mask/**/*.png'))

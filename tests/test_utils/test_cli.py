@@ -69,6 +69,23 @@ def test_too_little_memory_names_settings(error, capsys):
     assert 'train_dataloader.batch_size' in shown and 'with_cp' in shown
 
 
+@pytest.mark.parametrize(
+    ('words', 'place'),
+    [
+        (['clips', '--out', ''], 'argument 3 (after --out)'),
+        (['--out=', 'clips'], 'argument 1 (--out=)'),
+        ([''], 'argument 1 (after the command)'),
+    ],
+)
+def test_empty_arguments_are_refused(words, place, monkeypatch, capsys):
+    monkeypatch.setattr('sys.argv', ['command', *words])
+    assert _exit(None) == 2
+    message = f'error: {place} is empty; is a variable of the shell not set?\n'
+    assert capsys.readouterr().err == message
+    monkeypatch.setattr('sys.argv', ['command', '--out', 'a', '--cfg-options', 'load_from='])
+    assert _exit(None) == 0
+
+
 def test_error_of_a_worker():
     with pytest.raises(DataError) as caught:
         list(DataLoader(_Broken(), num_workers=1))
