@@ -4,12 +4,14 @@ import functools
 import shlex
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 from mmengine.dataset import BaseDataset
 
 from avsbench.datasets.clip_info import ClipInfo
 from avsbench.datasets.transforms.loading import LoadFrames
 from avsbench.datasets.validation import CHECK_LEVELS, ChecksFiles, check_clips
+from avsbench.layouts import GENERATOR_RECORD
 from avsbench.media.faults import ClipCheck, describe
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import DataError
@@ -139,12 +141,14 @@ class BaseClipDataset(BaseDataset):
         """Counts for reports.
 
         Returns:
-            `subset`, `split`, `clips`, `frames`, `annotated_frames`.
+            `subset`, `split`, `synthetic` (the generator's record lies in the data root), `clips`,
+            `frames`, `annotated_frames`.
         """
         infos = list(self.clip_infos())
         return {
             'subset': self.subset,
             'split': self.split,
+            'synthetic': Path(self.data_root, GENERATOR_RECORD).is_file(),
             'clips': len(infos),
             'frames': sum(len(info['frame_paths']) for info in infos),
             'annotated_frames': sum(

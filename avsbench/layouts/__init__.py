@@ -4,7 +4,16 @@ Light on purpose: neither torch nor a data set is imported, so that each process
 and of the preparation starts quickly.
 """
 
-from avsbench.layouts.layout import ClipFiles, ClipKind, Layout
+from avsbench.layouts.layout import GENERATOR_RECORD, ClipFiles, ClipKind, Layout
 from avsbench.layouts.subsets import AVSS, LAYOUTS, MS3, S4
 
-__all__ = ['AVSS', 'LAYOUTS', 'MS3', 'S4', 'ClipFiles', 'ClipKind', 'Layout']
+__all__ = [
+    'AVSS',
+    'GENERATOR_RECORD',
+    'LAYOUTS',
+    'MS3',
+    'S4',
+    'ClipFiles',
+    'ClipKind',
+    'Layout',
+]

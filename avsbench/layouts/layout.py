@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _NUMBER = '\0'  # stands for the number of a frame; no name has it
+GENERATOR_RECORD = 'generator.json'  # in the folder of the csv, of synthetic data only
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import soundfile
 from rich.console import Console
 from rich.progress import track
 
+from avsbench.layouts import GENERATOR_RECORD
 from avsbench.synthetic.ceilings import compute_ceilings
 from avsbench.synthetic.clip import write_scene
 from avsbench.synthetic.settings import GENERATOR_VERSION, SPLITS, Settings
@@ -124,7 +125,7 @@ def build_tree(
     root = tree.root
     if _prepare(tree, overwrite):
         return root
-    files = dict([write_file(root, 'generator.json', encode_json(tree.record))])
+    files = dict([write_file(root, GENERATOR_RECORD, encode_json(tree.record))])
     clips = []
     results = map_in_processes(tree.write, tree.tasks, workers)
     if progress:
@@ -164,7 +165,7 @@ def _prepare(tree: Tree, overwrite: bool) -> bool:
     if not found:
         return False
     known = set(tree.top_level)
-    if 'generator.json' not in found:
+    if GENERATOR_RECORD not in found:
         ours = [name for name in found if name in known]
         if ours:
             raise DataError(
@@ -178,7 +179,7 @@ def _prepare(tree: Tree, overwrite: bool) -> bool:
             )
         return False
     complete = MANIFEST in found
-    if complete and read_json(root / 'generator.json') == tree.record:
+    if complete and read_json(root / GENERATOR_RECORD) == tree.record:
         return True
     if not overwrite:
         state = 'with other settings' if complete else 'that was not finished'
@@ -188,8 +189,8 @@ def _prepare(tree: Tree, overwrite: bool) -> bool:
         )
     # The manifest goes first and the mark of ownership last: if this is interrupted, what is left
     # is an unfinished tree.
-    names = sorted(known - {MANIFEST, 'generator.json'})
-    for name in (MANIFEST, *names, 'generator.json'):
+    names = sorted(known - {MANIFEST, GENERATOR_RECORD})
+    for name in (MANIFEST, *names, GENERATOR_RECORD):
         entry = root / name
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)

@@ -218,6 +218,7 @@ def test_summaries(s4_root: Path, avss_root: Path) -> None:
     assert S4Dataset(s4_root, 'train').summary() == {
         'subset': 's4',
         'split': 'train',
+        'synthetic': False,
         'clips': 2,
         'frames': 10,
         'annotated_frames': 2,

@@ -64,6 +64,7 @@ def test_clips_of_a_folder(root):
     assert dataset.summary() | {'audio': None, 'padded_audio': None, 'cut_audio': None} == {
         'subset': 'own',
         'split': 'train',
+        'synthetic': False,
         'clips': 3,
         'frames': 15,
         'annotated_frames': 4,

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+from avsbench.datasets import AVSSDataset, MS3Dataset, S4Dataset
 from avsbench.layouts import LAYOUTS
 from avsbench.synthetic import SUBSETS, Settings, load_truth
 from avsbench.synthetic.clip import write_scene
@@ -251,3 +252,9 @@ def test_a_process_of_the_generator_starts_without_torch():
         "assert not {'torch', 'mmengine', 'pandas'} & sys.modules.keys(), m"
     )
     subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_data_sets_know_that_a_tree_is_synthetic(trees):
+    kinds = {'s4': S4Dataset, 'ms3': MS3Dataset, 'avss': AVSSDataset}
+    for subset, root in trees.items():
+        assert kinds[subset](str(root), 'test', check='off').summary()['synthetic'] is True
