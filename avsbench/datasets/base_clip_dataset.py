@@ -14,7 +14,7 @@ from avsbench.datasets.validation import CHECK_LEVELS, ChecksFiles, check_clips
 from avsbench.layouts import GENERATOR_RECORD
 from avsbench.media.faults import ClipCheck, describe
 from avsbench.utils.checks import check_choice
-from avsbench.utils.errors import DataError
+from avsbench.utils.errors import ConfigError, DataError
 
 
 class BaseClipDataset(BaseDataset):
@@ -95,6 +95,19 @@ class BaseClipDataset(BaseDataset):
             broken = [check for check in self.checks if check.faults]
             if broken:
                 raise DataError(self._report(broken))
+
+    def _get_unserialized_subset(self, indices: int | Sequence[int]) -> list[ClipInfo]:
+        """Those of the list that `indices` names; mmengine calls this."""
+        count = len(self.data_list)
+        listed = indices if isinstance(indices, Sequence) else range(min(abs(indices), count))
+        wrong = [index for index in listed if not -count <= index < count]
+        if wrong or not listed:
+            raise ConfigError(
+                f'{type(self).__name__}: indices={indices}, expected the positions of some '
+                f'of the {count} items of split {self.split!r}, from 0 to {count - 1}, or how many of the first '
+                '(negative: the last) ones to take'
+            )
+        return super()._get_unserialized_subset(indices)
 
     def check_files(self, level: str) -> Iterator[ClipCheck]:
         """Check all clips, in their order.

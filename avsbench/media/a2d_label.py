@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from avsbench.media.faults import BrokenFileError
+from avsbench.media.faults import BrokenFileError, absent
 from avsbench.media.images import MAX_PIXELS
 from avsbench.utils.errors import examples
 from avsbench.utils.extras import OptionalModule
@@ -71,7 +71,7 @@ def _opened(path: str) -> Iterator[Any]:
                 raise BrokenFileError(what, 'broken mask')
             yield data
     except FileNotFoundError as error:
-        raise BrokenFileError(f'{path}: no such file', 'missing file') from error
+        raise BrokenFileError(absent(path), 'missing file') from error
     # h5py's for a damaged file
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
         what = f'{path}: not a whole MATLAB file of version 7.3 ({error})'

@@ -1,7 +1,9 @@
 """What can be wrong with a file of a data set, and how to fix it."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from avsbench.utils.errors import DataError, examples
@@ -44,6 +46,26 @@ REMEDIES = {
 """Kind of fault -> the setting or command that fixes it."""
 
 _Result = TypeVar('_Result')
+
+
+def absent(path: str | Path) -> str:
+    """'PATH: no such file', and the file of nearly that name that lies there, if there is one.
+
+    Nearly is another suffix, other capitals, or a number with other zeros in front: what differs
+    between ways of unpacking and of extracting frames.
+    """
+    path = Path(path)
+    try:
+        names = sorted(os.listdir(path.parent))
+    except OSError:
+        names = []
+    stem = _plain(path.stem)
+    near = next((name for name in names if _plain(Path(name).stem) == stem), None)
+    return f'{path}: no such file' + (f', but there is {near}' if near else '')
+
+
+def _plain(stem: str) -> str:
+    return str(int(stem)) if stem.isascii() and stem.isdecimal() else stem.lower()
 
 
 class BrokenFileError(DataError):

@@ -21,7 +21,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from avsbench.layouts.avss_classes import UNKNOWN, colour_table, unpack_colour
-from avsbench.media.faults import BrokenFileError
+from avsbench.media.faults import BrokenFileError, absent
 from avsbench.media.file_ends import has_end, jpeg_has_end
 from avsbench.media.palettes import VOID, label_indices, mask_greys, used_colours
 from avsbench.utils.errors import examples
@@ -352,7 +352,7 @@ def _opened(path: str | Path, kind: str, missing: str = 'missing file') -> Itera
                 )
             yield image
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise BrokenFileError(f'{path}: no such file', missing) from error
+        raise BrokenFileError(absent(path), missing) from error
     except _DECODER_ERRORS as error:
         reason = getattr(error, 'strerror', None) or str(error) or type(error).__name__
         raise BrokenFileError(f'{path}: not a whole image ({reason})', kind) from error

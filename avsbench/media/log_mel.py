@@ -21,7 +21,7 @@ import soundfile
 import torch
 
 from avsbench.media.audio_containers import missing_bytes
-from avsbench.media.faults import BrokenFileError
+from avsbench.media.faults import BrokenFileError, absent
 from avsbench.utils.errors import DataError
 
 SAMPLE_RATE = 16000  # Hz
@@ -116,7 +116,7 @@ def _open_wav(path: str | Path) -> Iterator[soundfile.SoundFile]:
                 )
             yield file
     except FileNotFoundError as error:
-        raise BrokenFileError(f'{path}: no such file', 'missing audio') from error
+        raise BrokenFileError(absent(path), 'missing audio') from error
     except OSError as error:
         raise _wav_error(path, f'not readable ({error.strerror or error})') from error
     except soundfile.LibsndfileError as error:

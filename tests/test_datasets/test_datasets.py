@@ -259,6 +259,11 @@ def test_some_clips_only(s4_root: Path) -> None:
     assert S4Dataset(s4_root, 'train', indices=[0])[0]['clip_id'] == 'dog_barking/-a_1'
     with pytest.raises(DataError, match='1 of 1 clips'):
         S4Dataset(s4_root, 'train', indices=[1])
+    assert len(S4Dataset(s4_root, 'train', indices=100, check='off')) == 2
+    assert len(S4Dataset(s4_root, 'train', indices=[-2], check='off')) == 1
+    for wrong in ([2], [0, -3], 0, []):
+        with pytest.raises(ConfigError, match='some of the 2 items of split .*, from 0 to 1, or'):
+            S4Dataset(s4_root, 'train', indices=wrong)
 
 
 def test_a_broken_clip_is_never_replaced(s4_root: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from avsbench.datasets.clip_info import AudioClipInfo
-from avsbench.media.faults import BrokenFileError
+from avsbench.media.faults import BrokenFileError, absent
 from avsbench.media.front_ends import FRONT_ENDS, VGGISH
 from avsbench.media.log_mel import PATCH_SHAPE, probe_wav, read_wav
 from avsbench.media.log_mel_cache import LogMelCache
@@ -106,7 +106,7 @@ def _check_count(path: str, patches: int, frames: int, short_audio: str) -> None
 def _check_stored(path: str, frames: int, short_audio: str) -> None:
     """Check the header of a .npy; of a .pkl, that it is as large as its patches."""
     if not os.path.isfile(path):
-        raise BrokenFileError(f'{path}: no such file', 'missing audio')
+        raise BrokenFileError(absent(path), 'missing audio')
     if path.endswith('.npy'):
         array = _stored_array(path)
         _check_form(path, array)

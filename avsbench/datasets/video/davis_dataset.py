@@ -9,7 +9,7 @@ from avsbench.datasets.clip_info import VideoClipInfo
 from avsbench.datasets.validation import ChecksFiles
 from avsbench.datasets.video.listing import file_names, read_lines, stem
 from avsbench.datasets.video.video_dataset import Video, VideoDataset
-from avsbench.media.faults import BrokenFileError, ClipCheck
+from avsbench.media.faults import BrokenFileError, ClipCheck, absent
 from avsbench.registry import DATASETS
 from avsbench.utils.errors import DataError
 
@@ -82,7 +82,7 @@ class DAVISDataset(VideoDataset):
         for name in map(stem, file_names(frames, '.jpg')):
             if name not in annotated and name < max(annotated):
                 path = os.path.join(masks, f'{name}.png')
-                found.faults.append(BrokenFileError(f'{path}: no such file', 'missing file'))
+                found.faults.append(BrokenFileError(absent(path), 'missing file'))
         return found
 
     def _refuse_2017(self, source: str) -> NoReturn:

@@ -12,7 +12,7 @@ from avsbench.datasets.clip_info import VideoClipInfo
 from avsbench.datasets.validation import THREADS, ChecksFiles
 from avsbench.datasets.video.listing import check_names, read_lines, stem
 from avsbench.datasets.video.windows import Window, centre_window
-from avsbench.media.faults import BrokenFileError, ClipCheck
+from avsbench.media.faults import BrokenFileError, ClipCheck, absent
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError, DataError, examples
 
@@ -250,7 +250,7 @@ class VideoDataset(BaseClipDataset):
         """See `BaseClipDataset.check_clip`; this one is about a video."""
         found = super().check_clip(info, steps=steps, full=full)
         found.faults += [
-            BrokenFileError(f'{path}: no such file', 'missing file')
+            BrokenFileError(absent(path), 'missing file')
             for path in self.videos[info['video']].missing
         ]
         return found
