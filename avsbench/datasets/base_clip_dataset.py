@@ -104,8 +104,8 @@ class BaseClipDataset(BaseDataset):
         if wrong or not listed:
             raise ConfigError(
                 f'{type(self).__name__}: indices={indices}, expected the positions of some '
-                f'of the {count} items of split {self.split!r}, from 0 to {count - 1}, or how many of the first '
-                '(negative: the last) ones to take'
+                f'of the {count} items of split {self.split!r}, from 0 to {count - 1}, or how many of '
+                'the first (negative: the last) ones to take'
             )
         return super()._get_unserialized_subset(indices)
 
