@@ -103,9 +103,9 @@ class BaseClipDataset(BaseDataset):
         wrong = [index for index in listed if not -count <= index < count]
         if wrong or not listed:
             raise ConfigError(
-                f'{type(self).__name__}: indices={indices}, expected the positions of some '
-                f'of the {count} items of split {self.split!r}, from 0 to {count - 1}, or how many of '
-                'the first (negative: the last) ones to take'
+                f'{type(self).__name__}: indices={indices}, expected the positions of some of the '
+                f'{count} items of split {self.split!r}, from 0 to {count - 1}, or how many of the '
+                'first (negative: the last) ones to take'
             )
         return super()._get_unserialized_subset(indices)
 
