@@ -73,8 +73,24 @@ def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
         BrokenFileError: The file is unreadable, cut off, empty, holds NaN or infinity, or claims a
             rate outside of `RATES` or more than `MAX_VALUES` samples.
     """
+    pcm, rate = read_pcm(path)
+    return to_mono(pcm), rate
+
+
+def read_pcm(path: str | Path) -> tuple[np.ndarray, int]:
+    """Samples of an audio file, quantised to 16 bit, see `read_wav`.
+
+    Args:
+        path: A file that soundfile reads.
+
+    Returns:
+        Samples (n, channels) int16, and the sample rate in Hz.
+
+    Raises:
+        BrokenFileError: See `read_wav`.
+    """
     with _open_wav(path) as file:
-        return to_mono(_read_pcm(path, file)), file.samplerate
+        return _read_pcm(path, file), file.samplerate
 
 
 def probe_wav(path: str | Path) -> tuple[int, int]:
@@ -95,6 +111,12 @@ def probe_wav(path: str | Path) -> tuple[int, int]:
         if file.subtype in _FLOAT_SUBTYPES:
             _read_pcm(path, file)
         return file.frames, file.samplerate
+
+
+def count_channels(path: str | Path) -> int:
+    """Channels of an audio file, from its header; errors as those of `read_wav`."""
+    with _open_wav(path) as file:
+        return file.channels
 
 
 @contextlib.contextmanager
@@ -159,6 +181,11 @@ def _read_pcm(path: str | Path, file: soundfile.SoundFile) -> np.ndarray:
         raise _wav_error(path, f'{len(broken)} of its samples are NaN or infinite, {first}')
     if fault := scale_fault(samples):
         raise _wav_error(path, fault)
+    return to_pcm(samples)
+
+
+def to_pcm(samples: np.ndarray) -> np.ndarray:
+    """16-bit samples of a waveform whose full scale is 1; what is louder is clipped."""
     return np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 

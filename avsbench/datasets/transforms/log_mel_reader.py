@@ -38,11 +38,25 @@ class LogMelReader:
 
     def read_clip(self, info: AudioClipInfo) -> np.ndarray:
         """The patches of a clip, (T, *shape) float32."""
-        frames, short_audio = len(info['frame_paths']), info['short_audio']
         if info['log_mel_path'] is None:
-            return self._computed(info['audio_path'], frames, short_audio)
+            return self.fit(self._computed(info['audio_path']), info)
         self._refuse_stored(info['log_mel_path'])
-        return _stored(info['log_mel_path'], frames, short_audio)
+        return _stored(info['log_mel_path'], len(info['frame_paths']), info['short_audio'])
+
+    def fit(self, patches: np.ndarray, info: AudioClipInfo) -> np.ndarray:
+        """As many of the patches (m, *shape) of an audio file as a clip has frames.
+
+        Raises:
+            BrokenFileError: There is none, and the last one is to be repeated.
+        """
+        repeats = info['short_audio'] == 'repeat'
+        if not len(patches) and repeats:
+            raise self._short_error(info['audio_path'])
+        missing = len(info['frame_paths']) - len(patches)
+        if missing > 0:
+            filler = patches[-1:] if repeats else np.zeros((1, *patches.shape[1:]), np.float32)
+            patches = np.concatenate([patches, np.repeat(filler, missing, axis=0)])
+        return patches[: len(info['frame_paths'])]
 
     def check_clip(self, info: AudioClipInfo, full: bool) -> int | None:
         """Patches that the audio file of a clip gives, None if log-mel is stored.
@@ -71,19 +85,10 @@ class LogMelReader:
                 "Set audio_source='wav' of the data set"
             )
 
-    def _computed(self, path: str, frames: int, short_audio: str) -> np.ndarray:
+    def _computed(self, path: str) -> np.ndarray:
         if self.cache is None:
-            patches = self.front_end.patches(*read_wav(path))
-        else:
-            patches = self.cache.get(path)
-        if not len(patches) and short_audio == 'repeat':
-            raise self._short_error(path)
-        missing = frames - len(patches)
-        if missing > 0:
-            filler = np.zeros((1, *self.front_end.shape), np.float32)
-            last = patches[-1:] if short_audio == 'repeat' else filler
-            patches = np.concatenate([patches, np.repeat(last, missing, axis=0)])
-        return patches[:frames]
+            return self.front_end.patches(*read_wav(path))
+        return self.cache.get(path)
 
     def _short_error(self, path: str, length: str = '') -> BrokenFileError:
         what = f'{path}: {length}shorter than {self.front_end.min_seconds} s, the least it can be'

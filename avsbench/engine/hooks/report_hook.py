@@ -30,11 +30,18 @@ class ReportHook(Hook):
     `results/confusion_<time>.csv` which were taken for which; `results/val_<time>.json` has one
     entry for each validation of a training. The same names without the time, such as
     `results/test.json`, are copies of the latest. The table of a result is printed and logged.
+
+    Attributes:
+        folder: Where `results/` of the next test goes, for commands that test several times; None
+            for the work dir.
+        facts: What else the result of the next test says.
     """
 
     priority = 'LOW'
 
     def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.facts: dict[str, Any] = {}
         self._validations: list[dict[str, Any]] = []
         self._tables: dict[str, str] = {}  # of a test
 
@@ -55,7 +62,7 @@ class ReportHook(Hook):
     def before_test(self, runner: Runner) -> None:
         """Let the metrics of the test write their tables into the work dir."""
         evaluator = runner.test_loop.evaluator
-        _place_tables(evaluator, runner.work_dir)
+        _place_tables(evaluator, str(self.folder or runner.work_dir))
         metric = _avs_metric(evaluator)
         if metric is not None:
             self._tables = place_tables(metric, RESULTS)
@@ -73,14 +80,15 @@ class ReportHook(Hook):
         if metrics and is_main_process():
             loop = runner.test_loop
             entry = self._entry(runner, 'test', metrics, loop.dataloader, loop.evaluator)
-            self._write(runner, 'test', entry | self._tables, metrics)
+            self._write(runner, 'test', entry | self._tables | self.facts, metrics)
 
     def _describe_run(self, runner: Runner, folder: Path) -> None:
         write_text(folder / 'config.py', resolved_text(runner.cfg))
         write_json(folder / 'env.json', collect_environment())
 
     def _write(self, runner: Runner, kind: str, content: Any, metrics: Mapping[str, Any]) -> None:
-        path = write_result(Path(runner.work_dir, RESULTS), kind, runner.timestamp, content)
+        folder = Path(self.folder or runner.work_dir, RESULTS)
+        path = write_result(folder, kind, runner.timestamp, content)
         runner.logger.info(f'results in {path}\n{format_table(metrics)}')
 
     def _entry(
