@@ -82,7 +82,8 @@ def read_robustness(folder: str | Path) -> Robustness:
     try:
         content = read_json(path)
         settings = RobustnessSettings(**content.pop('settings'))
-        scores = pd.DataFrame(content.pop('scores')).fillna({'value': np.nan})
+        numbers = dict.fromkeys(('value', 'low', 'high'), float)  # null is NaN
+        scores = pd.DataFrame(content.pop('scores')).astype(numbers)
         return Robustness(scores=scores, settings=settings, **content)
     except (FileNotFoundError, TypeError, KeyError) as error:
         raise DataError(

@@ -57,6 +57,8 @@ class RobustnessSettings:
     level: float = 0.95
 
     def __post_init__(self) -> None:
+        for field in ('groups', 'delays', 'gains'):
+            object.__setattr__(self, field, tuple(getattr(self, field)))  # json has lists
         for name in self.groups:
             check_choice('condition', name, GROUPS)
         far = [delay for delay in self.delays if not SHORTEST <= delay <= LONGEST]
