@@ -39,6 +39,7 @@ class DecodedFrame:
         duration: In the same unit, 0 where the file does not say.
         frame: As decoded.
         size: (H, W) upright, in pixels.
+        path: The file that it is from, for messages.
     """
 
     time: Fraction
@@ -46,14 +47,25 @@ class DecodedFrame:
     duration: int
     frame: av.VideoFrame
     size: tuple[int, int]
+    path: Path
 
     def rgb(self) -> np.ndarray:
-        """(H, W, 3) uint8, turned and mirrored as the file says, in 8 bits, of `size`."""
+        """(H, W, 3) uint8, turned and mirrored as the file says, in 8 bits, of `size`.
+
+        Raises:
+            VideoError: The file states colours that can't be converted.
+        """
         orientation = Orientation.of(self.frame)
         height, width = orientation.size(self.size)
-        return orientation.upright(
-            self.frame.to_ndarray(format='rgb24', width=width, height=height)
-        )
+        try:
+            pixels = self.frame.to_ndarray(format='rgb24', width=width, height=height)
+        except (av.FFmpegError, ValueError) as error:
+            raise VideoError(
+                f'{self.path}: its frame at {float(self.time):.2f} s can not be converted to RGB '
+                f'({error}; pixels {self.frame.format.name}, colour space '
+                f'{int(self.frame.colorspace)}); encode it again'
+            ) from error
+        return orientation.upright(pixels)
 
 
 class VideoFile:
@@ -163,7 +175,7 @@ class VideoFile:
                 time = (pts - self.start) * self.time_base
                 decoded += 1
                 self._note(decoded, reader)
-                yield DecodedFrame(time, pts, frame.duration or 0, frame, self.size)
+                yield DecodedFrame(time, pts, frame.duration or 0, frame, self.size, self.path)
             self._note(decoded, reader)
 
     def audio(self) -> AudioTrack:

@@ -287,3 +287,11 @@ def test_what_was_wrong_is_that_of_one_pass(tmp_path):
     assert video.warnings() == expected and f'{alone} of 75 frames' in expected[0]
     assert not video.audio().between(0, 4)[3 * RATE :].any()
     assert len(video.warnings()) == 2 and 'the audio track is damaged' in video.warnings()[1]
+
+
+def test_colours_that_there_are_not_are_an_error_that_names_the_file(tmp_path):
+    video = VideoFile(write_video(tmp_path / 'a.mp4', 3, None), need_audio=False)
+    frame = next(video.frames())
+    frame.frame.colorspace = 64
+    with pytest.raises(VideoError, match=r'a\.mp4: its frame at 0\.00 s .* colour space 64'):
+        frame.rgb()
