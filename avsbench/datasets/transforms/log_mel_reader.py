@@ -79,7 +79,7 @@ class LogMelReader:
         return patches
 
     def _refuse_stored(self, path: str) -> None:
-        if self.front_end is not VGGISH:
+        if self.front_end != VGGISH:  # not the same object in a copied data set
             raise ConfigError(
                 f"LoadClip: front_end={self.front_end.name!r}, but {path} holds VGGish's log-mel. "
                 "Set audio_source='wav' of the data set"
