@@ -91,9 +91,7 @@ def main() -> None:
         compare(args, settings)
         return
     if args.checkpoint is None:
-        raise ConfigError(
-            'a config and a checkpoint are needed, or --system NAME CONFIG CHECKPOINT'
-        )
+        raise ConfigError('expected a config and a checkpoint, or --system NAME CONFIG CHECKPOINT')
     work_dir = Path(default_work_dir(open_config(args.config, args.cfg_options)))
     out = args.out or work_dir / 'robustness'
     print(markdown(measure(args.config, args.checkpoint, out, args, settings)))

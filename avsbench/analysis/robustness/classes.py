@@ -104,6 +104,14 @@ def is_synthetic(dataset: BaseAVSDataset) -> bool:
     return Path(dataset.data_root, MANIFEST).is_file()
 
 
+def clip_scenes(dataset: BaseAVSDataset) -> dict[str, str]:
+    """Clip -> name of its images, where several clips have the same ones; empty otherwise."""
+    if not is_synthetic(dataset):
+        return {}
+    truth = load_truth(dataset.data_root)
+    return {clip['clip_id']: clip['group'] for clip in truth if clip['split'] == dataset.split}
+
+
 def _both(names: Sequence[str]) -> Classes:
     return Classes(frozenset(names), frozenset(names))
 

@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from avsbench.analysis.robustness.classes import TYPES, Classes, clip_classes, is_synthetic
+from avsbench.analysis.robustness.classes import (
+    TYPES,
+    Classes,
+    clip_classes,
+    clip_scenes,
+    is_synthetic,
+)
 from avsbench.analysis.robustness.mapping import (
     CONDITIONS,
     make_pairs,
@@ -75,13 +81,13 @@ def evaluate_robustness(
         pairs = read_pairs(Path(mapping), list(infos.values()))
     write_pairs(out / MAPPING, pairs, settings.seed if mapping is None else None)
     reasons = _reasons(named, mapping)
-    twins = is_synthetic(session.dataset)
+    scenes = clip_scenes(session.dataset)
     outcomes = []
-    for condition in make_conditions(settings, pairs, infos, reasons, twins=twins):
+    for condition in make_conditions(settings, pairs, infos, reasons, twins=bool(scenes)):
         outcomes.append(session.run(condition))
         report(_line(outcomes[-1]))
     found = Robustness(
-        scores=_scores(outcomes, settings),
+        scores=_scores(outcomes, settings, scenes),
         **_gaps(outcomes),
         facts=_facts(session, config, checkpoint, mapping, named),
         settings=settings,
@@ -104,7 +110,9 @@ def _gaps(outcomes: Sequence[Outcome]) -> dict[str, dict[str, str]]:
     return gaps
 
 
-def _scores(outcomes: Sequence[Outcome], settings: RobustnessSettings) -> pd.DataFrame:
+def _scores(
+    outcomes: Sequence[Outcome], settings: RobustnessSettings, scenes: Mapping[str, str]
+) -> pd.DataFrame:
     rngs = np.random.default_rng(settings.seed).spawn(len(outcomes))
     original = outcomes[0].result
     rows = []
@@ -116,7 +124,7 @@ def _scores(outcomes: Sequence[Outcome], settings: RobustnessSettings) -> pd.Dat
             'truth': outcome.condition.truth,
             'clips': outcome.result.table['clip'].nunique(),
         }
-        rows += [head | row for row in measure(outcome, original, settings, rng)]
+        rows += [head | row for row in measure(outcome, original, settings, rng, scenes)]
     return pd.DataFrame(rows)
 
 
@@ -156,6 +164,7 @@ def _facts(
         'config': str(config),
         'checkpoint': str(checkpoint),
         'front_end': session.reader.front_end.name,
+        'resampled': 'scenes, each with all its soundtracks' if is_synthetic(dataset) else 'clips',
         'audio': 'the audio files' if session.from_files else 'stored log-mel where it is there',
         'notes': notes,
     }

@@ -1,6 +1,6 @@
 """From the frames of two tests, with another sound and with the clips' own, to numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,7 +53,11 @@ class _Score:
 
 
 def measure(
-    outcome: Outcome, original: Result, settings: RobustnessSettings, rng: np.random.Generator
+    outcome: Outcome,
+    original: Result,
+    settings: RobustnessSettings,
+    rng: np.random.Generator,
+    scenes: Mapping[str, str],
 ) -> list[dict]:
     """The numbers of a condition, with intervals over its clips.
 
@@ -62,15 +66,20 @@ def measure(
         original: The result with the clips' own sound.
         settings: Resamples and level.
         rng: Draws the resamples.
+        scenes: Clip -> scene, where clips of one scene are drawn together; a clip without is alone.
 
     Returns:
         Rows with `metric`, `value`, `low` and `high`; NaN where a number does not exist.
     """
+    clips = list(dict.fromkeys(outcome.result.table['clip']))
+    units = np.unique([scenes.get(clip, clip) for clip in clips], return_inverse=True)[1]
     rows = []
-    for score in _scores(outcome, original):
-        estimate = float(score.value(score.features.sum(0)))
-        values = bootstrap(score.value, [score.features], settings.resamples, rng)[0]
-        left_out = jackknife(score.value, score.features)
+    for score in _scores(outcome, original, clips):
+        features = np.zeros((units.max() + 1, score.features.shape[1]))
+        np.add.at(features, units, score.features)
+        estimate = float(score.value(features.sum(0)))
+        values = bootstrap(score.value, [features], settings.resamples, rng)[0]
+        left_out = jackknife(score.value, features)
         low = high = np.nan
         if np.isfinite(estimate) and np.isfinite(values).all() and np.isfinite(left_out).all():
             low, high = bca_interval(values, estimate, left_out, settings.level)
@@ -78,9 +87,8 @@ def measure(
     return rows
 
 
-def _scores(outcome: Outcome, original: Result) -> list[_Score]:
+def _scores(outcome: Outcome, original: Result, clips: Sequence[str]) -> list[_Score]:
     result, nothing = outcome.result, outcome.condition.truth == NOTHING
-    clips = list(dict.fromkeys(result.table['clip']))
     same = replace(original, table=original.table[original.table['clip'].isin(clips)])
     ours, before = statistics_of([result, same])[0].features
     area = _areas(result).loc[clips]

@@ -99,8 +99,8 @@ def markdown(found: Robustness) -> str:
         '',
         f'{facts["clips"]} clips, {facts["config"]} with {facts["checkpoint"]}. All sounds but '
         f'those of `published_front_end_*` pass the front end {facts["front_end"]}, computed from '
-        f'{facts["audio"]}. In brackets {level} intervals (BCa) over clips: of this network on '
-        'other clips, not of another training.',
+        f'{facts["audio"]}. In brackets {level} intervals (BCa) over {facts["resampled"]}: of this '
+        'network on others, not of another training.',
         '',
         '| condition | to mark | clips | ' + ' | '.join(_COLUMNS) + ' |',
         '|' + ' --- |' * (3 + len(_COLUMNS)),
