@@ -69,7 +69,8 @@ def parse_args() -> argparse.Namespace:
         '--out', type=Path, metavar='DIR', help='default: robustness/ in the work dir of the config'
     )
     parser.add_argument('--overwrite', action='store_true', help='replace an earlier measurement')
-    parser.add_argument('--trust-checkpoint', action='store_true', help='see test.sh --help')
+    for option in ('--trust-checkpoint', '--any-subset'):
+        parser.add_argument(option, action='store_true', help='see test.sh --help')
     parser.add_argument(
         '--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE'
     )
@@ -139,6 +140,7 @@ def measure(
         classes=args.classes,
         options=args.cfg_options,
         trust=args.trust_checkpoint,
+        any_subset=args.any_subset,
         overwrite=args.overwrite,
     )
 

@@ -110,6 +110,7 @@ def test_synthetic_results_stand_apart(board, tmp_path):
     [
         (dict(clips=29), "30 clips, but AVSBench's test split of s4 has 740"),
         (dict(synthetic=None), "doesn't say whether its data are synthetic"),
+        (dict(audio_condition='silence'), 'with another sound (silence) than the clips'),
         (dict(split='val'), 'subset s4, split val; the leaderboard has the test splits'),
         (dict(scores=False), 'a result without scores of its frames'),
     ],

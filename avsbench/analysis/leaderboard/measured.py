@@ -31,8 +31,8 @@ def add_result(
         The file.
 
     Raises:
-        DataError: It is not of a test split, or of other clips than AVSBench's and not marked as
-            synthetic.
+        DataError: It is not of a test split, of another sound than the clips', or of other clips
+            than AVSBench's and not marked as synthetic.
     """
     result = read_result(path)
     entry = result.entry
@@ -41,6 +41,12 @@ def add_result(
         raise DataError(
             f'{result.path}: subset {subset}, split {data.get("split")}; the leaderboard has the '
             f'test splits of {", ".join(TEST_CLIPS)}'
+        )
+    sound = entry.get('audio_condition', 'original')
+    if sound != 'original':
+        raise DataError(
+            f'{result.path}: a result of tools/robustness.py with another sound ({sound}) than the '
+            "clips' own"
         )
     if data.get('synthetic') is None:
         raise DataError(

@@ -42,6 +42,7 @@ def evaluate_robustness(
     classes: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
     trust: bool = False,
+    any_subset: bool = False,
     overwrite: bool = False,
     report: Callable[[str], None] = print,
 ) -> Robustness:
@@ -56,6 +57,7 @@ def evaluate_robustness(
         classes: Csv of classes, see `clip_classes`.
         options: Changes of the config, dotted key -> value.
         trust: See `avsbench.checkpoint.reading`.
+        any_subset: Accept weights that were trained on another subset.
         overwrite: Replace an earlier measurement in `out`.
         report: Called with a line of text after each condition.
 
@@ -70,7 +72,7 @@ def evaluate_robustness(
         raise DataError(
             f'{out}: holds {there[0]}; choose another folder with --out, or pass --overwrite'
         )
-    session = Session(config, checkpoint, out, options=options, trust=trust)
+    session = Session(config, checkpoint, out, options=options, trust=trust, any_subset=any_subset)
     infos = {clip.info['clip_id']: clip.info for clip in session.clips}
     named: dict[str, Classes] = {}
     if mapping is None:

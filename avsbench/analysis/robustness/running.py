@@ -122,6 +122,7 @@ class Session:
         out: Folder that each condition gets a folder of results in.
         options: Changes of the config, dotted key -> value.
         trust: See `avsbench.checkpoint.reading`.
+        any_subset: Accept weights that were trained on another subset.
 
     Attributes:
         clips: Of the test split.
@@ -140,11 +141,12 @@ class Session:
         *,
         options: Mapping[str, Any] | None = None,
         trust: bool = False,
+        any_subset: bool = False,
     ) -> None:
         cfg = open_config(config, options)
         cfg.launcher, cfg.work_dir = 'none', str(out / 'runs')
         cfg.resume, cfg.load_from = False, str(checkpoint)
-        cfg.trust_checkpoint, cfg.log_level = trust, 'WARNING'
+        cfg.trust_checkpoint, cfg.any_subset, cfg.log_level = trust, any_subset, 'WARNING'
         check_file(cfg.load_from)
         with building(cfg):
             self.runner: Runner = RUNNERS.build(cfg)
