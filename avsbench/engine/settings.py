@@ -41,6 +41,7 @@ _WITHOUT_EFFECT = {
         'checkpoint',
         'cost',
         'report',
+        'bundle',
         'visualization',
         'finite_loss',
     },

@@ -15,6 +15,7 @@ default_hooks = dict(
     random_state=dict(type='RandomStateHook'),
     finite_loss=dict(type='FiniteLossHook'),
     report=dict(type='ReportHook'),
+    bundle=dict(type='BundleHook'),  # what it takes to do a training again
     cost=dict(type='CostHook'),
     # draws that many validation clips into vis_data/vis_image/
     visualization=dict(type='VisualizationHook', num_clips=3, interval=1),

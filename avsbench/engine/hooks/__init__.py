@@ -1,5 +1,6 @@
 """Hooks: what happens besides the steps of a training or a test."""
 
+from avsbench.engine.hooks.bundle_hook import BundleHook
 from avsbench.engine.hooks.checkpoint_hook import SafeCheckpointHook
 from avsbench.engine.hooks.cost_hook import CostHook
 from avsbench.engine.hooks.crf_hook import CRFHook
@@ -17,6 +18,7 @@ from avsbench.engine.hooks.visualization_hook import VisualizationHook
 
 __all__ = [
     'BroadcastBuffersHook',
+    'BundleHook',
     'CRFHook',
     'CostHook',
     'DecayingLossHook',

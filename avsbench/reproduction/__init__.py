@@ -1,0 +1,1 @@
+"""Reproduction bundles: what a training was, checked and done again elsewhere."""
