@@ -4,9 +4,10 @@
 
 Trains the demo config of each system on the same clips with each seed, tests it with and without
 audio, and writes tables as Markdown: parameters, operations for a clip, J and F on the twin test
-split with intervals over seeds and scenes, how much of J is owed to the audio, and which of two
-systems wins how many scenes. A finished training is kept and not done again. None of the numbers
-is comparable with AVSBench's, nor do they rank the published systems.
+split with intervals over seeds and scenes, how much of J is owed to the audio, which of two
+systems wins how many scenes, and what each marks when it hears something else. A finished training
+is kept and not done again. None of the numbers is comparable with AVSBench's, nor do they rank the
+published systems.
 """
 
 import argparse
@@ -30,6 +31,12 @@ from avsbench.analysis.comparison import (
     read_result,
 )
 from avsbench.analysis.complexity import complexity
+from avsbench.analysis.robustness import (
+    Robustness,
+    evaluate_robustness,
+    read_robustness,
+    systems_table,
+)
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
 from avsbench.engine.work_dir import LOCK
@@ -44,6 +51,12 @@ from avsbench.utils.text import read_json
 
 RECORD = 'listening.json'  # in the work dir of a training that is finished and tested
 BEST = 'best_mIoU.pth'
+ROBUSTNESS = 'robustness'  # folder in a work dir
+ROBUSTNESS_NOTE = (
+    'Other sounds than that of the clip (`tools/robustness.py`; docs/robustness.md), mean of the '
+    'seeds ± their standard deviation. The clips are synthetic: the sounds that the networks were '
+    'trained with are as simple as these.'
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -58,6 +71,7 @@ def parse_args() -> argparse.Namespace:
     add('--seeds', nargs='+', type=int, default=[0, 1, 2], help='default: 0 1 2')
     add('--again', action='store_true', help='train again what is finished')
     add('--finished', action='store_true', help='train nothing: tables of what is finished already')
+    add('--no-robustness', action='store_true', help='leave out the tests with other sounds')
     add('--readme', type=Path, metavar='FILE', help='also replace the tables in this file')
     add('--out', type=Path, metavar='DIR', default=Path('work_dir/comparison'), help='%(default)s')
     args = parser.parse_args()
@@ -115,6 +129,8 @@ def _runs(subset: str, system: str, args: argparse.Namespace) -> dict[int, Run]:
         elif finished:
             run = test_training(subset, name, seed, work_dir, known and known.minutes)
         else:
+            for stale in (record, work_dir / ROBUSTNESS / 'robustness.json'):
+                stale.unlink(missing_ok=True)  # of a training that this one replaces
             run = listen(subset, name, seed, work_dir)
         if run is not known:
             write_json(record, asdict(run))
@@ -168,7 +184,23 @@ def _tables(subset: str, runs: dict[str, dict[int, Run]], args: argparse.Namespa
     ]
     if len(runs) > 1:
         lines += ['', *wins_table(comparison)]
+    if not args.no_robustness:
+        measured = {
+            titles[system]: [_robustness(subset, system, seed, args) for seed in done]
+            for system, done in runs.items()
+        }
+        lines += ['', ROBUSTNESS_NOTE, '', systems_table(measured).strip()]
     return '\n'.join(lines) + '\n'
+
+
+def _robustness(subset: str, system: str, seed: int, args: argparse.Namespace) -> Robustness:
+    """What a training marks when it hears something else; measured unless that is done."""
+    work_dir = _work_dir(subset, system, seed, args)
+    folder = work_dir / ROBUSTNESS
+    if (folder / 'robustness.json').is_file():
+        return read_robustness(folder)
+    config = config_file(f'{subset}/{system}_demo.py')
+    return evaluate_robustness(config, work_dir / BEST, folder, overwrite=True)
 
 
 def _by_scene(result: Result, scenes: dict[str, str]) -> Result:

@@ -46,7 +46,7 @@ def remove_results(work_dir: Path) -> None:
 def tool(monkeypatch, tmp_path):
     """The tool, with trainings that take no time; `tool.trained` and `tool.tested` list them."""
     module = load_tool('compare_systems')
-    module.trained, module.tested = [], []
+    module.trained, module.tested, module.measured = [], [], []
 
     def tested(subset, name, seed, work_dir, minutes) -> Run:
         system = name.removesuffix('_demo.py')
@@ -69,6 +69,12 @@ def tool(monkeypatch, tmp_path):
     def complexity(cfg) -> Complexity:
         return Complexity(5, (64, 64), 12_340_000, 0, 2_500_000_000, {}, {}, 0, 0, 'reference')
 
+    def evaluate(config, checkpoint, folder, overwrite) -> str:
+        module.measured.append(f'{checkpoint.parent.name}/{checkpoint.name}')
+        folder.mkdir(exist_ok=True)
+        (folder / 'robustness.json').write_text('')
+        return folder.parent.name
+
     ceilings = {'audio_blind': {'bound_J': 0.3333}, 'time_blind': {'bound_J': 0.4}}
     truth = [
         {'clip_id': f'{CATEGORIES[clip % 3]}/v{clip}', 'group': f'scene{clip // 3}'}
@@ -77,6 +83,9 @@ def tool(monkeypatch, tmp_path):
     monkeypatch.setattr(module, 'listen', listen)
     monkeypatch.setattr(module, 'test_training', test_training)
     monkeypatch.setattr(module, 'complexity', complexity)
+    monkeypatch.setattr(module, 'evaluate_robustness', evaluate)
+    monkeypatch.setattr(module, 'read_robustness', lambda folder: folder.parent.name)
+    monkeypatch.setattr(module, 'systems_table', lambda found: f'robust {found}\n')
     monkeypatch.setattr(module, 'load_ceilings', lambda root: {'test': ceilings})
     monkeypatch.setattr(module, 'load_truth', lambda root: truth)
     monkeypatch.chdir(tmp_path)
@@ -118,6 +127,18 @@ def test_all_systems_over_seeds(tool, tmp_path) -> None:
     assert float(rows[0][-2]) == pytest.approx(mean - 0.125, abs=2e-3)
     wins = rows_of(text, '| wins')
     assert wins[-1][1] == '**10**' and wins[0][-1] == '**0**' and wins[0][1] == ''
+
+
+def test_other_sounds(tool) -> None:
+    words = ('--systems', 'catr', '--seeds', '0', '1')
+    text = tool.run(*words)
+    assert "robust {'CATR': ['catr_demo_seed0', 'catr_demo_seed1']}" in text
+    first = ['catr_demo_seed0/best_mIoU.pth', 'catr_demo_seed1/best_mIoU.pth']
+    assert tool.measured == first
+    assert tool.run(*words) == text and tool.measured == first  # kept
+    assert 'robust' not in tool.run(*words, '--no-robustness')
+    tool.run('--systems', 'catr', '--seeds', '1', '--again')
+    assert tool.measured == [*first, first[1]]  # of the new training
 
 
 def test_twins_are_resampled_together(tool, monkeypatch) -> None:
