@@ -26,9 +26,10 @@ def fingerprint(dataset: Any) -> Fingerprint:
         dataset: A `BaseClipDataset`, or one around it; of any other only the clips are counted.
 
     Returns:
-        The counts of its `summary`, `files` and `bytes` (of the files that its clips name), and
-        `HASHES`: of what lists the clips, of the clips in their order, of names and sizes of the
-        files below the data root. They are None where the data set does not list its clips.
+        The counts of its `summary`, `files` and `bytes` of all files that its clips name, and
+        `HASHES`, which are of what lists the clips, of the clips in their order, and of names and
+        sizes of the files below the data root. They are None where the data set does not list its
+        clips.
     """
     if not hasattr(dataset, 'clip_infos'):
         return {'clips': len(dataset), 'files': None, 'bytes': None} | dict.fromkeys(HASHES)
