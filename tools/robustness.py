@@ -23,7 +23,6 @@ from avsbench.analysis.robustness import (
     evaluate_robustness,
     systems_table,
 )
-from avsbench.analysis.robustness.evaluating import MAPPING
 from avsbench.analysis.robustness.report import markdown
 from avsbench.config.loading import default_work_dir, open_config
 from avsbench.utils.cli import OverrideAction, run_command
@@ -100,7 +99,7 @@ def main() -> None:
 
 
 def compare(args: argparse.Namespace, settings: RobustnessSettings) -> None:
-    """Measure several systems, on the same pairs of clips."""
+    """Measure several systems; the pairs of clips are the same ones, since the seed is."""
     if args.config is not None:
         raise ConfigError(f'{args.config}: a config without --system NAME, beside those with it')
     if args.out is None:
@@ -122,7 +121,6 @@ def compare(args: argparse.Namespace, settings: RobustnessSettings) -> None:
             out = args.out / name / (f'{number}' if len(checkpoints) > 1 else '')
             print(f'{name}: {checkpoint}')
             systems[name].append(measure(config, checkpoint, out, args, settings))
-            args.mapping = args.mapping or out / MAPPING
     text = systems_table(systems)
     write_text(args.out / TABLE, text)
     print(f'\n{text}\nwritten to {args.out}')

@@ -171,6 +171,17 @@ def test_what_data_do_not_offer(tmp_path) -> None:
     assert f'| delayed_1 | not available: {stored} | 0 |' in text
 
 
+def test_published_features_do_not_fit_every_network(tmp_path) -> None:
+    config = write_config(tmp_path, make_tones(tmp_path))
+    options = {'test_dataloader.dataset.pipeline.0.front_end': 'mel_power'}
+    found = evaluate(tmp_path, config, settings={'groups': ('published',)}, options=options)
+    reasons = set(found.unavailable.values())
+    assert len(found.unavailable) == 3 and found.facts['front_end'] == 'mel_power'
+    assert reasons == {
+        'its spectrograms have the shape (1, 96, 64), and the network reads (1, 44, 64)'
+    }
+
+
 def test_systems_in_one_table(tones) -> None:
     found, _ = tones
     text = systems_table({'A': [found], 'B': [found, found]})

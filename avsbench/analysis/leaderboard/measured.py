@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from avsbench.analysis.comparison import read_result
+from avsbench.analysis.comparison import Result, read_result
 from avsbench.utils.errors import DataError
 from avsbench.utils.files import write_json
 from avsbench.utils.text import read_json
@@ -35,6 +35,32 @@ def add_result(
             than AVSBench's and not marked as synthetic.
     """
     result = read_result(path)
+    _check_comparable(result)
+    entry, subset, data = result.entry, result.entry['subset'], result.entry['data']
+    config = entry.get('config_file')
+    content = {
+        'subset': subset,
+        'system': system,
+        'backbone': backbone,
+        'note': note,
+        'synthetic': data['synthetic'],
+        **{key: entry.get(key) for key in _KEPT},
+        'config_file': config and '/'.join(Path(config).parts[-2:]),
+        'metrics': entry['metrics'],
+        'protocol': entry['protocol'],
+        'data': data,
+    }
+    kind = 'synthetic_' if data['synthetic'] else ''
+    words = re.sub(r'\W+', '_', f'{kind}{subset}_{system}_{backbone}_{entry.get("date")}').lower()
+    target = Path(folder) / f'{words}.json'
+    if target.exists():
+        raise DataError(f'{target}: this result is there already')
+    write_json(target, content)
+    return target
+
+
+def _check_comparable(result: Result) -> None:
+    """Refuse what is no result of a whole test split with the clips' own sound."""
     entry = result.entry
     data, subset = entry.get('data') or {}, entry.get('subset')
     if subset not in TEST_CLIPS or data.get('split') != 'test':
@@ -59,26 +85,6 @@ def add_result(
             f"{result.path}: {data.get('clips')} clips, but AVSBench's test split of {subset} has "
             f'{wanted}; results of other data are not comparable'
         )
-    config = entry.get('config_file')
-    content = {
-        'subset': subset,
-        'system': system,
-        'backbone': backbone,
-        'note': note,
-        'synthetic': data['synthetic'],
-        **{key: entry.get(key) for key in _KEPT},
-        'config_file': config and '/'.join(Path(config).parts[-2:]),
-        'metrics': entry['metrics'],
-        'protocol': entry['protocol'],
-        'data': data,
-    }
-    kind = 'synthetic_' if data['synthetic'] else ''
-    words = re.sub(r'\W+', '_', f'{kind}{subset}_{system}_{backbone}_{entry.get("date")}').lower()
-    target = Path(folder) / f'{words}.json'
-    if target.exists():
-        raise DataError(f'{target}: this result is there already')
-    write_json(target, content)
-    return target
 
 
 def read_measured(folder: str | Path) -> list[dict[str, Any]]:
