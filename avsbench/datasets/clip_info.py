@@ -87,6 +87,8 @@ class ClipResults(ClipInfo, total=False):
         img_shape: (H, W) of the frames at this place of the pipeline (`LoadFrames`).
         maskiges: T arrays (H, W, 3) uint8, RGB (`LoadMaskiges`).
         masks: (T, H, W) uint8, 0 and 1 or the class index (`LoadFrames`).
+        masks_separate: Whether the masks still have another size than their frames on disk, and no
+            step has resized both (`LoadFrames`).
         gt_valid: (T,) bool, which frames are annotated (`LoadFrames`).
         log_mel: (T, 1, frames, bands) float32, one spectrogram for each video frame (`LoadClip`).
         front_end: Name of what computed it (`LoadClip`).
@@ -99,6 +101,7 @@ class ClipResults(ClipInfo, total=False):
     img_shape: tuple[int, int]
     maskiges: list[np.ndarray]
     masks: np.ndarray
+    masks_separate: bool
     gt_valid: np.ndarray
     log_mel: np.ndarray
     front_end: str

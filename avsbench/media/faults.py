@@ -14,7 +14,8 @@ REMEDIES = {
     'broken image': 'restore the file from the download',
     'broken mask': 'restore the file from the download',
     'sizes differ': 'a mask has the size of its frame, and all frames of a clip have one size: '
-    'restore the files from the download',
+    "restore the files from the download; or, where masks alone differ, set mask_size='separate' "
+    'of LoadClip, which resizes both separately as the published code does',
     'extracted frames': 'extract all frames of the clip again: `ffmpeg -i Release/clips320H/ID.mp4 '
     '-vsync 0 -start_number 1 frames/ID/%05d.png`',
     'label count': 'restore the folder from the download',

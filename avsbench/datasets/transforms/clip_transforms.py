@@ -300,13 +300,14 @@ def resize_clip(
         size: (H, W) in pixels.
         resize_mask: How a mask is resized; None leaves masks alone.
     """
-    if tuple(results['img_shape']) != size:
+    if tuple(results['img_shape']) != size or results.get('masks_separate'):
         apply_to_clip(
             results,
             lambda frame: _resize(frame, size, Image.Resampling.BILINEAR),
             lambda mask: mask if resize_mask is None else resize_mask(mask, size),
         )
         results['img_shape'] = size
+        results['masks_separate'] = resize_mask is None and results.get('masks_separate', False)
     return results
 
 

@@ -27,10 +27,15 @@ class LoadFrames(BaseTransform):
             'error', or 'foreground' for all of them.
         unknown_colour: Of labels coded 'index' or 'palette': what a colour outside the palette, or
             an index outside the classes, means. 'error', or 'background' as in the published code.
+        mask_size: What masks of another size than their frames mean. 'error', or 'separate': they
+            keep their size, one for all masks of the clip, and the next step that resizes brings
+            both to its size, as the published code does.
     """
 
-    def __init__(self, grey: str = 'error', unknown_colour: str = 'error') -> None:
-        self.masks = MaskReader(grey, unknown_colour, type(self).__name__)
+    def __init__(
+        self, grey: str = 'error', unknown_colour: str = 'error', mask_size: str = 'error'
+    ) -> None:
+        self.masks = MaskReader(grey, unknown_colour, type(self).__name__, mask_size)
 
     def transform(self, results: ClipInfo) -> ClipResults:
         """Add the keys named above; a `BrokenFileError` names the file that can't be used."""
@@ -44,6 +49,7 @@ class LoadFrames(BaseTransform):
         results['gt_valid'] = np.array([annotation is not None for annotation in annotations])
         if results['mask_coding'] is not None:
             results['masks'] = self.masks.read_clip(results)
+            results['masks_separate'] = results['masks'].shape[1:] != results['ori_shape']
         return results
 
     def check(self, info: ClipInfo, found: ClipCheck, *, full: bool) -> None:
@@ -63,6 +69,7 @@ class LoadClip(LoadFrames):
         cache_dir: Folder in which computed log-mel patches are kept; None computes them each time.
         grey: See `LoadFrames`.
         unknown_colour: See `LoadFrames`.
+        mask_size: See `LoadFrames`.
         front_end: What `log_mel` is. 'vggish': VGGish's patches, shape (1, 96, 64), as all
             published systems. 'mel_power': a spectrogram of each second, (1, 44, 64), for audio
             encoders that are trained (`TimmAudioEncoder`); it needs audio files, i.e.
@@ -75,9 +82,10 @@ class LoadClip(LoadFrames):
         cache_dir: str | None = None,
         grey: str = 'error',
         unknown_colour: str = 'error',
+        mask_size: str = 'error',
         front_end: str = 'vggish',
     ) -> None:
-        super().__init__(grey, unknown_colour)
+        super().__init__(grey, unknown_colour, mask_size)
         self.log_mel = LogMelReader(cache_dir, front_end)
 
     def transform(self, results: AudioClipInfo) -> ClipResults:

@@ -29,24 +29,37 @@ class MaskReader:
         grey: As in `LoadFrames`.
         unknown_colour: As in `LoadFrames`.
         owner: Name of the transform that it reads for, for errors.
+        mask_size: As in `LoadFrames`.
     """
 
-    def __init__(self, grey: str, unknown_colour: str, owner: str) -> None:
+    def __init__(
+        self, grey: str, unknown_colour: str, owner: str, mask_size: str = 'error'
+    ) -> None:
         self.grey = check_choice(f'{owner}: grey', grey, ('error', 'foreground'))
         self.unknown_colour = check_choice(
             f'{owner}: unknown_colour', unknown_colour, ('error', 'background')
         )
+        check_choice(f'{owner}: mask_size', mask_size, ('error', 'separate'))
+        self.separate = mask_size == 'separate'
 
     def read_clip(self, info: ClipResults) -> np.ndarray:
-        """The masks of a clip whose frames have the size `ori_shape`, (T, H, W) uint8."""
-        paths, shape = info['mask_paths'], info['ori_shape']
-        masks = np.zeros((len(paths), *shape), np.uint8)
-        for mask, path in zip(masks, paths, strict=True):
-            if path is not None:
-                found = self.read(path, info['mask_coding'], info['num_classes'])
-                if found.shape != shape:
-                    raise size_error(path, found.shape, info['frame_paths'][0], shape)
-                mask[:] = found
+        """The masks of a clip whose frames have the size `ori_shape`, (T, H, W) uint8.
+
+        They have the size of the frames, unless masks may be of another one.
+        """
+        other, shape = info['frame_paths'][0], info['ori_shape']
+        found = {}
+        for place, path in enumerate(info['mask_paths']):
+            if path is None:
+                continue
+            found[place] = self.read(path, info['mask_coding'], info['num_classes'])
+            if self.separate and len(found) == 1:
+                other, shape = path, found[place].shape
+            if found[place].shape != shape:
+                raise size_error(path, found[place].shape, other, shape)
+        masks = np.zeros((len(info['mask_paths']), *shape), np.uint8)
+        for place, mask in found.items():
+            masks[place] = mask
         return masks
 
     def read(self, path: str, coding: str, num_classes: int | None) -> np.ndarray:
@@ -67,8 +80,13 @@ class MaskReader:
                 return self.read(path, info['mask_coding'], info['num_classes']).shape
             return MASK_CODINGS[info['mask_coding']].probe(path)
 
+        of_frames = found.first_image
+        if self.separate:
+            found.first_image = None  # masks are compared with each other
         for path in filter(None, info['mask_paths']):
             compare_size(path, found.attempt(measure, path), found)
+        if self.separate:
+            found.first_image = of_frames
 
 
 class MaskCoding(NamedTuple):
