@@ -88,9 +88,10 @@ def test_config_builds_and_steps(path: Path, tree, tmp_path) -> None:
     train = DATASETS.build(cfg.train_dataloader.dataset)
     test = DATASETS.build(cfg.test_dataloader.dataset)
     for clip, loader in ((train[0], cfg.train_dataloader), (test[0], cfg.test_dataloader)):
-        steps = [step for step in loader.dataset.pipeline if step.type in ('ClipResize', 'ClipPad')]
-        size = steps[-1].size if steps else (224, 224)
-        assert clip['inputs']['frames'].shape[-2:] == tuple(size)
+        kinds = ('ClipResize', 'ClipPad', 'ClipShortSideCrop')
+        size = next(step.size for step in loader.dataset.pipeline[::-1] if step.type in kinds)
+        size = (size, size) if isinstance(size, int) else tuple(size)
+        assert clip['inputs']['frames'].shape[-2:] == size
     assert test[0]['inputs']['audio'].shape[1:] == (1, 96, 64)
 
     torch.manual_seed(0)

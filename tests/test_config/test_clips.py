@@ -14,6 +14,7 @@ from avsbench.utils.errors import ConfigError
     [
         ('s4/avsegformer_pvt2_512.py', 5, (512, 512)),
         ('avss/combo_pvt2.py', 10, (224, 224)),
+        ('avss/avsegformer_res50_512.py', 10, (512, 512)),
         ('s4/catr_pvt2.py', 5, (448, 448)),  # enlarged by the data preprocessor
     ],
 )
