@@ -95,6 +95,14 @@ def test_every_path_in_the_readme_exists() -> None:
         assert list(ROOT.glob(path)), path
 
 
+def test_every_system_can_be_cited() -> None:
+    SYSTEMS.import_from_location()
+    text = (ROOT / 'CITATION.cff').read_text()
+    papers = {system.paper for system in SYSTEMS.module_dict.values()}
+    assert len(papers) == 6 and all(paper in text for paper in papers)
+    assert all(paper in text for paper in ('arXiv 2207.05042', 'arXiv 2301.13190'))  # the data
+
+
 def test_the_table_of_systems_is_that_of_the_registered_ones() -> None:
     SYSTEMS.import_from_location()
     told = re.findall(

@@ -1,6 +1,6 @@
 """Refine the masks of a finished test on DAVIS by the dense CRF, and score them.
 
-    bash test.sh davis CONFIG CHECKPOINT --save-masks results/davis
+    bash test.sh davis config/davis/medvt_swinb.py CHECKPOINT --save-masks results/davis
     python tools/refine_masks.py results/davis --data-root data/DAVIS
 
 Reads the probability maps in results/davis/logits, writes masks to results/davis/crf_mask and

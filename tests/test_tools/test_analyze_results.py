@@ -35,10 +35,9 @@ def write(folder, metric, samples, subset):
     return metrics
 
 
-@pytest.fixture
-def semantic(tmp_path):
-    """Objects of three sizes in six classes, one of which is taken for another class half the time;
-    every second clip is padded.
+def write_semantic(folder):
+    """A result with objects of three sizes in six classes, one of which is taken for another class
+    half the time; every second clip is padded. Gives metrics, labels and predictions.
     """
     generator = torch.Generator().manual_seed(0)
     samples, labels, predictions = [], [], []
@@ -54,10 +53,14 @@ def semantic(tmp_path):
         samples.append(sample_of(index, gt, valid=valid, pred_masks=pred))
         labels.append(gt[valid])
         predictions.append(pred[valid])
-    folder = tmp_path / 'semantic'
     metric = AVSMetric('semantic', 71, class_table=str(folder / 'results' / 'classes.csv'))
     metrics = write(folder, metric, samples, 'avss')
-    return folder, metrics, torch.cat(labels).numpy(), torch.cat(predictions).numpy()
+    return metrics, torch.cat(labels).numpy(), torch.cat(predictions).numpy()
+
+
+@pytest.fixture
+def semantic(tmp_path):
+    return tmp_path / 'semantic', *write_semantic(tmp_path / 'semantic')
 
 
 def test_classes(tool, semantic):

@@ -1,7 +1,7 @@
 # COMBO's recipe: AdamW, the backbones (not the layers that merge them) at a tenth of the rate, no
 # weight decay on norms and embeddings; polynomial decay to 0 by iteration, no warm-up; gradients
-# clipped by their joint norm. Published runs draw their seed, and keep the best mIoU rounded to four
-# decimals, the earlier of equals. Use it with iteration_runtime.py.
+# clipped by their joint norm. Published runs draw their seed, and keep the best mIoU, rounded to
+# four decimals, the earlier of equals. Use it with iteration_runtime.py.
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='ModuleKindOptimWrapperConstructor',
