@@ -34,7 +34,7 @@ SCRIPTS = sorted(
     for path in ROOT.glob(pattern)
 )
 PLACEHOLDERS = {'SUBSET': 's4', 'CONFIG': 'config/s4/demo.py'}
-MADE_BY_THE_READER = ('audiopool', 'parity/audiopool', 'CONFIG.py', 'FIXTURE.json')
+MADE_BY_THE_READER = ('audiopool', 'parity/audiopool', 'CONFIG.py', 'FIXTURE.json', 'a.py', 'b.py')
 SHELL = ('export', 'source', 'pre-commit')
 ASSIGNMENT = re.compile(r'[A-Z_]+=\S*')
 
