@@ -81,7 +81,7 @@ def main() -> int:
     """Run the parts that were asked for; the exit code."""
     start = time.monotonic()
     args = parse_arguments()
-    trouble = missing_gpu()
+    trouble = '' if args.dry_run else missing_gpu()
     if trouble:
         print(f'gpu_check: {trouble}', file=sys.stderr)
         return 2
@@ -89,14 +89,16 @@ def main() -> int:
     folder = args.out.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     library = args.library and args.library.resolve()
-    setting = Setting(folder, library, args.wheels, brief=args.budget is not None)
+    brief = args.budget is not None
+    setting = Setting(folder, library, args.wheels, brief=brief, dry=args.dry_run)
     parts = [part for part in (make(setting) for make in PARTS) if wanted(part, args)]
     head = {
         'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
         'commit': args.commit or first_line('git', '-C', str(ROOT), 'rev-parse', 'HEAD'),
         'stage': args.stage,
         'budget': args.budget,
-        'machine': describe_machine(),
+        'dry_run': args.dry_run,
+        'machine': describe_machine(gpu=not args.dry_run),
     }
     report = Report(folder, head)
     run_parts(parts, report, None if args.budget is None else start + args.budget)
@@ -113,6 +115,7 @@ def parse_arguments() -> argparse.Namespace:
     add('--stage', type=int, choices=STAGES, help='half of the parts; default: all')
     add('--parts', choices=names, nargs='+', metavar='PART', help=f'some of: {" ".join(names)}')
     add('--budget', type=float, metavar='SECONDS', help='for the whole run')
+    add('--dry-run', action='store_true', help='without a GPU: what can run on the CPU, small')
     add('--wheels', type=Path, metavar='FOLDER', help='packages to install from, without a network')
     add('--library', type=Path, metavar='FILE', help='_library.so to try before building one')
     add('--commit', help="default: the checkout's, where it has git's files")
@@ -173,7 +176,8 @@ def run_part(part: Part, limit: float, log: Path) -> Outcome:
     code, lines = run_command(part, limit, log)
     seconds = round(time.monotonic() - start, 1)
     outcome = Outcome(part.name, 'failed', seconds, tail=lines[-TAIL_LINES:])
-    print('\n'.join(outcome.tail), flush=True)
+    if not part.shows:
+        print('\n'.join(outcome.tail), flush=True)
     if code is None:
         outcome.detail = f'stopped after {limit:.0f} s'
     elif code == SANITIZER_ERROR:
@@ -216,7 +220,7 @@ def run_command(part: Part, limit: float, log: Path) -> tuple[int | None, list[s
         except OSError as error:
             return 127, [str(error)]
         try:
-            code = process.wait(limit)
+            code = wait_for(process, limit, Lines(log, begin) if part.shows else None)
         except subprocess.TimeoutExpired:
             code = None
         finally:
@@ -224,6 +228,50 @@ def run_command(part: Part, limit: float, log: Path) -> tuple[int | None, list[s
     with log.open('rb') as written:
         written.seek(begin)
         return code, written.read().decode(errors='replace').splitlines()
+
+
+class Lines:
+    """The lines that are added to a file, printed when they are whole.
+
+    Args:
+        path: The file.
+        begin: Bytes before the first line.
+    """
+
+    def __init__(self, path: Path, begin: int) -> None:
+        self.path = path
+        self.place = begin
+
+    def show(self) -> None:
+        """Print those since the last call."""
+        with self.path.open('rb') as file:
+            file.seek(self.place)
+            whole, newline, _ = file.read().rpartition(b'\n')
+        if newline:
+            self.place += len(whole) + 1
+            print(whole.decode(errors='replace'), flush=True)
+
+
+def wait_for(process: subprocess.Popen, limit: float, lines: Lines | None) -> int:
+    """The exit code of a process; its lines are printed meanwhile.
+
+    Raises:
+        subprocess.TimeoutExpired: After `limit` seconds.
+    """
+    if lines is None:
+        return process.wait(limit)
+    end = time.monotonic() + limit
+    try:
+        while True:
+            left = end - time.monotonic()
+            try:
+                return process.wait(min(1.0, max(0.0, left)))
+            except subprocess.TimeoutExpired:
+                if left <= 0:
+                    raise
+            lines.show()
+    finally:
+        lines.show()
 
 
 def stop_group(process: subprocess.Popen) -> None:
@@ -242,8 +290,22 @@ def table(outcomes: list[Outcome]) -> str:
     return '\n'.join(lines)
 
 
-def describe_machine() -> dict[str, Any]:
-    """The GPU and what drives it."""
+def describe_machine(*, gpu: bool) -> dict[str, Any]:
+    """The processor and what runs on it, and the GPU and what drives it."""
+    import torch
+
+    return {
+        **(describe_gpu() if gpu else {}),
+        'cpu_cores': os.cpu_count(),
+        'platform': platform.platform(),
+        'python': platform.python_version(),
+        'torch': torch.__version__,
+        'torch_cuda': torch.version.cuda,
+    }
+
+
+def describe_gpu() -> dict[str, Any]:
+    """The first GPU and what drives it."""
     import torch
 
     properties = torch.cuda.get_device_properties(0)
@@ -258,11 +320,6 @@ def describe_machine() -> dict[str, Any]:
         'driver': first_line(*query, '--query-gpu=driver_version'),
         'most_mhz': first_line(*query, '--query-gpu=clocks.max.sm'),
         'nvcc': first_line('nvcc', '--version', last=True),
-        'cpu_cores': os.cpu_count(),
-        'platform': platform.platform(),
-        'python': platform.python_version(),
-        'torch': torch.__version__,
-        'torch_cuda': torch.version.cuda,
     }
 
 

@@ -13,9 +13,14 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+OPERATORS = ROOT / 'ops' / 'avsbench_ops'
 SITE = ROOT / 'work_dir' / 'gpu_check_site'  # of the packages that --wheels brings
 DEMO = ROOT / 'work_dir' / 'gpu_check_demo'
 GPU_TESTS = 'ops/tests/test_cuda.py'
+DRY_TESTS = 'ops/tests/test_ops_library.py'  # what a dry run has in their place
+NEEDS_GPU = 'it needs a GPU'
+# Of the networks and clips in a dry run.
+DRY_STEP = '--size 64 --clips 1 --frames 2 --steps 1'
 # Every kernel and type, samples outside, nothing to do; under a sanitizer a minute or two.
 SANITIZER_TESTS = ('test_values_and_gradients', 'test_far_outside', 'test_nothing_to_do')
 # Idle lanes, several rounds: some minutes more, where there is no budget.
@@ -41,12 +46,19 @@ class Setting:
         library: A built `_library.so` to try, or None.
         wheels: A folder of packages to install, or None.
         brief: Whether there is a budget, so that long parts do less.
+        dry: Whether to run on the CPU, with small networks and clips, what can run there.
     """
 
     folder: Path
     library: Path | None = None
     wheels: Path | None = None
     brief: bool = False
+    dry: bool = False
+
+    @property
+    def path(self) -> dict[str, str]:
+        """The variable that lets the operators be those of the device, and no others."""
+        return {'AVSBENCH_OPS': 'auto' if self.dry else 'cuda'}
 
 
 @dataclass
@@ -65,6 +77,7 @@ class Part:
         instead: Name of the part that makes this one needless, if it passed.
         absent: Why there is nothing to run.
         unusable: Text by which a failed command says that it can't work on this machine.
+        shows: Whether each line of output is printed as it comes, and not the last ones at the end.
     """
 
     name: str
@@ -77,6 +90,7 @@ class Part:
     instead: str = ''
     absent: str = ''
     unusable: str = ''
+    shows: bool = False
 
     def __post_init__(self) -> None:
         paths = (str(SITE), str(ROOT), os.environ.get('PYTHONPATH'))
@@ -113,7 +127,8 @@ def library(setting: Setting) -> Part:
     """A library built before, for this PyTorch: called once on the GPU."""
     return Part(
         'library',
-        [sys.executable, 'tools/probe_operators.py', str(setting.library)],
+        [sys.executable, 'tools/probe_operators.py', str(setting.library)]
+        + ['--device', 'cpu'] * setting.dry,
         limit=40,
         absent='' if setting.library else 'no --library',
     )
@@ -127,12 +142,14 @@ def build(setting: Setting) -> Part:
         ['bash', 'ops/make.sh'],
         limit=240,
         environment={
-            'AVSBENCH_OPS_CUDA': '1',
+            'AVSBENCH_OPS_CUDA': '0' if setting.dry else '1',
             'AVSBENCH_OPS_OPTIONAL': '0',
             'TORCH_CUDA_ARCH_LIST': architectures,
         },
         figures=lambda lines: {'architectures': architectures},
         instead='library',
+        # A dry run does not replace a library that may have the CUDA kernels.
+        absent='it is there' if setting.dry and any(OPERATORS.glob('_library*.so')) else '',
     )
 
 
@@ -158,7 +175,8 @@ def pytest_part(
 ) -> Part:
     """The GPU tests, and what reads their numbers; without one that ran they have not passed."""
     report = setting.folder / f'{name}.xml'
-    command = [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', '-rsfE', GPU_TESTS]
+    command = [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', '-rsfE']
+    command.append(DRY_TESTS if setting.dry else GPU_TESTS)
 
     def figures(lines: list[str]) -> dict[str, int]:
         suite = next(ElementTree.parse(report).iter('testsuite'))
@@ -181,9 +199,11 @@ def benchmark(setting: Setting) -> Part:
         [sys.executable, 'tools/benchmark.py', 'ops_cuda', '--json', str(path), *rounds],
         limit=100,
         stage=1,
-        environment={'AVSBENCH_OPS': 'cuda'},
+        environment=setting.path,
         figures=lambda lines: json.loads(path.read_text()),
         writes=(path,),
+        absent=NEEDS_GPU if setting.dry else '',
+        shows=True,
     )
 
 
@@ -196,14 +216,20 @@ def steps(
         path = setting.folder / f'{name}.jsonl'
         budget = ['--budget', str(limit - END_SECONDS)] if setting.brief else []
         command = [sys.executable, 'tools/benchmark.py', 'train_step', '--json', str(path)]
+        command += [*options, '--steps', '6', '--variants', *variants]
+        if setting.dry:
+            configs = sorted(path.name for path in (ROOT / 'config' / 's4').glob('?*_demo.py'))
+            command += ['--config', *(f's4/{config}' for config in configs), *DRY_STEP.split()]
+            command += ['--backend', 'eager', '--precision', 'fp32']
         return Part(
             name,
-            [*command, *options, '--steps', '6', '--variants', *variants, *budget],
+            [*command, *budget],
             limit=limit,
             stage=stage,
-            environment={'AVSBENCH_OPS': 'cuda'},
+            environment=setting.path,
             figures=lambda lines: [json.loads(line) for line in path.read_text().splitlines()],
             writes=(path,),
+            shows=True,
         )
 
     return make
@@ -228,7 +254,10 @@ def demo(name: str, limit: float, stage: int, *options: str) -> Callable[[Settin
     def make(setting: Setting) -> Part:
         command = ['bash', 'train.sh', 's4', 'config/s4/demo.py', '--work-dir', f'{DEMO}/{name}']
         command.append('--overwrite')  # an earlier check's
-        return Part(name, [*command, *options, *loaders('train', 'val')], limit, stage)
+        command += [*options, *loaders('train', 'val')]
+        if setting.dry:
+            command += ['train_cfg.max_epochs=1', 'optim_wrapper.optimizer.lr=1.0e-3']
+        return Part(name, command, limit, stage)
 
     return make
 
@@ -266,10 +295,10 @@ def profile(setting: Setting) -> Part:
         [*ncu, sys.executable, *once.split()],
         limit=60,
         stage=1,
-        environment={'AVSBENCH_OPS': 'cuda'},
+        environment=setting.path,
         figures=lambda lines: read_profile(path),
         writes=(path,),
-        absent='' if program else 'ncu is not installed',
+        absent=NEEDS_GPU if setting.dry else '' if program else 'ncu is not installed',
     )
 
 
@@ -302,7 +331,11 @@ def sanitizer(tool: str) -> Callable[[Setting], Part]:
             stage=2,
             # Each tensor an allocation of its own, so that an access past its end is detected.
             environment={'PYTORCH_NO_CUDA_MEMORY_CACHING': '1'},
-            absent='' if program else 'compute-sanitizer is not installed',
+            absent=NEEDS_GPU
+            if setting.dry
+            else ''
+            if program
+            else 'compute-sanitizer is not installed',
             unusable='Device not supported',
         )
 

@@ -52,6 +52,7 @@ _PLAIN_DICTS = {
     - {'distributed'},
     ('env_cfg', 'dist_cfg'): {'backend', 'timeout'},
     ('randomness',): {'seed', 'diff_rank_seed', 'deterministic'},
+    ('compile',): {'enabled', 'backend', 'dynamic'},
     ('auto_scale_lr',): {'base_batch_size', 'enable'},
     ('optim_wrapper', 'paramwise_cfg'): {
         'custom_keys',

@@ -11,6 +11,7 @@ from avsbench.config.build import building
 from avsbench.config.loading import check_subset, default_work_dir, open_config
 from avsbench.config.paths import subsets
 from avsbench.engine.amp import resolve_precision, use_amp
+from avsbench.engine.compiling import use_compile
 from avsbench.registry import RUNNERS
 from avsbench.utils.cli import OverrideAction
 from avsbench.utils.errors import ConfigError
@@ -42,6 +43,13 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help='accept weights that were trained on another subset',
     )
     _add_precision_arguments(parser)
+    parser.add_argument(
+        '--compile',
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help='whether backbone and head go through torch.compile: slower to start, faster then; '
+        'default: compile.enabled of the config',
+    )
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm'],
@@ -147,6 +155,8 @@ def build_runner(args: argparse.Namespace) -> Runner:
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(cfg)
     cfg.trust_checkpoint, cfg.any_subset = args.trust_checkpoint, args.any_subset
     apply_precision(cfg, args)
+    if args.compile is not None:
+        use_compile(cfg, args.compile)
     apply_train_arguments(cfg, args)
     if args.checkpoint is not None:
         cfg.resume, cfg.load_from = False, args.checkpoint

@@ -14,7 +14,8 @@ What differs from mmengine 0.10/0.11:
 import inspect
 import logging
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,12 @@ from torch.utils.data import DataLoader
 from avsbench.config.schema import DATALOADERS
 from avsbench.config.values import check_loops
 from avsbench.engine.amp import set_tf32
+from avsbench.engine.compiling import (
+    CompileHook,
+    compile_settings,
+    compile_trouble,
+    compiled_parts,
+)
 from avsbench.engine.explaining_runner import names_part
 from avsbench.engine.loaders import init_worker, watched_loaders, with_timeout
 from avsbench.engine.loops import PreciseTestLoop, StoppableValLoop, check_steps, with_type
@@ -202,18 +209,19 @@ class AVSRunner(ResumingRunner):
                 self.signals = SignalWatch(agreement)
             self._state_precision()
             stack.enter_context(batch_named(self, 'train_dataloader'))
+            stack.enter_context(self._compiled())
             return super().train()
 
     def val(self) -> dict:
         """Validate."""
         self._state_precision()
-        with watched_loaders(self._loaders), batch_named(self, 'val_dataloader'):
+        with self._compiled(), watched_loaders(self._loaders), batch_named(self, 'val_dataloader'):
             return super().val()
 
     def test(self) -> dict:
         """Test."""
         self._state_precision()
-        with watched_loaders(self._loaders), batch_named(self, 'test_dataloader'):
+        with self._compiled(), watched_loaders(self._loaders), batch_named(self, 'test_dataloader'):
             return super().test()
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
@@ -237,6 +245,30 @@ class AVSRunner(ResumingRunner):
             f'precision: training by {wrapper}, mixed precision of validation and test '
             f'{self.evaluation_amp}, TF32 {"on" if self._tf32 else "off"}'
         )
+
+    @contextmanager
+    def _compiled(self) -> Iterator[None]:
+        """Compile the parts of the network for a run, if the config says so and it is possible."""
+        settings = compile_settings(self.cfg)
+        if settings is None:
+            yield
+            return
+        trouble = compile_trouble(settings, next(self.bare_model.parameters()).device)
+        if trouble:
+            self.logger.warning(
+                f'--compile: torch.compile does not work here ({trouble}), so that the run goes on '
+                'without it; a CPU needs a C++ compiler (g++, or CXX), a GPU also Triton'
+            )
+            yield
+            return
+        self.logger.info(f'torch.compile: {settings}')
+        if not any(isinstance(hook, CompileHook) for hook in self.hooks):
+            self.register_hook(CompileHook())
+        with compiled_parts(self.bare_model, settings):
+            yield
+
+    def _maybe_compile(self, target: str) -> None:
+        """Nothing: mmengine would compile the whole step, losses and matching included."""
 
     def _take_work_dir(self, stack: ExitStack) -> list[str]:
         """Have the work dir for this training; what was found there, for the log."""

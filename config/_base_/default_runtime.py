@@ -28,6 +28,8 @@ env_cfg = dict(
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='auto', timeout=1800),  # auto: nccl with CUDA, else gloo; seconds
 )
+# torch.compile of backbone and decode head; dynamic=None: sizes are variable from the second on
+compile = dict(enabled=False, backend='inductor', dynamic=None)
 log_processor = dict(type='LogProcessor', window_size=10, by_epoch=True)
 log_level = 'INFO'
 # add dict(type='TensorboardVisBackend') to vis_backends for curves and images in TensorBoard

@@ -9,7 +9,7 @@ from toy import At, equal
 
 from avsbench.engine import saving_runner
 from avsbench.engine.checkpoint_files import newest_checkpoint, save_atomically
-from avsbench.engine.hooks import TrainingDivergedError
+from avsbench.engine.hooks import TrainingDivergedError, finite_loss_hook
 from avsbench.utils.errors import CheckpointError, ConfigError
 
 
@@ -82,6 +82,23 @@ class TestGradients:
             runner.train()
         assert equal(before, dict(runner.model.named_parameters()))
         assert newest_checkpoint(tmp_path / 'run')[0].name == 'epoch_1.pth'
+
+    @pytest.mark.parametrize('value', [1.0, float('nan')])
+    def test_are_read_once_where_they_are_clipped(self, build_toy, monkeypatch, value):
+        looks, whole = [], finite_loss_hook._finite_norm
+        monkeypatch.setattr(
+            finite_loss_hook, '_finite_norm', lambda values: looks.append(1) or whole(values)
+        )
+        options = {'train_cfg.max_epochs': 2, 'optim_wrapper.clip_grad': dict(max_norm=1.0)}
+        runner = build_toy('run', options)
+        before = self.poison(runner, 5, value)
+        if value == 1.0:
+            runner.train()
+            assert not looks
+            return
+        with pytest.raises(TrainingDivergedError, match='gradient of .* epoch 2, iteration 6'):
+            runner.train()
+        assert len(looks) == 1 and equal(before, dict(runner.model.named_parameters()))
 
     def test_may_be_left_out_up_to_a_limit(self, build_toy):
         options = {'default_hooks.finite_loss.max_skipped': 1}

@@ -27,7 +27,7 @@ def gpu_check():
 def check(gpu_check, monkeypatch, tmp_path):
     """Run the script over other parts: options -> exit code and report."""
     monkeypatch.setattr(gpu_check, 'missing_gpu', lambda: '')
-    monkeypatch.setattr(gpu_check, 'describe_machine', lambda: {'gpu': 'none'})
+    monkeypatch.setattr(gpu_check, 'describe_machine', lambda gpu: {'gpu': 'none'})
     monkeypatch.setattr(signal, 'signal', lambda *_: None)
     out = tmp_path / 'new' / 'figures'
 
@@ -141,6 +141,57 @@ def test_budget(gpu_check, check, tmp_path) -> None:
     assert report['budget'] == 8 and report['complete']
 
 
+def test_figures_are_printed_as_they_come(gpu_check, check, capsys, tmp_path) -> None:
+    """Each line once, also of a part that is stopped."""
+    seen = tmp_path / 'seen'
+    write = f"""
+import pathlib, time
+print('first row')
+while not pathlib.Path({str(seen)!r}).exists():
+    time.sleep(0.1)
+print('second row')
+time.sleep(60)
+"""
+    show = gpu_check.Lines.show
+
+    def note(lines) -> None:
+        show(lines)
+        seen.touch()  # the part goes on when its first line was shown
+
+    gpu_check.Lines.show, before = note, show
+    try:
+        rows = gpu_check.Part('rows', python(write), 60, shows=True)
+        code, report = check([rows], '--budget', '7')
+    finally:
+        gpu_check.Lines.show = before
+    printed = capsys.readouterr().out
+    assert code == 1 and printed.count('first row') == printed.count('second row') == 1
+    assert report['parts']['rows']['tail'] == ['first row', 'second row']
+
+
+@pytest.mark.slow
+def test_dry_run_of_both_stages(run_script, tmp_path) -> None:
+    """What the CPU can do passes, and the rest says that it needs a GPU."""
+    names = ['environment', 'build', 'benchmark', 'steps', 'profile', 'compiled', 'memcheck']
+    words = ('tools/gpu_check.sh', '--dry-run', '--out', tmp_path, '--parts', *names)
+    done = run_script(*words, timeout=1500, PYTHON=sys.executable)
+    report = json.loads((tmp_path / 'report.json').read_text())
+    parts = {part['name']: part for part in report['parts']}
+    assert done.returncode == 0 and report['dry_run'] and list(parts) == names, done.stdout
+    assert {name for name, part in parts.items() if part['detail'] == 'it needs a GPU'} == {
+        'benchmark',
+        'profile',
+        'memcheck',
+    }
+    from avsbench.registry import SYSTEMS
+
+    rows = parts['compiled']['figures']
+    compiled = [row for row in rows if row['variant'] == 'compiled']
+    assert len(compiled) >= len(SYSTEMS.module_dict) > 0 and len(rows) == 2 * len(compiled)
+    assert all(row['graph_breaks'] == 0 for row in compiled)
+    assert all(row['config'] in done.stdout for row in rows)
+
+
 def test_stages(gpu_check, check) -> None:
     part = gpu_check.Part
     made = [part('both', [], 1, absent='x'), part('one', [], 1, 1, absent='x')]
@@ -179,7 +230,7 @@ first = Part('first', [sys.executable, '-c', ''], 60, figures=lambda lines: 42)
 second = Part('second', [sys.executable, {str(loop)!r}], 60)
 gpu_check.PARTS = (lambda setting: first, lambda setting: second)
 gpu_check.missing_gpu = lambda: ''
-gpu_check.describe_machine = dict
+gpu_check.describe_machine = lambda gpu: {{}}
 sys.exit(gpu_check.main())
 """)
     command = [sys.executable, str(script), '--out', str(tmp_path / 'out')]

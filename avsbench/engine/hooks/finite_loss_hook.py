@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
 from avsbench.engine.optimizer_state import named_wrappers
@@ -47,7 +50,7 @@ class FiniteLossHook(Hook):
         for handle in self._handles:
             handle.remove()
         self._handles = [
-            wrapper.optimizer.register_step_pre_hook(self._check_gradients)
+            wrapper.optimizer.register_step_pre_hook(partial(self._check_gradients, wrapper))
             for wrapper in named_wrappers(runner.optim_wrapper).values()
         ]
 
@@ -86,7 +89,9 @@ class FiniteLossHook(Hook):
             'then --resume'
         )
 
-    def _check_gradients(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
+    def _check_gradients(
+        self, wrapper: OptimWrapper, optimizer: Optimizer, args: tuple, kwargs: dict
+    ) -> None:
         """Take the gradients away where one is no number: the step then changes nothing."""
         given = [
             parameter
@@ -94,7 +99,9 @@ class FiniteLossHook(Hook):
             for parameter in group['params']
             if parameter.grad is not None
         ]
-        if not given or _finite_norm([parameter.grad for parameter in given]):
+        if not given or _clipped_to_finite(wrapper, given):
+            return
+        if _finite_norm([parameter.grad for parameter in given]):
             return
         bad = [p for p in given if not bool(torch.isfinite(_values(p.grad)).all())]
         self._left_out += len(bad)
@@ -137,6 +144,18 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
 
 def _values(gradient: Tensor) -> Tensor:
     return gradient.coalesce().values() if gradient.is_sparse else gradient
+
+
+def _clipped_to_finite(wrapper: OptimWrapper, given: list[nn.Parameter]) -> bool:
+    """Whether the norm that the wrapper has just read, to clip and log it, shows that all is well.
+
+    Otherwise the host would wait for a second norm of the same gradients.
+    """
+    clips = wrapper.clip_grad_kwargs and wrapper.clip_func is clip_grad_norm_
+    if not clips or not all(parameter.requires_grad for parameter in given):
+        return False  # it is clipped by value, or not all gradients are in the norm
+    norm = wrapper.message_hub.get_scalar(f'train/{wrapper.grad_name}').current()
+    return math.isfinite(norm)
 
 
 def _finite_norm(gradients: list[Tensor]) -> bool:

@@ -3,6 +3,7 @@
 from avsbench.models.layers.attention import MultiheadAttention
 from avsbench.models.layers.bidirectional_attention import BidirectionalAttention
 from avsbench.models.layers.clips import grouped_lengths, mask_padding, restore_padding
+from avsbench.models.layers.constants import kept_by_arguments
 from avsbench.models.layers.convolutions import (
     DilatedProjection,
     upsampling_predictor,
@@ -44,6 +45,7 @@ __all__ = [
     'grouped_lengths',
     'multi_scale_deformable_attention',
     'reference_points_of',
+    'kept_by_arguments',
     'restore_padding',
     'sine_position_encoding',
     'sine_position_encoding_3d',

@@ -29,8 +29,12 @@ def mask_padding(values: Tensor, frame_valid: Tensor | None) -> Tensor:
     return values * frame_valid.to(values.dtype).view(-1, *[1] * (values.dim() - 1))
 
 
-def restore_padding(values: Tensor, frame_valid: Tensor) -> Tensor:
-    """Values of the frames that exist, with zeros for the padded ones between: (N, ...)."""
-    restored = values.new_zeros(len(frame_valid), *values.shape[1:])
-    restored[frame_valid] = values
-    return restored
+def restore_padding(values: Tensor, frames: Tensor, num_frames: int) -> Tensor:
+    """Values of the frames that exist, with zeros for the padded ones between: (N, ...).
+
+    Args:
+        values: (n, ...).
+        frames: (n,) int64, where they belong among the N.
+        num_frames: N.
+    """
+    return values.new_zeros(num_frames, *values.shape[1:]).index_copy(0, frames, values)

@@ -5,6 +5,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from avsbench.models.layers.constants import kept_by_arguments
 from avsbench.models.layers.deform_attn import MultiScaleDeformableAttention
 from avsbench.models.layers.position_encoding import sine_position_encoding
 from avsbench.models.layers.transformer import FFN
@@ -13,7 +14,17 @@ from avsbench.models.layers.transformer import FFN
 def reference_points_of(
     spatial_shapes: list[tuple[int, int]], device: torch.device | str | None = None
 ) -> Tensor:
-    """Pixel centres of every token, the same for each level: (1, S, L, 2), x before y."""
+    """Pixel centres of every token, the same for each level: (1, S, L, 2), x before y.
+
+    Calls with equal arguments share the tensor: it is not to be written to.
+    """
+    return _reference_points(tuple((height, width) for height, width in spatial_shapes), device)
+
+
+@kept_by_arguments
+def _reference_points(
+    spatial_shapes: tuple[tuple[int, int], ...], device: torch.device | str | None
+) -> Tensor:
     points = []
     for height, width in spatial_shapes:
         y = (torch.arange(height, dtype=torch.float32, device=device) + 0.5) / height

@@ -5,7 +5,10 @@ import math
 import torch
 from torch import Tensor
 
+from avsbench.models.layers.constants import kept_by_arguments
 
+
+@kept_by_arguments
 def sine_position_encoding(
     height: int,
     width: int,
@@ -30,7 +33,8 @@ def sine_position_encoding(
         device: Device of the result.
 
     Returns:
-        (height * width, 2 * num_feats) float32, row-major; features of y before those of x.
+        (height * width, 2 * num_feats) float32, row-major; features of y before those of x. Calls
+        with equal arguments share it: it is not to be written to.
     """
     rows, columns = (
         _encode(count, num_feats, temperature, normalize, device) for count in (height, width)
@@ -39,6 +43,7 @@ def sine_position_encoding(
     return code.flatten(0, 1)
 
 
+@kept_by_arguments
 def sine_position_encoding_3d(
     frames: int,
     height: int,
@@ -64,7 +69,7 @@ def sine_position_encoding_3d(
 
     Returns:
         (frames * height * width, 3 * num_feats) float32, frame after frame, row-major; features of
-        time before those of y and x.
+        time before those of y and x. Shared as that of `sine_position_encoding`.
     """
     axes = (
         _encode(count, num_feats, temperature, normalize, device)

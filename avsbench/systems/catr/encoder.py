@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from avsbench.models.layers import (
     MultiheadAttention,
     TransformerEncoderLayer,
+    kept_by_arguments,
     sine_position_encoding,
     xavier_init,
 )
@@ -133,22 +134,27 @@ class DecoupledTransformer(BaseModule):
 
     def positions(self, height: int, width: int, clip_lengths: tuple[int, ...]) -> Tensor:
         """Spatial code of the map's tokens, plus a code of time for all: (1 or N, h*w + A, C)."""
-        device = self.gate.conv.weight.device
-        place = sine_position_encoding(
-            height, width, self.embed_dims // 2, normalize=True, device=device
-        )
-        longest = max(clip_lengths)
-        pos = torch.cat((place, place.new_zeros(longest, self.embed_dims)))[None]
+        longest, device = max(clip_lengths), self.gate.conv.weight.device
+        pos = _places(height, width, longest, self.embed_dims, device=device)
         if not self.time_code:
             return pos  # (1, h*w + A, C)
         seconds = sine_position_encoding(longest, 1, self.embed_dims // 2, device=device)
         visual = torch.cat([seconds[:length] for length in clip_lengths])[:, None]  # (N, 1, C)
         audio = seconds.expand(len(visual), -1, -1)  # (N, A, C)
-        return pos + torch.cat((visual.expand(-1, len(place), -1), audio), 1)
+        return pos + torch.cat((visual.expand(-1, height * width, -1), audio), 1)
 
     def init_weights(self) -> None:
         """Published start: Xavier for everything of more than one dimension."""
         xavier_init(self)
+
+
+@kept_by_arguments
+def _places(
+    height: int, width: int, num_audio: int, embed_dims: int, *, device: torch.device
+) -> Tensor:
+    """Spatial code of the map's tokens, and zeros for audio tokens: (1, h*w + A, C)."""
+    place = sine_position_encoding(height, width, embed_dims // 2, normalize=True, device=device)
+    return torch.cat((place, place.new_zeros(num_audio, embed_dims)))[None]
 
 
 def audio_tokens(audio: Tensor, clip_lengths: tuple[int, ...]) -> tuple[Tensor, Tensor]:

@@ -5,12 +5,16 @@ arXiv 2304.05930. Repository: github.com/rkyuca/medvt. Written from a descriptio
 of the published file that never run are left out.
 """
 
+from functools import partial
+
+import numpy as np
 import torch
 from torch import Tensor, einsum, nn
 
 from avsbench.models.heads import AVSHeadOutput, DenseAVSHead, HeadSizes
 from avsbench.models.layers import restore_padding, sine_position_encoding_3d, xavier_init
 from avsbench.registry import MODELS
+from avsbench.utils.transfer import fetch, send
 
 NUM_LEVELS = 4
 
@@ -97,10 +101,13 @@ class MEDVTHead(DenseAVSHead):
             finest first.
         """
         if frame_valid is not None:
-            lengths = [int(valid.sum()) for valid in frame_valid.split(clip_lengths)]
-            existing = [feature[frame_valid] for feature in features]
-            output = self.forward(existing, audio[frame_valid], tuple(lengths))
-            return _with_padding(output, frame_valid)
+            exists = fetch(frame_valid)  # the only look of the host at the device
+            clips = np.split(exists, np.cumsum(clip_lengths)[:-1])
+            frames = send(np.flatnonzero(exists), frame_valid.device)
+            existing = [feature.index_select(0, frames) for feature in features]
+            lengths = tuple(int(clip.sum()) for clip in clips)
+            output = self.forward(existing, audio.index_select(0, frames), lengths)
+            return _with_padding(output, frames, len(exists))
         levels = [conv(level) for conv, level in zip(self.projections, features, strict=True)]
         positions = [self.positions(level.shape[2:], clip_lengths) for level in levels]
         levels, tokens = zip(
@@ -144,9 +151,8 @@ class MEDVTHead(DenseAVSHead):
         xavier_init(self)
 
 
-def _with_padding(output: AVSHeadOutput, frame_valid: Tensor) -> AVSHeadOutput:
+def _with_padding(output: AVSHeadOutput, frames: Tensor, num_frames: int) -> AVSHeadOutput:
     """What was computed for the frames that exist, for all N frames."""
-    pairs = [
-        tuple(restore_padding(part, frame_valid) for part in pair) for pair in output.matched_pairs
-    ]
-    return AVSHeadOutput(logits=restore_padding(output.logits, frame_valid), matched_pairs=pairs)
+    restored = partial(restore_padding, frames=frames, num_frames=num_frames)
+    pairs = [tuple(map(restored, pair)) for pair in output.matched_pairs]
+    return AVSHeadOutput(logits=restored(output.logits), matched_pairs=pairs)
