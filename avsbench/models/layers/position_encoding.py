@@ -20,6 +20,8 @@ def sine_position_encoding(
 ) -> Tensor:
     """Encode the positions of a height x width grid.
 
+    Calls with equal arguments share the tensor: it is not to be written to.
+
     Rows and columns count from 1. Feature i of an axis is the sine (even i) or cosine (odd i) of
     the position over temperature ** (2 * (i // 2) / num_feats).
 
@@ -33,8 +35,7 @@ def sine_position_encoding(
         device: Device of the result.
 
     Returns:
-        (height * width, 2 * num_feats) float32, row-major; features of y before those of x. Calls
-        with equal arguments share it: it is not to be written to.
+        (height * width, 2 * num_feats) float32, row-major; features of y before those of x.
     """
     rows, columns = (
         _encode(count, num_feats, temperature, normalize, device) for count in (height, width)
@@ -56,7 +57,7 @@ def sine_position_encoding_3d(
 ) -> Tensor:
     """Encode time, row and column of every token of a clip.
 
-    Each axis as in `sine_position_encoding`.
+    Each axis as in `sine_position_encoding`; shared like that one.
 
     Args:
         frames: Frames of the clip.
@@ -69,7 +70,7 @@ def sine_position_encoding_3d(
 
     Returns:
         (frames * height * width, 3 * num_feats) float32, frame after frame, row-major; features of
-        time before those of y and x. Shared as that of `sine_position_encoding`.
+        time before those of y and x.
     """
     axes = (
         _encode(count, num_feats, temperature, normalize, device)
