@@ -5,6 +5,7 @@ does not stop the others. `tools/gpu_check.sh` starts this; docs/benchmarks/READ
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -81,7 +82,7 @@ def main() -> int:
     """Run the parts that were asked for; the exit code."""
     start = time.monotonic()
     args = parse_arguments()
-    trouble = '' if args.dry_run else missing_gpu()
+    trouble = missing_torch() or ('' if args.dry_run else missing_gpu())
     if trouble:
         print(f'gpu_check: {trouble}', file=sys.stderr)
         return 2
@@ -135,12 +136,16 @@ def wanted(part: Part, args: argparse.Namespace) -> bool:
     return args.stage is None or part.stage in (None, args.stage)
 
 
+def missing_torch() -> str:
+    """Why nothing can be checked without it; empty where it is there."""
+    there = importlib.util.find_spec('torch')
+    return '' if there else f'nothing checked: {sys.executable} has no PyTorch'
+
+
 def missing_gpu() -> str:
     """Why nothing can be checked here; empty where it can."""
-    try:
-        import torch
-    except ModuleNotFoundError:
-        return f'nothing checked: {sys.executable} has no PyTorch'
+    import torch
+
     if torch.version.cuda is None:
         return f'nothing checked: PyTorch {torch.__version__} is built without CUDA'
     if not torch.cuda.is_available():
