@@ -19,7 +19,7 @@ os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'  # read when gradio is imported
 import numpy as np
 
 from avsbench.apis import AVSInferencer
-from avsbench.apis.model import add_network_arguments
+from avsbench.apis.model import add_amp_argument, add_network_arguments
 from avsbench.apis.outputs import Outputs
 from avsbench.apis.pipeline import ClipPipeline
 from avsbench.apis.render import RenderReport, render_video
@@ -49,6 +49,7 @@ def parse_args() -> argparse.Namespace:
         '--max-seconds', type=float, default=600, help='length of a video: %(default)s'
     )
     add_network_arguments(parser)
+    add_amp_argument(parser)
     return parser.parse_args()
 
 
@@ -63,6 +64,7 @@ def main() -> None:
         trust_checkpoint=args.trust_checkpoint,
         cfg_options=args.cfg_options,
         augment=args.augment,
+        amp=args.amp,
         show_progress=False,
     )
     try:

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from avsbench.apis import AVSInferencer
 from avsbench.apis.clips import WINDOWS
-from avsbench.apis.model import add_network_arguments
+from avsbench.apis.model import add_amp_argument, add_network_arguments
 from avsbench.apis.outputs import Outputs
 from avsbench.apis.render import RenderReport, render_video
 from avsbench.config.clips import reads_audio
@@ -64,6 +64,7 @@ def parse_args() -> argparse.Namespace:
         '--batch-size', type=int, default=1, help='clips per batch (of clips of seconds, at most F)'
     )
     add_network_arguments(parser)
+    add_amp_argument(parser)
     return parser.parse_args()
 
 
@@ -81,6 +82,7 @@ def main() -> None:
             trust_checkpoint=args.trust_checkpoint,
             cfg_options=args.cfg_options,
             augment=args.augment,
+            amp=args.amp,
         )
         report = render_with_bar(inferencer, source, outputs, args)
     finally:

@@ -52,7 +52,7 @@ class TestOneProcess:
     """With the toy network: every path through the scripts in seconds."""
 
     def test_train_and_test(self, run_script, call, toy_config, tmp_path):
-        finished = run_script('train.sh', 's4', toy_config)
+        finished = run_script('train.sh', 's4', toy_config, '--amp', 'off')
         assert finished.returncode == 0, finished.stderr
         work_dir = tmp_path / 'work_dir' / 's4' / 'toy'
         assert {'epoch_3.pth', 'best_mIoU.pth', 'config.py', 'env.json', 'results'} <= set(
@@ -63,7 +63,7 @@ class TestOneProcess:
         assert finished.returncode == 0, finished.stderr
         assert 'protocol' in finished.stdout and 'results/test_' in finished.stdout
         result = json.loads((work_dir / 'results' / 'test.json').read_text())
-        assert 0 <= result['metrics']['mIoU'] <= 1
+        assert 0 <= result['metrics']['mIoU'] <= 1 and result['precision'] == 'fp32'
         # The config of the training is not replaced by that of the test.
         assert 'max_epochs=3' in (work_dir / 'config.py').read_text()
 
@@ -80,7 +80,7 @@ class TestOneProcess:
         assert code == 2 and '--trust-checkpoint' in err
         assert call(*words, '--trust-checkpoint', *QUIET)[0] == 0
 
-        code, out, _ = call('train.py', 's4', toy_config, '--resume')
+        code, out, _ = call('train.py', 's4', toy_config, '--resume', '--amp', 'off')
         assert code == 0 and 'nothing to do' in out
         words = ('train.py', 's4', toy_config, '--amp', '--resume')
         options = ('--cfg-options', 'train_cfg.max_epochs=4')

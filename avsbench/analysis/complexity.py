@@ -184,6 +184,7 @@ def _flops(model: nn.Module, inputs: dict) -> tuple[int, dict[str, int]]:
     formulas = {
         # torch has the formula for its kernels on a GPU only, and counts nothing for this one
         torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
+        torch.ops.mkldnn._linear_pointwise: _linear_flops,
         torch.ops.aten.grid_sampler_2d: _grid_sample_flops,
         torch.ops.torchvision.deform_conv2d: _deform_conv_flops,
     }
@@ -208,6 +209,10 @@ def _attention_flops(
 ) -> int:
     batch, heads, queries, width = query_shape
     return 2 * batch * heads * queries * key_shape[2] * (width + value_shape[3])
+
+
+def _linear_flops(tokens_shape: Any, weight_shape: Any, *args: Any, **kwargs: Any) -> int:
+    return 2 * prod(tokens_shape) * weight_shape[0]
 
 
 def _grid_sample_flops(input_shape: Any, grid_shape: Any, *args: Any, **kwargs: Any) -> int:

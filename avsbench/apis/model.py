@@ -15,6 +15,7 @@ from avsbench.config.loading import open_config
 from avsbench.registry import MODELS
 from avsbench.utils.cli import OverrideAction
 from avsbench.utils.errors import ConfigError
+from avsbench.utils.precision import DTYPES
 
 
 def open_network_config(
@@ -67,6 +68,15 @@ def load_model(
     trained = meta.get('dataset_meta')
     model.dataset_meta = trained if isinstance(trained, Mapping) else {}
     return model.to(device).eval()
+
+
+def add_amp_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `--amp` to a command that predicts videos of any origin."""
+    parser.add_argument(
+        '--amp',
+        choices=[*DTYPES, 'off'],
+        help='mixed precision; default: bfloat16 on a CPU that computes it, float32 elsewhere',
+    )
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:

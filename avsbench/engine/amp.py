@@ -15,9 +15,7 @@ from torch.optim import Optimizer
 from avsbench.registry import OPTIM_WRAPPERS
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError
-
-DTYPES = {'bf16': torch.bfloat16, 'fp16': torch.float16}
-"""Types of mixed precision by the names that options and configs have for them."""
+from avsbench.utils.precision import DTYPES, cpu_computes_bf16
 
 
 def resolve_precision(choice: str) -> str:
@@ -148,8 +146,8 @@ def use_amp(cfg: Config, choice: str | None) -> None:
 
     Args:
         cfg: The config.
-        choice: See `resolve_precision`; None is bfloat16 on a GPU that has it, unless the config
-            has a wrapper of its own, and otherwise leaves the config as it is.
+        choice: See `resolve_precision`; None is bfloat16 on a GPU or CPU that computes it, unless
+            the config has a wrapper of its own, and otherwise leaves the config as it is.
 
     Raises:
         ConfigError: The config has a wrapper of another kind already, or the machine has not got
@@ -158,10 +156,12 @@ def use_amp(cfg: Config, choice: str | None) -> None:
     amp = 'DeviceAmpOptimWrapper'
     present = cfg.get('optim_wrapper', {}).get('type', 'OptimWrapper')
     if choice is None:
-        has_bf16 = torch.cuda.is_available() and _gpu_has_bf16()
+        on_gpu = torch.cuda.is_available()
+        has_bf16 = _gpu_has_bf16() if on_gpu else cpu_computes_bf16()
         if present != 'OptimWrapper' or not has_bf16 or 'optim_wrapper' not in cfg:
             return
-        _say('this GPU trains and validates in bfloat16; --amp off does so in float32')
+        device = 'GPU' if on_gpu else 'CPU'
+        _say(f'this {device} trains and validates in bfloat16; --amp off does so in float32')
         choice = 'bf16'
     if present not in ('OptimWrapper', amp):
         raise ConfigError(
@@ -174,6 +174,8 @@ def use_amp(cfg: Config, choice: str | None) -> None:
         cfg.optim_wrapper.precision = precision
         if choice == 'auto' and not torch.cuda.is_available():
             _say('--amp: no CUDA here, so bfloat16 autocast of the CPU is used')
+        if not torch.cuda.is_available() and not cpu_computes_bf16():
+            _say('this CPU has no instructions for bfloat16: --amp off is faster')
     cfg.merge_from_dict({'env_cfg': {'eval_amp': precision}})
 
 

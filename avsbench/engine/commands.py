@@ -69,7 +69,7 @@ def _add_precision_arguments(parser: argparse.ArgumentParser) -> None:
         choices=['auto', 'bf16', 'fp16', 'off'],
         metavar='bf16|fp16|off',
         help='mixed precision; without a value bfloat16, or float16 on a GPU without it. Default: '
-        'in a training bfloat16 on a GPU that has it, in a test off',
+        'in a training bfloat16 on a GPU or CPU that computes it, in a test off',
     )
     parser.add_argument(
         '--tf32',

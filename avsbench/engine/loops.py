@@ -228,7 +228,7 @@ class PreciseTestLoop(TestLoop):
 
     def run_iter(self, idx: int, data_batch: Any) -> None:
         """Predict one batch."""
-        with evaluating_in(self):
+        with torch.inference_mode(), evaluating_in(self):
             super().run_iter(idx, data_batch)
 
 

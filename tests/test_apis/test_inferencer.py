@@ -236,3 +236,15 @@ def test_stream_holds_one_clip_length_at_a_time(inferencer):
     next(stream)
     assert len(read) <= 6
     assert len(list(stream)) == 39
+
+
+def test_precision_is_that_of_the_machine_or_as_asked(files, monkeypatch) -> None:
+    name = 'avsbench.apis.inferencer.cpu_computes_bf16'
+    for fast, expected in ((True, 'bf16'), (False, 'off')):
+        monkeypatch.setattr(name, lambda fast=fast: fast)
+        assert AVSInferencer(*files, device='cpu', show_progress=False).amp == expected
+    assert AVSInferencer(*files, device='cpu', show_progress=False, amp='off').amp == 'off'
+    with pytest.raises(ConfigError, match="amp='fp16' needs a GPU"):
+        AVSInferencer(*files, device='cpu', show_progress=False, amp='fp16')
+    with pytest.raises(ConfigError, match='bf16'):
+        AVSInferencer(*files, device='cpu', show_progress=False, amp='bf17')

@@ -156,8 +156,14 @@ class TestAmp:
             return wrapper.type, wrapper.get('precision'), cfg.env_cfg.eval_amp
 
         amp, full = 'DeviceAmpOptimWrapper', ('OptimWrapper', None, 'off')
-        # On the CPU it stays float32 unless asked.
+        # On a CPU it stays float32 where that is faster, unless asked.
+        monkeypatch.setattr('avsbench.engine.amp.cpu_computes_bf16', lambda: False)
         assert chosen(None) == chosen('off') == full and not capsys.readouterr().out
+        assert chosen('bf16') == (amp, 'bf16', 'bf16')
+        assert 'no instructions for bfloat16: --amp off is faster' in capsys.readouterr().out
+        monkeypatch.setattr('avsbench.engine.amp.cpu_computes_bf16', lambda: True)
+        assert chosen(None) == (amp, 'bf16', 'bf16') and chosen('off') == full
+        assert 'this CPU trains and validates in bfloat16; --amp off' in capsys.readouterr().out
         assert chosen('auto') == chosen('bf16') == (amp, 'bf16', 'bf16')
         assert 'bfloat16 autocast of the CPU' in capsys.readouterr().out
         with pytest.raises(ConfigError, match='float16 needs a GPU.*--amp bf16'):

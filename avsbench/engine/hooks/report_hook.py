@@ -117,10 +117,17 @@ class ReportHook(Hook):
             'batch_size': loader.batch_size,
             'num_processes': runner.world_size,
             'seed': runner.seed,
+            'precision': _precision(runner),
             'date': datetime.datetime.now().astimezone().isoformat(timespec='seconds'),
             'missing_pretrained': _missing_pretrained(runner),
             'run': str(runner.log_dir),
         }
+
+
+def _precision(runner: Runner) -> str:
+    """What the network computed the predictions in: 'fp32', or a half type of `--amp`."""
+    amp = getattr(runner, 'evaluation_amp', 'off')
+    return 'fp32' if amp == 'off' else amp
 
 
 def _avs_metric(evaluator: Evaluator) -> AVSMetric | None:

@@ -17,7 +17,9 @@ from avsbench.models.layers.deform_encoder import (
     DeformableEncoding,
     reference_points_of,
 )
+from avsbench.models.layers.dropout import Dropout
 from avsbench.models.layers.initialization import xavier_init
+from avsbench.models.layers.linear import linear
 from avsbench.models.layers.position_encoding import (
     sine_position_encoding,
     sine_position_encoding_3d,
@@ -37,12 +39,14 @@ __all__ = [
     'DeformableEncoder',
     'DeformableEncoding',
     'DilatedProjection',
+    'Dropout',
     'MultiScaleDeformableAttention',
     'MultiheadAttention',
     'TransformerDecoder',
     'TransformerDecoderLayer',
     'TransformerEncoderLayer',
     'grouped_lengths',
+    'linear',
     'multi_scale_deformable_attention',
     'reference_points_of',
     'kept_by_arguments',

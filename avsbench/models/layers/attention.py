@@ -10,12 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avsbench.models.layers.dropout import dropout as drop
+
 
 class MultiheadAttention(nn.Module):
     """Scaled dot-product attention with `num_heads` heads.
 
     `fused_attn` set to False computes it step by step instead of in one kernel, as timm's
-    attentions do under the same name: the same up to rounding, with more memory.
+    attentions do under the same name: the same up to rounding, with more memory. So does dropout on
+    a CPU, where PyTorch has no kernel for it, unless there is a mask.
 
     Args:
         embed_dims: Width C of query, key, value and output.
@@ -70,7 +73,8 @@ class MultiheadAttention(nn.Module):
                 self._split_heads(self._project(part, index))
                 for index, part in enumerate((query, key, value))
             )
-        if self.fused_attn:
+        unfused = dropout > 0 and attn_mask is None and q.device.type == 'cpu'
+        if self.fused_attn and not unfused:
             attended = F.scaled_dot_product_attention(q, k, v, attn_mask, dropout)
         else:
             attended = _attend_step_by_step(q, k, v, attn_mask, dropout)
@@ -93,4 +97,5 @@ def _attend_step_by_step(
         logits = (
             logits.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else logits + mask
         )
-    return F.dropout(logits.softmax(-1), dropout) @ value
+    weights = logits.softmax(-1).to(value.dtype)  # autocast makes it float32
+    return (drop(weights, dropout) if dropout else weights) @ value

@@ -4,9 +4,9 @@ MED-VT++ (arXiv 2304.05930) and COMBO (arXiv 2312.06462) use it with other setti
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avsbench.models.layers.dropout import dropout
 from avsbench.utils.checks import check_choice
 
 MAX_LOGIT = 50000  # of float16, whose largest number is 65504
@@ -81,4 +81,4 @@ class BidirectionalAttention(nn.Module):
         return tokens.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (N, heads, S, C/heads)
 
     def _drop(self, weights: Tensor) -> Tensor:
-        return F.dropout(weights, self.dropout, self.training)
+        return dropout(weights, self.dropout) if self.training and self.dropout else weights

@@ -7,6 +7,7 @@ from torch.utils.checkpoint import checkpoint
 
 from avsbench.models.layers.constants import kept_by_arguments
 from avsbench.models.layers.deform_attn import MultiScaleDeformableAttention
+from avsbench.models.layers.dropout import Dropout
 from avsbench.models.layers.position_encoding import sine_position_encoding
 from avsbench.models.layers.transformer import FFN
 
@@ -65,7 +66,7 @@ class DeformableEncoderLayer(nn.Module):
         self.ffn = FFN(embed_dims, feedforward_channels, act=act, dropout=dropout)
         self.norm1 = nn.LayerNorm(embed_dims)
         self.norm2 = nn.LayerNorm(embed_dims)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self,

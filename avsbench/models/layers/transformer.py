@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from avsbench.models.layers.attention import MultiheadAttention
+from avsbench.models.layers.dropout import Dropout
+from avsbench.models.layers.linear import ACTIVATIONS, linear
 from avsbench.registry import MODELS
-
-ACTIVATIONS = {'relu': nn.ReLU, 'gelu': nn.GELU}
+from avsbench.utils.checks import check_choice
 
 
 class FFN(nn.Module):
@@ -30,13 +31,17 @@ class FFN(nn.Module):
     ) -> None:
         super().__init__()
         self.fc1 = nn.Linear(embed_dims, feedforward_channels)
-        self.act = ACTIVATIONS[act]()
+        self.act = check_choice('act', act, tuple(ACTIVATIONS))
         self.fc2 = nn.Linear(feedforward_channels, embed_dims)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map (..., C) to (..., C)."""
-        return self.dropout(self.fc2(self.dropout(self.act(self.fc1(tokens)))))
+        if self.act == 'gelu' or torch.is_autocast_enabled(tokens.device.type):
+            hidden = linear(tokens, self.fc1.weight, self.fc1.bias, self.act)
+            return self.dropout(linear(self.dropout(hidden), self.fc2.weight, self.fc2.bias))
+        # ReLU costs next to nothing, so that float32 keeps the rounding of PyTorch's products.
+        return self.dropout(self.fc2(self.dropout(self.fc1(tokens).relu_())))
 
 
 class MLP(nn.Module):
@@ -89,7 +94,7 @@ class TransformerEncoderLayer(nn.Module):
         self.ffn = FFN(embed_dims, feedforward_channels, act=act, dropout=dropout)
         self.norm1 = nn.LayerNorm(embed_dims) if norm else nn.Identity()
         self.norm2 = nn.LayerNorm(embed_dims) if norm else nn.Identity()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self,
@@ -155,7 +160,7 @@ class TransformerDecoderLayer(nn.Module):
         self.norm1 = nn.LayerNorm(embed_dims)
         self.norm2 = nn.LayerNorm(embed_dims)
         self.norm3 = nn.LayerNorm(embed_dims)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
         if context_attn:
             self.context_attn = MultiheadAttention(

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from avsbench.models.layers import Dropout
 from avsbench.registry import MODELS
 
 
@@ -41,7 +42,7 @@ class ChannelGate(BaseModule):
         self.q_proj = nn.Linear(embed_dims, embed_dims, bias=False)
         self.kv_proj = nn.Linear(embed_dims, 2 * embed_dims, bias=False)
         self.proj = nn.Linear(embed_dims, embed_dims)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor, audio: Tensor) -> Tensor:
         """Gate tokens (N, S, C) by audio (N, 1, C); returns (N, S, C)."""

@@ -6,11 +6,12 @@ the parts of the published file that never run are left out.
 """
 
 import torch
-from torch import Tensor, einsum, nn
+from torch import Tensor, nn
 
 from avsbench.models.heads import AVSHeadOutput, DenseAVSHead, HeadSizes
 from avsbench.models.layers import (
     MultiScaleDeformableAttention,
+    linear,
     mask_padding,
     upsampling_predictor,
     xavier_init,
@@ -20,6 +21,9 @@ from avsbench.registry import MODELS
 
 class QueryMLP(nn.Module):
     """1x1 convolutions that mix the Q query maps of a frame into C channels.
+
+    A query map is the product of the query and the mask feature at each position. Positions are
+    tokens here, so that the products of matrices find the channels side by side.
 
     Args:
         num_queries: Q.
@@ -38,12 +42,24 @@ class QueryMLP(nn.Module):
             for before, after in zip(widths[:-1], widths[1:], strict=True)
         )
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """Map (N, Q, h, w) to (N, C, h, w)."""
+    def forward(self, queries: Tensor, feature: Tensor) -> Tensor:
+        """Mix the maps of queries (N, Q, C) and a mask feature (N, C, h, w) into (N, C, h, w)."""
+        tokens = feature.flatten(2).transpose(1, 2)  # (N, h * w, C)
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            mixed = self._mix(queries, tokens)
+        else:
+            # The hidden tokens of all frames take hundreds of megabytes, those of one stay in
+            # memory that is used again.
+            pairs = zip(queries.split(1), tokens.split(1), strict=True)
+            mixed = torch.cat([self._mix(*pair) for pair in pairs])
+        return mixed.transpose(1, 2).unflatten(2, feature.shape[2:])
+
+    def _mix(self, queries: Tensor, tokens: Tensor) -> Tensor:
+        values = tokens @ queries.transpose(1, 2)  # (n, h * w, Q)
         *hidden, last = self.layers
         for layer in hidden:
-            maps = layer(maps).relu_()
-        return last(maps)
+            values = linear(values, layer.weight.flatten(1), layer.bias, 'relu')
+        return linear(values, last.weight.flatten(1), last.bias)
 
 
 @MODELS.register_module()
@@ -125,8 +141,7 @@ class AVSegFormerHead(DenseAVSHead):
         queries = queries + self.learnable_query.weight  # (N, Q, C)
         hidden = self.transformer_decoder(queries, decoded.memory)[-1]
         mask_feature, _, losses = self.fusion(decoded.mask_feature, audio)
-        query_maps = einsum('nqc,nchw->nqhw', hidden, mask_feature)
-        refined = mask_feature + self.query_mlp(query_maps)
+        refined = mask_feature + self.query_mlp(hidden, mask_feature)
         # Few channels on many pixels: channels last is the quicker order for these convolutions.
         logits = self.predictor(refined.contiguous(memory_format=torch.channels_last))
         return AVSHeadOutput(

@@ -18,7 +18,7 @@ from avsbench.models.heads import (
     QueryAVSHead,
     present_classes,
 )
-from avsbench.models.layers import MLP, DilatedProjection, grouped_lengths
+from avsbench.models.layers import MLP, DilatedProjection, Dropout, grouped_lengths
 from avsbench.models.losses import IGNORE
 from avsbench.registry import MODELS
 from avsbench.systems.catr.criterion import ClipTargets
@@ -110,7 +110,7 @@ class CATRHead(QueryAVSHead):
         self.audio_proj = nn.Sequential(
             nn.Linear(sizes.audio_channels, embed_dims),
             nn.LayerNorm(embed_dims, eps=1e-12),
-            nn.Dropout(settings.dropout),
+            Dropout(settings.dropout),
         )
         self.encoder = MODELS.build({**width, **encoder})
         self.query_generator = None

@@ -141,7 +141,8 @@ def _trained_without_dropout(module: nn.Module) -> Iterator[nn.Module]:
 
 def _no_dropout(module: nn.Module) -> Callable[[], None]:
     """Switch a module's dropout off; returns what switches it on again."""
-    name = {nn.Dropout: 'p', MultiheadAttention: 'dropout'}.get(type(module))
+    kinds = {nn.Dropout: 'p', MultiheadAttention: 'dropout'}
+    name = next((name for kind, name in kinds.items() if isinstance(module, kind)), None)
     if name is None:
         return lambda: None
     rate = getattr(module, name)
