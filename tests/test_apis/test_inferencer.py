@@ -238,7 +238,8 @@ def test_stream_holds_one_clip_length_at_a_time(inferencer):
     assert len(list(stream)) == 39
 
 
-def test_precision_is_that_of_the_machine_or_as_asked(files, monkeypatch) -> None:
+def test_precision_is_that_of_the_machine_or_as_asked(tmp_path, monkeypatch) -> None:
+    files = toy_listener(tmp_path)
     name = 'avsbench.apis.inferencer.cpu_computes_bf16'
     for fast, expected in ((True, 'bf16'), (False, 'off')):
         monkeypatch.setattr(name, lambda fast=fast: fast)
