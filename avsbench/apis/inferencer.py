@@ -232,8 +232,7 @@ class AVSInferencer(BaseInferencer):
             if amp == 'bf16':
                 print_log(
                     "own videos are computed in bfloat16 on this CPU; amp='off' (--amp off) takes "
-                    'float32',
-                    'current',
+                    'float32'
                 )
         check_choice('AVSInferencer: amp', amp, (*DTYPES, 'off'))
         if amp == 'fp16' and on_cpu:
