@@ -111,7 +111,7 @@ class AudioTrack:
     def _decode(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (position of its first sample since the origin, mono samples) of each frame."""
         expected = None
-        for block in uniform(self._reader.frames(), 's16'):
+        for block in self._uniform():
             self.rate = block.sample_rate
             if block.pts is None or block.time_base is None:
                 position = expected or 0
@@ -124,6 +124,15 @@ class AudioTrack:
             self.end = max(self.end, expected / self.rate)
             yield position, to_mono(samples)
         self._finished = True
+
+    def _uniform(self) -> Iterator[av.AudioFrame]:
+        try:
+            yield from uniform(self._reader.frames(), 's16')
+        except (av.FFmpegError, ValueError) as error:
+            raise VideoError(
+                f'{self.path}: its audio states a format that can not be converted '
+                f'({error}); encode it again'
+            ) from error
 
 
 def header_end(

@@ -213,7 +213,8 @@ def judge(name: str, index: int, path: Path, watch: _Watch) -> Case:
 
 def _lacked_memory(error: BaseException | None) -> bool:
     while error is not None:
-        if isinstance(error, MemoryError) or any(word in str(error) for word in _NO_MEMORY):
+        asked = isinstance(error, MemoryError) and type(error).__module__ != 'av.error'
+        if asked or any(word in str(error) for word in _NO_MEMORY):
             return True
         error = error.__cause__ or error.__context__
     return False

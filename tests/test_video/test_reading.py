@@ -295,3 +295,14 @@ def test_colours_that_there_are_not_are_an_error_that_names_the_file(tmp_path):
     frame.frame.colorspace = 64
     with pytest.raises(VideoError, match=r'a\.mp4: its frame at 0\.00 s .* colour space 64'):
         frame.rgb()
+
+
+def test_audio_that_can_not_be_converted_is_an_error_that_names_the_file(tmp_path, monkeypatch):
+    video = VideoFile(write_video(tmp_path / 'a.mp4', 3, tone([LOW])))
+
+    def refuse(*_):
+        raise av.error.InvalidDataError(1094995529, 'Invalid data found')
+
+    monkeypatch.setattr('av.AudioResampler', refuse)
+    with pytest.raises(VideoError, match=r'a\.mp4: its audio states a format .*encode it again'):
+        video.audio().between(0, 1)
