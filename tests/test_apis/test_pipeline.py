@@ -92,7 +92,9 @@ def test_a_clip_of_the_data_set_gives_what_the_test_gives(subset, clip, tmp_path
         (expected,) = model.test_step(pseudo_collate([dataset[index]]))
     paths = infos[index]['frame_paths']
     folder = str(Path(paths[0]).parent)
-    inferencer = AVSInferencer(cfg, tmp_path / 'random.pth', device='cpu', show_progress=False)
+    inferencer = AVSInferencer(
+        cfg, tmp_path / 'random.pth', device='cpu', show_progress=False, amp='off'
+    )
     given = dict(frames=folder, audio=infos[index]['audio_path'])
     (result,) = inferencer(given, with_logits=True)['predictions']
     assert len(result['masks']) == len(paths) == (10 if clip == '/v2' else 5)
