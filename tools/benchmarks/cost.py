@@ -11,7 +11,6 @@ in processes of its own.
 import argparse
 import math
 import multiprocessing
-import resource
 import statistics
 import subprocess
 from pathlib import Path
@@ -31,6 +30,7 @@ from avsbench.engine.param_groups import merge_groups
 from avsbench.registry import SYSTEMS
 from avsbench.utils.errors import ConfigError
 from avsbench.utils.files import write_text
+from benchmarks.harness import peak_memory
 from benchmarks.rows import append_row, describe, read_rows
 from benchmarks.train_step import PRECISIONS, clips_of, set_precision, take_steps
 
@@ -178,7 +178,7 @@ def _cell(line: dict[str, Any], name: str) -> str:
 def _peak_bytes(device: str) -> int:
     if device == 'cuda':
         return torch.cuda.max_memory_allocated()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return peak_memory()
 
 
 def _watts() -> float | None:

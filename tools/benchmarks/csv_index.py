@@ -13,7 +13,7 @@ from mmengine.registry import init_default_scope
 
 from avsbench.datasets import AVSSDataset, MS3Dataset, S4Dataset
 from avsbench.datasets.base_clip_dataset import BaseClipDataset
-from benchmarks.harness import header
+from benchmarks.harness import header, peak_memory
 
 DATASETS = {'s4': S4Dataset, 'ms3': MS3Dataset, 'avss': AVSSDataset}
 
@@ -59,7 +59,7 @@ def measure(folder: Path, subset: str) -> tuple[float, int, int]:
     dataset: BaseClipDataset = DATASETS[subset](str(folder), 'train', check='off')
     assert len(dataset)
     seconds, kept = time.process_time() - started, _resident() - before
-    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    peak = peak_memory() - before
     return seconds, kept, peak
 
 

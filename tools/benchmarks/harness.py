@@ -9,6 +9,7 @@ header that fixes what the figures depend on (threads, allocator, load of the ma
 import math
 import os
 import platform
+import resource
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -179,6 +180,17 @@ def quartiles(values: Iterable[float]) -> tuple[float, float, float]:
 def milliseconds(seconds: float) -> str:
     """Three significant digits, in ms."""
     return f'{seconds * 1000:.3g} ms' if seconds < 1 else f'{seconds * 1000:.0f} ms'
+
+
+def peak_memory() -> int:
+    """Bytes of memory that this process had in use at most.
+
+    Linux hands `ru_maxrss` on to the programs that a process starts; its own count is new in each.
+    """
+    status = Path('/proc/self/status')
+    lines = status.read_text().splitlines() if status.exists() else []
+    found = [int(line.split()[1]) for line in lines if line.startswith('VmHWM:')]  # in KiB
+    return 1024 * (found or [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss])[0]
 
 
 def cpu_model() -> str:

@@ -9,7 +9,6 @@ encodes in threads of its own. There is no published counterpart to take a ratio
 """
 
 import argparse
-import resource
 import statistics
 import tempfile
 from collections.abc import Iterator
@@ -30,7 +29,7 @@ from avsbench.config.paths import config_file
 from avsbench.registry import MODELS
 from avsbench.utils.errors import ConfigError
 from avsbench.video import VideoFile, make_video
-from benchmarks.harness import header, quartiles
+from benchmarks.harness import header, peak_memory, quartiles
 
 SOUND_RATE = 44100
 STAGES = ('decode', 'audio', 'network', 'encode', 'sheet', 'rest')
@@ -92,7 +91,7 @@ def line(config: str, reports: list[RenderReport], args: argparse.Namespace) -> 
         for stage in STAGES
     )
     height, width = args.size
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_memory() / 2**20
     return (
         f'\n{config}, {seconds} s of {width} x {height} at {args.rate} frames a second, '
         f'{args.fps} masks a second, {args.device}, {args.threads} thread(s)\n'

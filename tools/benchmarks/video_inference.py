@@ -8,7 +8,6 @@ the tensors that are alive at the peak, without the weights.
 
 import argparse
 import copy
-import resource
 import time
 
 import torch
@@ -200,4 +199,4 @@ def _memory_of_process(device: str) -> str:
     """What the process, or the GPU, had in use at most."""
     if device.startswith('cuda'):
         return f'GPU {torch.cuda.max_memory_allocated() / GIB:.2f} GiB'
-    return f'process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB'
+    return f'process {harness.peak_memory() / GIB:.2f} GiB'
