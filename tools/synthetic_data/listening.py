@@ -118,6 +118,8 @@ def listen(subset: str, name: str, seed: int, work_dir: Path, *, muted: bool = F
     words = [subset, str(config_file(f'{subset}/{name}')), '--work-dir', str(work_dir)]
     options = ['--cfg-options', f'randomness.seed={seed}', *([MUTE] if muted else [])]
     start = time.monotonic()
+    # In float32 on every machine, so that tables and reference curves of several compare.
+    words += ['--amp', 'off']
     run_script('train.py', *words, '--overwrite', *options, log=work_dir / 'train.log')
     minutes = (time.monotonic() - start) / 60
     return test_training(subset, name, seed, work_dir, minutes, muted=muted)

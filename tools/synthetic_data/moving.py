@@ -98,6 +98,7 @@ def move(subset: str, name: str, seed: int, work_dir: Path) -> Iterator[Run]:
     config = config_file(f'{subset}/{name}')
     start = time.monotonic()
     train = [subset, str(config), '--work-dir', str(work_dir), '--overwrite']
+    train += ['--amp', 'off']  # in float32 on every machine, so that results of several compare
     options = ['--cfg-options', f'randomness.seed={seed}']
     run_script('train.py', *train, *options, log=work_dir / 'train.log')
     minutes = (time.monotonic() - start) / 60
