@@ -40,6 +40,7 @@ COLUMNS = {
     'config': 'config',
     'device': 'device',
     'precision': 'precision',
+    'measured_steps': 'steps timed',
     'step_ms': 'ms a step',
     'steps': 'steps',
     'hours': 'hours',
@@ -172,7 +173,7 @@ def _cell(line: dict[str, Any], name: str) -> str:
         return str(value or '').removesuffix('-dirty')[:40]
     if value is None:
         return ''
-    return f'{value:.0f}' if abs(value) >= 100 else f'{value:.2f}'
+    return f'{value:.0f}' if isinstance(value, int) or abs(value) >= 100 else f'{value:.2f}'
 
 
 def _peak_bytes(device: str) -> int:
