@@ -3,6 +3,7 @@
 from avsbench.models.audio_encoders import TimmAudioEncoder, VGGish
 from avsbench.models.backbone import TimmBackbone
 from avsbench.models.data_preprocessor import AVSDataPreprocessor
+from avsbench.models.feature_pyramid import SimpleFeaturePyramid
 from avsbench.models.heads import (
     AVSDecodeHead,
     AVSHeadOutput,
@@ -34,6 +35,7 @@ __all__ = [
     'FrameTargets',
     'HeadSizes',
     'QueryAVSHead',
+    'SimpleFeaturePyramid',
     'TestTimeAugmentation',
     'TimmAudioEncoder',
     'TimmBackbone',

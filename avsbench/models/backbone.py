@@ -1,11 +1,15 @@
 """Any timm network as a pyramid of visual features."""
 
+from functools import partial
+from typing import Any, Literal
+
 from mmengine.model import BaseModule
 from timm.layers import freeze_batch_norm_2d
 from torch import Tensor, nn
 
 from avsbench.checkpoint.pretrained import PretrainedPart, match_pretrained
-from avsbench.models.timm_networks import create_network, fetch_weights, pyramid
+from avsbench.models.timm_layout import inner_network, layers_of, match_weights
+from avsbench.models.timm_networks import check_options, create_network, fetch_weights, pyramid
 from avsbench.registry import MODELS
 from avsbench.utils.errors import ConfigError, nearest
 
@@ -19,20 +23,27 @@ class TimmBackbone(PretrainedPart, BaseModule):
 
     Args:
         model_name: Name of a timm network that supports `features_only`.
+        options: Further arguments of the network by their names in timm, such as
+            `dict(dynamic_img_size=True)` for a vision transformer that is to take any image size.
         drop_path_rate: Stochastic depth, active in training; None keeps timm's default.
-        out_strides: Strides of the levels to return, finest first.
-        weights: ImageNet weights to start training from: a file in the published or timm's
-            layout, 'timm' to let timm fetch its own, or None to start from random weights.
+        out_strides: Strides of the levels to return, finest first; the last block of each. None:
+            4, 8, 16 and 32, or those of `out_indices`.
+        out_indices: In place of strides the blocks (of a plain vision transformer) or levels to
+            return, counted from 0, or from -1 backwards, in the network's order.
+        weights: Weights to start training from: a file in the published or timm's layout, 'timm'
+            to let timm fetch its own, or None to start from random weights.
         require_weights: Whether a missing file stops the training, or is only reported.
         frozen_norm: Replace batch normalisations by fixed scales and shifts, as detectron2's
             ResNets have them.
-        frozen_parts: Names of the network's parts that are not trained, such as 'layer1'.
+        frozen_parts: What isn't trained, and stays in evaluation mode: names of the network's
+            parts, such as 'layer1' or 'blocks.0'; 'all'; or a number n for what comes before the
+            blocks and the first n of them (stages, where the network has stages).
         with_cp: Keep only the activations between blocks and recompute the rest in the backward
             pass: the same numbers with a fraction of the memory.
 
     Raises:
-        ConfigError: No network of timm has that name, or it lacks these strides or a part to
-            freeze, or it can't recompute its blocks.
+        ConfigError: No network of timm has that name, or it lacks these strides, options or a part
+            to freeze, or it can't recompute its blocks.
     """
 
     in_channels = 3
@@ -41,32 +52,30 @@ class TimmBackbone(PretrainedPart, BaseModule):
         self,
         model_name: str,
         *,
+        options: dict[str, Any] | None = None,
         drop_path_rate: float | None = None,
-        out_strides: tuple[int, ...] = (4, 8, 16, 32),
+        out_strides: tuple[int, ...] | None = None,
+        out_indices: tuple[int, ...] | None = None,
         weights: str | None = None,
         require_weights: bool = True,
         frozen_norm: bool = False,
-        frozen_parts: tuple[str, ...] = (),
+        frozen_parts: tuple[str, ...] | Literal['all'] | int = (),
         with_cp: bool = False,
     ) -> None:
         super().__init__()
-        options = {} if drop_path_rate is None else {'drop_path_rate': drop_path_rate}
-        self.model = create_network('TimmBackbone', model_name, features_only=True, **options)
+        self.options = dict(options or {})
+        taken = {} if out_indices is None else {'out_indices': tuple(out_indices)}
+        drop_path = {} if drop_path_rate is None else {'drop_path_rate': drop_path_rate}
+        self._created = {'features_only': True, **drop_path, **taken, **self.options}
         self.model_name = model_name
+        self.model = self._create()
+        self._picked = self._pick(out_strides, out_indices)
         info = self.model.feature_info
-        available = list(info.reduction())
-        if missing := [stride for stride in out_strides if stride not in available]:
-            raise ConfigError(
-                f'TimmBackbone: {model_name} has levels of stride {available}, not {missing}; '
-                'set out_strides to some of them'
-            )
-        self._picked = [available.index(stride) for stride in out_strides]
-        self.out_strides = tuple(out_strides)
+        self.out_strides = tuple(info.reduction()[index] for index in self._picked)
         self.out_channels = [info.channels()[index] for index in self._picked]
         if frozen_norm:
             self.model = freeze_batch_norm_2d(self.model)
-        for name in frozen_parts:
-            self._part(name).requires_grad_(False)
+        self._frozen = self._freeze(frozen_parts)
         if with_cp:
             self._checkpoint_blocks()
         self.weights = weights
@@ -80,12 +89,87 @@ class TimmBackbone(PretrainedPart, BaseModule):
         """
         return pyramid('TimmBackbone', self.model, frames, self._picked)
 
+    def train(self, mode: bool = True) -> 'TimmBackbone':
+        """Set the mode; frozen parts stay in evaluation mode."""
+        super().train(mode)
+        for part in self._frozen:
+            part.eval()
+        return self
+
+    def parameter_depths(self) -> dict[str, int]:
+        """Number of the block that each parameter belongs to, 0 for what comes before the blocks.
+
+        Raises:
+            ConfigError: timm knows no order of the network's blocks.
+        """
+        found = self._layers(coarse=False)
+        return {f'model.{name}': layer for name, layer in found.items()}
+
+    def _layers(self, *, coarse: bool) -> dict[str, int]:
+        return layers_of('TimmBackbone', self.model, self.model_name, self.options, coarse=coarse)
+
+    def _create(self) -> nn.Module:
+        check_options('TimmBackbone', self.model_name, self.options)
+        try:
+            return create_network('TimmBackbone', self.model_name, **self._created)
+        except (AssertionError, AttributeError, IndexError, RuntimeError, TypeError) as error:
+            raise ConfigError(
+                f'TimmBackbone: timm cannot make a network of features of {self.model_name} with '
+                f'{self._created}: {str(error) or type(error).__name__}'
+            ) from error
+
+    def _pick(
+        self, out_strides: tuple[int, ...] | None, out_indices: tuple[int, ...] | None
+    ) -> list[int]:
+        """Which of the network's features to return."""
+        available = list(self.model.feature_info.reduction())
+        if out_indices is not None:
+            if out_strides is not None:
+                raise ConfigError('TimmBackbone: set out_strides or out_indices, not both')
+            return list(range(len(available)))
+        wanted = (4, 8, 16, 32) if out_strides is None else out_strides
+        if missing := [stride for stride in wanted if stride not in available]:
+            several = len(set(available)) > 1
+            remedy = 'some of them' if several else f'({available[0]},), under SimpleFeaturePyramid'
+            raise ConfigError(
+                f'TimmBackbone: {self.model_name} has levels of stride {sorted(set(available))}, '
+                f'not {missing}; set out_strides to {remedy}'
+            )
+        last = {stride: index for index, stride in enumerate(available)}
+        return [last[stride] for stride in wanted]
+
+    def _freeze(self, frozen: tuple[str, ...] | Literal['all'] | int) -> list[nn.Module]:
+        """Take the gradient from parts of the network; returns them."""
+        if frozen == 'all':
+            parts = [self.model]
+        elif isinstance(frozen, int):
+            self._freeze_layers(frozen)
+            parts = [part for part in self.model.modules() if _is_frozen(part)]
+        else:
+            parts = [self._part(name) for name in frozen]
+        for part in parts:
+            part.requires_grad_(False)
+        return parts
+
+    def _freeze_layers(self, count: int) -> None:
+        layers = self._layers(coarse=True)
+        if not 0 <= count <= (last := max(layers.values())):
+            raise ConfigError(
+                f'TimmBackbone: frozen_parts={count}, but {self.model_name} has {last} blocks or '
+                "stages; set it to at most that, or to 'all'"
+            )
+        for name, parameter in self.model.named_parameters():
+            if layers[name] <= count:
+                parameter.requires_grad_(False)
+
     def _part(self, name: str) -> nn.Module:
-        parts = dict(self.model.named_children())
-        if name not in parts:
+        network = inner_network(self.model)
+        parts = dict(network.named_modules())
+        if not name or name not in parts:
+            names = parts if '.' in name else dict(network.named_children())
             raise ConfigError(
                 f'TimmBackbone: frozen_parts: {self.model_name} has no part {name!r}'
-                f'{nearest(name, parts)}'
+                f'{nearest(name, names)}'
             )
         return parts[name]
 
@@ -102,7 +186,7 @@ class TimmBackbone(PretrainedPart, BaseModule):
             stage.grad_checkpointing = True
 
     def init_weights(self) -> None:
-        """Load the ImageNet weights, if there are any.
+        """Load the weights, if there are any.
 
         Raises:
             CheckpointError: They can't be fetched, or don't fit.
@@ -111,7 +195,14 @@ class TimmBackbone(PretrainedPart, BaseModule):
             if self.checkpoint_follows:
                 return
             remedy = 'set weights to a file of them, or to None to start from random numbers'
-            state = fetch_weights('TimmBackbone', self.model_name, remedy, features_only=True)
+            state = fetch_weights('TimmBackbone', self.model_name, remedy, **self._created)
             self.model.load_state_dict(match_pretrained(state, self.model, 'timm').found)
         else:
-            self.load_pretrained(self.model, f'ImageNet weights of {self.model_name}')
+            match = partial(match_weights, model_name=self.model_name, options=self.options)
+            self.load_pretrained(self.model, f'weights of {self.model_name}', match)
+
+
+def _is_frozen(part: nn.Module) -> bool:
+    """Whether a part has parameters, and none that is trained."""
+    trained = [parameter.requires_grad for parameter in part.parameters()]
+    return bool(trained) and not any(trained)

@@ -10,6 +10,13 @@ from timm.layers import Format
 from torch import Tensor, nn
 
 from avsbench.utils.errors import CheckpointError, ConfigError, nearest
+from avsbench.utils.signatures import arguments
+
+# Arguments of `timm.create_model` that a backbone decides on.
+SET_HERE = {
+    'cache_dir', 'checkpoint_path', 'drop_path_rate', 'feature_cls', 'features_only', 'in_chans',
+    'out_indices', 'output_fmt', 'pretrained', 'pretrained_cfg', 'pretrained_cfg_overlay',
+}  # fmt: skip
 
 
 def create_network(owner: str, model_name: str, **options: Any) -> nn.Module:
@@ -23,10 +30,52 @@ def create_network(owner: str, model_name: str, **options: Any) -> nn.Module:
     Raises:
         ConfigError: There is no such network.
     """
+    _check_name(owner, model_name)
+    return timm.create_model(model_name, **options)
+
+
+def _check_name(owner: str, model_name: str) -> None:
     if not timm.is_model(model_name):
         hint = nearest(model_name, timm.list_models())
         raise ConfigError(f'{owner}: timm has no network {model_name!r}{hint}')
-    return timm.create_model(model_name, **options)
+
+
+def whole_network(model_name: str, options: dict[str, Any]) -> nn.Module:
+    """A network with all its blocks and without classifier: names and shapes, no values.
+
+    What timm knows of a network, such as how its layers follow each other, it knows of the whole.
+
+    Args:
+        model_name: Its name.
+        options: Arguments of `timm.create_model`.
+    """
+    with torch.device('meta'):
+        return timm.create_model(model_name, **{'num_classes': 0, **options})
+
+
+def check_options(owner: str, model_name: str, options: dict[str, Any]) -> None:
+    """Check that timm's class of a network has arguments of these names.
+
+    Args:
+        owner: Class that it is for, for errors.
+        model_name: Name of the network.
+        options: Arguments by name.
+
+    Raises:
+        ConfigError: It has no such argument, or the backbone sets it itself; or there is no such
+            network.
+    """
+    _check_name(owner, model_name)
+    if not options:
+        return
+    known = arguments(type(whole_network(model_name, {})))[0] - {'cfg', 'num_classes'} - SET_HERE
+    for name in options:
+        if name in SET_HERE:
+            raise ConfigError(f'{owner}: options: {name} is set by the backbone; leave it out')
+        if name not in known:
+            raise ConfigError(
+                f'{owner}: options: {model_name} has no argument {name!r}{nearest(name, known)}'
+            )
 
 
 def fetch_weights(owner: str, model_name: str, remedy: str, **options: Any) -> dict[str, Tensor]:
@@ -61,8 +110,14 @@ def fetch_weights(owner: str, model_name: str, remedy: str, **options: Any) -> d
         ) from error
 
 
-def run_network(owner: str, network: nn.Module, images: Tensor) -> Any:
+def run_network(owner: str, network: nn.Module, images: Tensor, remedy: str = '') -> Any:
     """What a network computes for images (N, C, H, W).
+
+    Args:
+        owner: Class that it is for, for errors.
+        network: The network.
+        images: (N, C, H, W).
+        remedy: What else can be done where the size doesn't fit, for errors.
 
     Raises:
         ConfigError: It is made for images of another size.
@@ -70,13 +125,18 @@ def run_network(owner: str, network: nn.Module, images: Tensor) -> Any:
     try:
         return network(images)
     except (AssertionError, RuntimeError, ValueError) as error:
-        wanted, given = _fixed_size(network), tuple(images.shape[-2:])
-        if wanted in (None, given):
+        wanted, given = _image_size(network), tuple(images.shape[-2:])
+        if wanted == given or (wanted is None and not isinstance(error, AssertionError)):
             raise
         name = network.pretrained_cfg['architecture']
+        if wanted is None:
+            raise ConfigError(
+                f'{owner}: {name} does not take images of (H, W) {given}: {error}; bring them to '
+                f'another size{remedy}'
+            ) from error
         raise ConfigError(
             f'{owner}: {name} was made for images of (H, W) {wanted}, not {given}; bring them to '
-            f'that size, or choose another network ({error})'
+            f'that size{remedy}, or choose another network ({error})'
         ) from error
 
 
@@ -92,9 +152,10 @@ def pyramid(owner: str, network: nn.Module, images: Tensor, picked: Sequence[int
     Raises:
         ConfigError: The images, or the levels, have a size that doesn't fit.
     """
-    computed = run_network(owner, network, images)
+    computed = run_network(owner, network, images, _remedy(network))
     levels = [computed[index] for index in picked]
-    if network.output_fmt == Format.NHWC:
+    # Some classes of networks, such as that of MobileNetV4, know one order only and don't name it.
+    if getattr(network, 'output_fmt', Format.NCHW) == Format.NHWC:
         levels = [level.permute(0, 3, 1, 2) for level in levels]
     info = network.feature_info
     for index, level in zip(picked, levels, strict=True):
@@ -110,6 +171,28 @@ def pyramid(owner: str, network: nn.Module, images: Tensor, picked: Sequence[int
     return levels
 
 
-def _fixed_size(network: nn.Module) -> tuple[int, int] | None:
+def _remedy(network: nn.Module) -> str:
+    """Options by which a network takes images of other sizes."""
+    if _is_dynamic(network):
+        can_pad = any(hasattr(module, 'dynamic_img_pad') for module in network.modules())
+        return ', or set options=dict(dynamic_img_pad=True)' if can_pad else ''
+    if any(hasattr(module, 'dynamic_img_size') for module in network.modules()):
+        return ', or set options=dict(dynamic_img_size=True)'
+    return ', or set options=dict(img_size=...)'
+
+
+def _is_dynamic(network: nn.Module) -> bool:
+    parts = network.modules()
+    return any(
+        getattr(part, 'dynamic_img_size', False) or getattr(part, 'strict_img_size', None) is False
+        for part in parts
+    )
+
+
+def _image_size(network: nn.Module) -> tuple[int, int] | None:
+    """(H, W) of the images that a network is made for; None if it takes others, too."""
     cfg = network.pretrained_cfg
-    return tuple(cfg['input_size'][1:]) if cfg.get('fixed_input_size') else None
+    if not cfg.get('fixed_input_size') or _is_dynamic(network):
+        return None
+    sizes = (getattr(module, 'img_size', None) for module in network.modules())
+    return next((size for size in sizes if isinstance(size, tuple)), tuple(cfg['input_size'][1:]))
