@@ -6,6 +6,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.optim import Optimizer
 
 from avsbench.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from avsbench.utils.errors import ConfigError
 
 NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
 
@@ -23,9 +24,18 @@ class ModuleKindOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     * `embedding_decay_mult`: those of `nn.Embedding`.
 
     `nn.Parameter`s of other modules are neither.
+
+    `layer_decay` lets the learning rate fall from block to block of a backbone: a block n below the
+    last one has the rate times `layer_decay ** n`, with `layer_decay_keep_last` blocks (1 unless it
+    is set) at the whole rate. What `custom_keys` set for the backbone is multiplied.
+    A backbone tells the order of its blocks by `parameter_depths()`;
+    mmsegmentation's constructor knows ConvNeXt, BEiT and MAE of its classes only, and timm's
+    function makes the groups of a whole network.
     """
 
-    more_paramwise_keys = frozenset({'embedding_decay_mult'})  # besides those of mmengine
+    more_paramwise_keys = frozenset(  # besides those of mmengine
+        {'embedding_decay_mult', 'layer_decay', 'layer_decay_keep_last'}
+    )
 
     def add_params(
         self,
@@ -41,6 +51,30 @@ class ModuleKindOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             if isinstance(module, kinds) and key in self.paramwise_cfg:
                 for group in params[first:]:
                     group['weight_decay'] = self.base_wd * self.paramwise_cfg[key]
+        if 'layer_decay' in self.paramwise_cfg:
+            if hasattr(module, 'parameter_depths'):
+                self._decay_layers(params[first:], module)
+            elif not prefix:
+                self._check_layer_decay(module)
+
+    def _decay_layers(self, groups: list[dict], backbone: nn.Module) -> None:
+        rate = self.paramwise_cfg['layer_decay']
+        whole = self.paramwise_cfg.get('layer_decay_keep_last', 1)
+        depths = backbone.parameter_depths()
+        last = max(depths.values())
+        found = {id(p): depths[name] for name, p in backbone.named_parameters()}
+        for group in groups:
+            (parameter,) = group['params']
+            steps = last - found[id(parameter)]
+            if steps >= whole:
+                group['lr'] = group.get('lr', self.base_lr) * rate**steps
+
+    def _check_layer_decay(self, model: nn.Module) -> None:
+        if not any(hasattr(part, 'parameter_depths') for part in model.modules()):
+            raise ConfigError(
+                'optim_wrapper.paramwise_cfg.layer_decay: no part of the network knows the order '
+                'of its blocks; take a TimmBackbone, or leave the key out'
+            )
 
 
 def merge_groups(optimizer: Optimizer) -> None:

@@ -1,6 +1,8 @@
 """Learning rates and weight decays by parameter, and COMBO's recipe as the configs state it."""
 
 import copy
+import re
+from functools import partial
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from avsbench.config.loading import load_config
 from avsbench.config.paths import CONFIG_ROOT
 from avsbench.config.schema import check_arguments
 from avsbench.engine.param_groups import merge_groups
+from avsbench.models import TimmBackbone
 from avsbench.utils.errors import ConfigError
 
 SCHEDULES = CONFIG_ROOT / '_base_' / 'schedules'
@@ -214,3 +217,53 @@ def test_a_typo_in_paramwise_cfg_is_an_error(leaf) -> None:
     more = 'optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mul=1.0))))'
     with pytest.raises(ConfigError, match="did you mean 'lr_mult'"):
         check_arguments(load_config(leaf('s4', more)))
+
+
+class TestLayerDecay:
+    optim_wrapper = dict(
+        constructor='ModuleKindOptimWrapperConstructor',
+        optimizer=dict(type='AdamW', lr=1.0, weight_decay=0.5),
+    )
+
+    def rates(self, net: nn.Module, **paramwise) -> dict[str, set[float]]:
+        """{part of the backbone, or 'head': its learning rates}."""
+        found: dict[str, set[float]] = {}
+        for name, (rate, _) in settings(
+            net, {**self.optim_wrapper, 'paramwise_cfg': paramwise}
+        ).items():
+            block = re.search(r'blocks\.\d|decode_head', name)
+            found.setdefault(block[0] if block else 'before', set()).add(rate)
+        return found
+
+    def net(self) -> Net:
+        options = {'depth': 3, 'embed_dim': 24, 'num_heads': 2}
+        build = partial(TimmBackbone, 'vit_tiny_patch16_224', options=options, out_strides=(16,))
+        return Net(build)
+
+    def test_rates_fall_towards_the_image(self) -> None:
+        assert self.rates(self.net(), layer_decay=0.5) == {
+            'before': {0.125},
+            'blocks.0': {0.25},
+            'blocks.1': {0.5},
+            'blocks.2': {1.0},
+            'decode_head': {1.0},
+        }
+
+    def test_the_last_blocks_keep_theirs(self) -> None:
+        found = self.rates(
+            self.net(),
+            layer_decay=0.5,
+            layer_decay_keep_last=2,
+            custom_keys={'backbone': dict(lr_mult=0.1)},
+        )
+        assert found == {
+            'before': {0.1 * 0.125},
+            'blocks.0': {0.1 * 0.25},
+            'blocks.1': {0.1},
+            'blocks.2': {0.1},
+            'decode_head': {1.0},
+        }
+
+    def test_a_network_without_order_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match='layer_decay: no part of the network knows'):
+            self.rates(Net(), layer_decay=0.5)
