@@ -174,13 +174,8 @@ def _inputs(
     return {'frames': torch.zeros(shape), 'audio': audio, 'clip_lengths': (frames,)}
 
 
-@torch.no_grad()
-def _flops(model: nn.Module, inputs: dict) -> tuple[int, dict[str, int]]:
-    """Operations of a forward pass, and of each part; the last part includes all the rest.
-
-    Deformable attention is counted in its reference form, so that the result does not depend on
-    what is built on this machine.
-    """
+def flop_counter() -> FlopCounterMode:
+    """A counter of the operations in `COUNTED`, in whatever runs under it."""
     formulas = {
         # torch has the formula for its kernels on a GPU only, and counts nothing for this one
         torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
@@ -188,8 +183,18 @@ def _flops(model: nn.Module, inputs: dict) -> tuple[int, dict[str, int]]:
         torch.ops.aten.grid_sampler_2d: _grid_sample_flops,
         torch.ops.torchvision.deform_conv2d: _deform_conv_flops,
     }
+    return FlopCounterMode(display=False, custom_mapping=formulas)
+
+
+@torch.no_grad()
+def _flops(model: nn.Module, inputs: dict) -> tuple[int, dict[str, int]]:
+    """Operations of a forward pass, and of each part; the last part includes all the rest.
+
+    Deformable attention is counted in its reference form, so that the result does not depend on
+    what is built on this machine.
+    """
     model.eval()
-    counter = FlopCounterMode(display=False, custom_mapping=formulas)
+    counter = flop_counter()
     with ops.use_path('reference'), counter:
         model(inputs, mode='maps')
     counts, root = counter.get_flop_counts(), type(model).__name__

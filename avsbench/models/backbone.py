@@ -100,7 +100,7 @@ class TimmBackbone(PretrainedPart, BaseModule):
         """Number of the block that each parameter belongs to, 0 for what comes before the blocks.
 
         Raises:
-            ConfigError: timm knows no order of the network's blocks.
+            ConfigError: No order of the network's blocks is known to timm.
         """
         found = self._layers(coarse=False)
         return {f'model.{name}': layer for name, layer in found.items()}

@@ -49,7 +49,7 @@ def layers_of(
         {name in `network`: layer}; 0 for what comes before the first block.
 
     Raises:
-        ConfigError: timm knows no layers of this network.
+        ConfigError: No layers of this network are known to timm.
     """
     whole = whole_network(model_name, dict(options))
     if not hasattr(whole, 'group_matcher'):
