@@ -1,7 +1,7 @@
 """Any timm network as a pyramid of visual features."""
 
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from mmengine.model import BaseModule
 from timm.layers import freeze_batch_norm_2d
@@ -36,8 +36,8 @@ class TimmBackbone(PretrainedPart, BaseModule):
         frozen_norm: Replace batch normalisations by fixed scales and shifts, as detectron2's
             ResNets have them.
         frozen_parts: What isn't trained, and stays in evaluation mode: names of the network's
-            parts, such as 'layer1' or 'blocks.0'; 'all'; or a number n for what comes before the
-            blocks and the first n of them (stages, where the network has stages).
+            parts, or one name, such as 'layer1' or 'blocks.0'; 'all'; or a number n for what
+            comes before the blocks and the first n of them (stages, where the network has them).
         with_cp: Keep only the activations between blocks and recompute the rest in the backward
             pass: the same numbers with a fraction of the memory.
 
@@ -59,7 +59,7 @@ class TimmBackbone(PretrainedPart, BaseModule):
         weights: str | None = None,
         require_weights: bool = True,
         frozen_norm: bool = False,
-        frozen_parts: tuple[str, ...] | Literal['all'] | int = (),
+        frozen_parts: tuple[str, ...] | str | int = (),
         with_cp: bool = False,
     ) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class TimmBackbone(PretrainedPart, BaseModule):
         last = {stride: index for index, stride in enumerate(available)}
         return [last[stride] for stride in wanted]
 
-    def _freeze(self, frozen: tuple[str, ...] | Literal['all'] | int) -> list[nn.Module]:
+    def _freeze(self, frozen: tuple[str, ...] | str | int) -> list[nn.Module]:
         """Take the gradient from parts of the network; returns them."""
         if frozen == 'all':
             parts = [self.model]
@@ -146,7 +146,8 @@ class TimmBackbone(PretrainedPart, BaseModule):
             self._freeze_layers(frozen)
             parts = [part for part in self.model.modules() if _is_frozen(part)]
         else:
-            parts = [self._part(name) for name in frozen]
+            names = [frozen] if isinstance(frozen, str) else frozen
+            parts = [self._part(name) for name in names]
         for part in parts:
             part.requires_grad_(False)
         return parts

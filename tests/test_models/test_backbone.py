@@ -112,7 +112,7 @@ def test_frozen_statistics_stay() -> None:
     assert not trained(backbone) and not levels[-1].requires_grad
     for name, value in backbone.state_dict().items():
         assert torch.equal(value, before[name]), name
-    part = TimmBackbone('resnet10t', frozen_parts=('layer1',)).train()
+    part = TimmBackbone('resnet10t', frozen_parts='layer1').train()
     part(torch.randn(2, 3, 32, 32))
     counts = {name: int(v) for name, v in part.state_dict().items() if 'num_batches' in name}
     assert {name.split('.')[1] for name, count in counts.items() if not count} == {'layer1'}
