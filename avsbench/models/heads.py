@@ -27,11 +27,14 @@ class HeadSizes:
         audio_channels: Width D of the audio embedding; the segmentor fills it in. None without
             sound.
         num_classes: K, 1 for S4 and MS3, 71 for AVSS.
+        audio_grid: Rows and columns of the audio tokens of a frame, A together; the segmentor fills
+            it in for heads that accept more than one token.
     """
 
     in_channels: list[int]
     audio_channels: int | None
     num_classes: int
+    audio_grid: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,14 @@ class FrameTargets:
         annotated: (N,) bool, False where a frame has no target.
         frames: Indices of the annotated frames, for the host; None reads them from `annotated`,
             which waits for the device.
+        categories: What sounds in each clip, None for a clip of which it isn't known; empty where
+            it is known of none.
     """
 
     masks: Tensor
     annotated: Tensor
     frames: tuple[int, ...] | None = None
+    categories: tuple[str | None, ...] = ()
 
     def __post_init__(self) -> None:
         """Let the host know which frames are annotated."""
@@ -131,6 +137,9 @@ class AVSDecodeHead(BaseModule, metaclass=GatheringMeta):
         accepts_padding: Whether clips may be padded: what the frames hold where `frame_valid` is
             False changes nothing for the others, and their logits are zero. Otherwise the segmentor
             refuses a data preprocessor that pads.
+        accepts_audio_grid: Whether the head reads several audio tokens per frame, of
+            `sizes.audio_grid`. Otherwise the segmentor refuses an audio encoder that gives more
+            than one.
 
     Args:
         sizes: Sizes of what the head reads and predicts; a config names `num_classes`, and the
@@ -138,6 +147,7 @@ class AVSDecodeHead(BaseModule, metaclass=GatheringMeta):
     """
 
     accepts_padding: ClassVar[bool] = False
+    accepts_audio_grid: ClassVar[bool] = False
 
     def __init__(self, sizes: HeadSizes) -> None:
         super().__init__()
@@ -155,7 +165,8 @@ class AVSDecodeHead(BaseModule, metaclass=GatheringMeta):
 
         Args:
             features: (N, C_l, H_l, W_l) each, finest first.
-            audio: (N, 1, D); None for a network without audio encoder.
+            audio: (N, A, D), A = 1 unless the head accepts a grid; None for a network without
+                audio encoder.
             clip_lengths: Frames of each clip; their sum is N and frames are clip-major.
             frame_valid: (N,) bool, False for padding; None where there is none, as always for a
                 head that does not accept padding.

@@ -24,14 +24,16 @@ class AVSegmentor(BaseModel):
     Args:
         backbone: Config; publishes `in_channels` and `out_channels`. One that looks at several
             frames of a clip at once sets `needs_clips`, and is called with the clips' lengths.
-        audio_encoder: Config; publishes `out_channels`. None for videos without sound.
-        decode_head: Config; `in_channels` and `audio_channels` are filled in.
+        audio_encoder: Config; publishes `out_channels`, and `out_grid` where it gives more than one
+            token per frame. None for videos without sound.
+        decode_head: Config; `in_channels`, `audio_channels` and `audio_grid` are filled in.
         data_preprocessor: Config.
         test_cfg: Settings of the `TestTimeAugmentation` in tests; None predicts each clip once.
         val_cfg: The same for validations during a training.
 
     Raises:
-        ConfigError: Clips are padded, and the head does not accept that.
+        ConfigError: Clips are padded, or there are several audio tokens per frame, and the head
+            does not accept that.
     """
 
     implied_types: ClassVar[dict[str, str]] = dict.fromkeys(
@@ -57,7 +59,16 @@ class AVSegmentor(BaseModel):
             'in_channels': self.backbone.out_channels,
             'audio_channels': getattr(self.audio_encoder, 'out_channels', None),
         }
+        grid = tuple(getattr(self.audio_encoder, 'out_grid', (1, 1)))
+        if grid != (1, 1):
+            channels['audio_grid'] = grid
         self.decode_head: AVSDecodeHead = MODELS.build({**channels, **decode_head})
+        if grid != (1, 1) and not self.decode_head.accepts_audio_grid:
+            raise ConfigError(
+                f'{type(self.decode_head).__name__} reads one audio token per frame, '
+                f'{type(self.audio_encoder).__name__} gives {grid[0]} x {grid[1]}; set '
+                "model.audio_encoder.tokens='vector', or choose another head"
+            )
         if getattr(self.data_preprocessor, 'pads', False) and not self.decode_head.accepts_padding:
             raise ConfigError(
                 f'{type(self.decode_head).__name__} does not accept padded clips; set '
@@ -82,7 +93,7 @@ class AVSegmentor(BaseModel):
                 `clip_lengths`, and as far as the data preprocessor made them `frame_valid` (N,),
                 `kept` (N',), the frames that are to be predicted, and `pred_shape` (H', W'), the
                 size of the prediction; for the mode 'loss' `gt_masks`, `gt_valid` and, if they
-                are known, `gt_frames`, see `FrameTargets`.
+                are known, `gt_frames` and `categories`, see `FrameTargets`.
             data_samples: One per clip; the mode 'predict' writes into them.
             mode: 'loss' for loss terms, 'predict' for data samples with `seg_logits` (or
                 `seg_probs`, see `AVSDataSample`) and `pred_masks`, 'tensor' for the head's output,
@@ -134,7 +145,7 @@ class AVSegmentor(BaseModel):
         Args:
             frames: (N, 3, h, w), those of the batch or of another size.
             inputs: The batch.
-            audio: (N, 1, D) audio embedding; None: it is computed here, if there is sound.
+            audio: (N, A, D) audio tokens; None: it is computed here, if there is sound.
         """
         lengths = inputs['clip_lengths']
         features = self.visual_features(frames, lengths)
@@ -158,7 +169,7 @@ class AVSegmentor(BaseModel):
         return self.backbone(frames)
 
     def audio_features(self, inputs: dict) -> Tensor | None:
-        """The audio embedding (N, 1, D) of a batch, or None without an audio encoder."""
+        """The audio tokens (N, A, D) of a batch, or None without an audio encoder."""
         if self.audio_encoder is None:
             return None
         if 'audio_keys' in inputs:
@@ -177,7 +188,12 @@ class AVSegmentor(BaseModel):
                 'a loss needs the targets of all frames of a clip, but the data set keeps '
                 f'{len(inputs["kept"])} of {len(inputs["frames"])}: is it one to test on?'
             )
-        return FrameTargets(inputs['gt_masks'], inputs['gt_valid'], inputs.get('gt_frames'))
+        return FrameTargets(
+            inputs['gt_masks'],
+            inputs['gt_valid'],
+            inputs.get('gt_frames'),
+            inputs.get('categories', ()),
+        )
 
     def postprocess(
         self,

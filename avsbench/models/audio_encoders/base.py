@@ -1,5 +1,6 @@
 """What audio encoders share: frozen ones compute each second of sound once."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -32,13 +33,15 @@ class AudioEncoder(BaseModule):
             of five or ten patches.
 
     Attributes:
-        out_channels: Width of the features.
+        out_channels: Width D of the features.
+        out_grid: Rows and columns of the tokens of a patch, A together, row by row.
 
     Raises:
         ConfigError: A folder is given, but the encoder is trained.
     """
 
     out_channels: int
+    out_grid: tuple[int, int] = (1, 1)
 
     def __init__(self, *, frozen: bool, cache_dir: str | None) -> None:
         super().__init__()
@@ -59,7 +62,7 @@ class AudioEncoder(BaseModule):
                 all of them.
 
         Returns:
-            (N, 1, D).
+            (N, A, D).
         """
         if not self.frozen:
             return self.embed(patches)
@@ -67,11 +70,12 @@ class AudioEncoder(BaseModule):
             if self.cache is None or keys is None:
                 return self._embed_frozen(patches)
             compute = partial(self._embed_frozen, fill_up=self.cache.keeps)
-            return self.cache.features(self, keys, patches, compute)
+            features = self.cache.features(self, keys, patches, compute)  # (N, 1, A * D)
+            return features.view(len(features), math.prod(self.out_grid), -1)
 
     @abstractmethod
     def embed(self, patches: Tensor) -> Tensor:
-        """Run the network on patches (N, *shape); returns (N, 1, D)."""
+        """Run the network on patches (N, *shape); returns (N, A, D)."""
 
     def train(self, mode: bool = True) -> 'AudioEncoder':
         """Set the mode; a frozen encoder stays in evaluation mode."""

@@ -72,13 +72,13 @@ class FeatureCache:
         patches: Tensor,
         compute: Callable[[Tensor], Tensor],
     ) -> Tensor:
-        """Features (N, 1, D) of patches, from the cache as far as they are there.
+        """Features (N, 1, A * D) of patches, from the cache as far as they are there.
 
         Args:
             network: Whose weights the features depend on.
             keys: N hashes, see `patch_key`.
             patches: (N, *shape).
-            compute: Maps patches (n, *shape) to features (n, 1, D) float32.
+            compute: Maps patches (n, *shape) to features (n, A, D) float32.
         """
         self._check_network(network, patches.device)
         missing = self._missing(keys)

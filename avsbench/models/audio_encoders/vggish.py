@@ -4,6 +4,8 @@ Paper: CNN Architectures for Large-Scale Audio Classification, arXiv 1609.09430.
 whose weights the field uses: github.com/harritaylor/torchvggish (Apache-2.0).
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -11,9 +13,12 @@ from avsbench.checkpoint.pretrained import PretrainedPart
 from avsbench.media.log_mel import PATCH_SHAPE
 from avsbench.models.audio_encoders.base import AudioEncoder
 from avsbench.registry import MODELS
+from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError
 
+TOKENS = ('vector', 'map')
 WIDTHS = (64, 'pool', 128, 'pool', 256, 256, 'pool', 512, 512, 'pool')
+MAP_CHANNELS, MAP_GRID = WIDTHS[-2], (6, 4)  # time, mel
 
 
 class PCAQuantizer(nn.Module):
@@ -36,7 +41,7 @@ class PCAQuantizer(nn.Module):
 
 @MODELS.register_module()
 class VGGish(PretrainedPart, AudioEncoder):
-    """Log-mel patches of 0.96 s to embeddings of 128 non-negative numbers.
+    """Log-mel patches of 0.96 s to embeddings of 128 non-negative numbers, or to a map.
 
     Args:
         frozen: Keep the weights as they are and run without gradient, as all systems do.
@@ -45,6 +50,12 @@ class VGGish(PretrainedPart, AudioEncoder):
         require_weights: Whether a missing file stops the training, or is only reported.
         pca: Whiten the embedding and quantise it to whole numbers 0 to 255, as AudioSet's released
             features were; the parameters are part of the checkpoint. No AVS system does it.
+        tokens: What a patch becomes. 'vector': the embedding. 'map': the 6 x 4 places, time by
+            mel, of the last convolution, with 512 channels each; the layers behind it do not run,
+            but stay part of the checkpoint.
+
+    Raises:
+        ConfigError: The map is to be whitened, which only the embedding can be.
     """
 
     out_channels = 128
@@ -57,8 +68,14 @@ class VGGish(PretrainedPart, AudioEncoder):
         weights: str | None = None,
         require_weights: bool = True,
         pca: bool = False,
+        tokens: str = 'vector',
     ) -> None:
         super().__init__(frozen=frozen, cache_dir=cache_dir)
+        self.tokens = check_choice('VGGish: tokens', tokens, TOKENS)
+        if tokens == 'map':
+            if pca:
+                raise ConfigError("VGGish: pca=True needs the embedding, tokens='vector'")
+            self.out_channels, self.out_grid = MAP_CHANNELS, MAP_GRID
         layers: list[nn.Module] = []
         channels = 1
         for width in WIDTHS:
@@ -69,7 +86,7 @@ class VGGish(PretrainedPart, AudioEncoder):
             channels = width
         self.features = nn.Sequential(*layers)
         self.embeddings = nn.Sequential(
-            nn.Linear(512 * 6 * 4, 4096),
+            nn.Linear(MAP_CHANNELS * math.prod(MAP_GRID), 4096),
             nn.ReLU(inplace=True),
             nn.Linear(4096, 4096),
             nn.ReLU(inplace=True),
@@ -81,9 +98,11 @@ class VGGish(PretrainedPart, AudioEncoder):
         self.require_weights = require_weights
         if frozen:
             self.requires_grad_(False)
+        elif tokens == 'map':
+            self.embeddings.requires_grad_(False)
 
     def embed(self, patches: Tensor) -> Tensor:
-        """Embed log-mel patches (N, 1, 96, 64); returns (N, 1, 128).
+        """Embed log-mel patches (N, 1, 96, 64); returns (N, 1, 128) or (N, 24, 512).
 
         Raises:
             ConfigError: The patches are those of another front end.
@@ -95,7 +114,10 @@ class VGGish(PretrainedPart, AudioEncoder):
             )
         maps = self.features(patches)  # (N, 512, 6, 4)
         # Time, mel, channel: the order in which the original network flattens.
-        embedding = self.embeddings(maps.permute(0, 2, 3, 1).flatten(1))  # (N, 128)
+        places = maps.permute(0, 2, 3, 1)
+        if self.tokens == 'map':
+            return places.flatten(1, 2)
+        embedding = self.embeddings(places.flatten(1))  # (N, 128)
         if self.pproc is not None:
             embedding = self.pproc(embedding)
         return embedding[:, None]
