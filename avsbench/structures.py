@@ -26,7 +26,8 @@ class AVSDataSample(BaseDataElement):
     (int, position in the data set), `ori_shape` (H, W) of the frames on disk in pixels, `img_shape`
     (H, W) as fed to the network, `frame_paths` (list of T' str), `flip` (bool).
 
-    Metainfo of clips with audio: `front_end` (str, what computed the log-mel).
+    Metainfo of clips with audio: `front_end` (str, what computed the log-mel), `category` (str,
+    what sounds; absent where the data set has no one category per clip).
 
     Metainfo of videos: `video` (str, its name), `frame_idx` (list of T' ints, positions in the
     video), `kept` (list of T' ints, positions in the clip; absent where all T are wanted),

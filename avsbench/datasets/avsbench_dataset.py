@@ -97,7 +97,7 @@ class AVSBenchDataset(BaseAVSDataset):
         coding = self.mask_coding(files)
         log_mel = self._log_mel(files)
         wav = self._path(files.wav)
-        return AudioClipInfo(
+        info = AudioClipInfo(
             clip_id=files.clip_id,
             subset=self.subset,
             split=self.split,
@@ -115,6 +115,9 @@ class AVSBenchDataset(BaseAVSDataset):
             csv_path=self.ann_file,
             csv_row=row['csv_row'],
         )
+        if 'category' in self.layout.name_columns:
+            info['category'] = row['category']
+        return info
 
     def count_frames(self, row: dict) -> int:
         """T of the clip in a row of the csv."""

@@ -1,6 +1,6 @@
 """The dictionaries that go from a data set through a pipeline."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -40,12 +40,14 @@ class AudioClipInfo(ClipInfo):
         audio_path: A wav file, None if it will not be used.
         log_mel_path: Stored log-mel, which is preferred; None if there is none.
         short_audio: What stands for missing log-mel patches: 'repeat' the last one, or 'zero'.
+        category: What sounds in the clip, of data sets whose clips have one category.
     """
 
     maskige_paths: list[str]
     audio_path: str | None
     log_mel_path: str | None
     short_audio: str
+    category: NotRequired[str]
 
 
 class VideoClipInfo(ClipInfo):

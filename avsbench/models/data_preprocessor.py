@@ -94,7 +94,8 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             `kept` (N',) int64, their indices among the N, where the prediction has another size
             than the frames `pred_shape` (H', W'), and where the samples have targets `gt_masks`
             (N', H', W') int64, `gt_valid` (N',) bool and `gt_frames`, the indices of the frames
-            with one among the N', as ints. `data_samples`, or None, whose targets are their parts
+            with one among the N', as ints, and where a sample has one `categories`, of each clip
+            its category or None. `data_samples`, or None, whose targets are their parts
             of these.
 
         Raises:
@@ -131,6 +132,8 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             inputs |= _targets(samples, padded if self.pads else None)
             if 'gt_valid' in inputs:
                 inputs['gt_frames'] = _annotated(given, padded if self.pads else None)
+            if any('category' in sample for sample in samples):
+                inputs['categories'] = tuple(sample.get('category') for sample in samples)
         return {'inputs': inputs, 'data_samples': samples}
 
     def _muted(self, audio: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
 
 META_KEYS = ('clip_id', 'subset', 'sample_idx', 'ori_shape', 'img_shape')
-OPTIONAL_META_KEYS = ('front_end', 'video', 'kept')  # of clips with audio, and of videos
+OPTIONAL_META_KEYS = ('front_end', 'category', 'video', 'kept')  # with audio, and of videos
 FRAME_META_KEYS = ('frame_paths', 'frame_idx', 'gt_boxes', 'motions')  # one entry per frame
 
 
