@@ -1,6 +1,7 @@
 """Published key names of the visual backbones and those of timm's `features_only` networks.
 
-PVTv2: paper arXiv 2106.13797, repository github.com/whai362/PVT. ResNet-50: torchvision's file;
+PVTv2: paper arXiv 2106.13797, repository github.com/whai362/PVT. Swin: paper arXiv 2103.14030,
+repository github.com/microsoft/Swin-Transformer. ResNet-50: torchvision's file;
 the AVS systems use the class of a saliency network with a second copy of the last two stages,
 which is stored but never read.
 """
@@ -66,3 +67,20 @@ def second_branch(state: StateDict, prefix: str) -> StateDict:
         for key, tensor in state.items()
         if key.startswith(f'{prefix}layer{n}_1.')
     }
+
+
+def _swin_rules() -> tuple[KeyRule, ...]:
+    rules = [KeyRule('patch_embed.{rest}', 'patch_embed.{rest}')]
+    for stage in range(4):
+        if stage:  # published at the end of the stage before
+            rules.append(
+                KeyRule(
+                    f'layers.{stage - 1}.downsample.{{rest}}',
+                    f'layers_{stage}.downsample.{{rest}}',
+                )
+            )
+        rules.append(KeyRule(f'layers.{stage}.blocks.{{rest}}', f'layers_{stage}.blocks.{{rest}}'))
+    return tuple(rules)
+
+
+SWIN_RULES = _swin_rules()

@@ -9,14 +9,20 @@ from mmengine.logging import print_log
 from torch import nn
 
 from avsbench.checkpoint.adapter import StateDict
-from avsbench.checkpoint.backbones import DETECTRON_RESNET_RULES, PVT_V2_RULES
+from avsbench.checkpoint.backbones import (
+    DETECTRON_RESNET_RULES,
+    PVT_V2_RULES,
+    SWIN_RULES,
+)
 from avsbench.checkpoint.reading import read_weights
 from avsbench.utils.errors import CheckpointError, examples
 from avsbench.utils.safe_pickle import load_array_pickle
 
 # What a classification network has on top of the features.
-CLASSIFIER_PREFIXES = ('head.', 'fc.', 'classifier.', 'stem.fc.')
+CLASSIFIER_PREFIXES = ('head.', 'fc.', 'classifier.', 'stem.fc.', 'norm.')
 COUNTER = '.num_batches_tracked'
+# Constants that a file may hold: counters, and of a Swin what follows from the size of its windows.
+CONSTANTS = (COUNTER, '.attn_mask', '.relative_position_index')
 # A backbone in the files of DETR and of networks made from it, such as VisTR.
 _DETR_BACKBONE = re.compile(r'(?:\w+\.)?backbone\.0\.body\.')
 
@@ -46,6 +52,8 @@ SOURCES = {
     'swin_base_patch244_window877_kinetics400_22k.pth': (
         'github.com/SwinTransformer/Video-Swin-Transformer'
     ),
+    'swin_base_patch4_window12_384_22k.pth': 'github.com/microsoft/Swin-Transformer',
+    'swin_base_patch4_window7_224_22k.pth': 'github.com/microsoft/Swin-Transformer',
     '384_coco_r101.pth': 'github.com/Epiphqny/VisTR',
     'vggish-10086976.pth': 'github.com/harritaylor/torchvggish',
 }
@@ -120,8 +128,8 @@ def match_pretrained(state: StateDict, module: nn.Module, path: str) -> Matched:
 
     Args:
         state: The file's state dict, under the keys of the network itself, of timm's whole
-            network, of the published PVTv2 files, of detectron2's ResNets, or of a network of
-            DETR's family, whose backbone is taken.
+            network, of the published PVTv2 and Swin files, of detectron2's ResNets, or of a network
+            of DETR's family, whose backbone is taken.
         module: The network.
         path: The file, for messages.
 
@@ -143,7 +151,8 @@ def match_pretrained(state: StateDict, module: nn.Module, path: str) -> Matched:
         names = (inner, inner.replace('stages.', 'stages_', 1), _published_name(inner))
         name = next((name for name in names if name in wanted), inner)
         # A frozen normalisation doesn't count its batches.
-        if name not in wanted and (name.startswith(CLASSIFIER_PREFIXES) or name.endswith(COUNTER)):
+        unwanted = name.startswith(CLASSIFIER_PREFIXES) or name.endswith(CONSTANTS)
+        if name not in wanted and unwanted:
             left_out.append(key)
         else:
             found[name] = tensor
@@ -181,6 +190,6 @@ def check_fit(found: StateDict, wanted: StateDict, message: str) -> None:
 
 
 def _published_name(key: str) -> str:
-    rules = (*PVT_V2_RULES, *DETECTRON_RESNET_RULES)
+    rules = (*PVT_V2_RULES, *DETECTRON_RESNET_RULES, *SWIN_RULES)
     renamed = (rule.rename(key, to_ours=True) for rule in rules)
     return next((name for name in renamed if name), key)
