@@ -1,7 +1,7 @@
 """Data sets of audio-visual segmentation, and of video segmentation without sound."""
 
 from avsbench.datasets.avsbench_dataset import AVSBenchDataset
-from avsbench.datasets.avss_dataset import AVSSDataset
+from avsbench.datasets.avss_dataset import AVSSDataset, AVSSWholeFrameDataset
 from avsbench.datasets.base_avs_dataset import BaseAVSDataset
 from avsbench.datasets.base_clip_dataset import BaseClipDataset
 from avsbench.datasets.folder_dataset import FolderAVSDataset
@@ -21,6 +21,7 @@ __all__ = [
     'A2DDataset',
     'AVSBenchDataset',
     'AVSSDataset',
+    'AVSSWholeFrameDataset',
     'BaseAVSDataset',
     'BaseClipDataset',
     'DAVISDataset',

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from avsbench.datasets.avsbench_dataset import AVSBenchDataset
 from avsbench.datasets.clip_info import AudioClipInfo
 from avsbench.datasets.validation import ChecksFiles
-from avsbench.layouts import AVSS, ClipFiles
+from avsbench.layouts import AVSS, AVSS_WHOLE_FRAMES, ClipFiles
 from avsbench.layouts.avss_classes import CLASSES, MAX_CLASSES, palette
 from avsbench.media.faults import BrokenFileError, ClipCheck
 from avsbench.media.images import read_colour_label, read_index_label
@@ -145,6 +145,13 @@ class AVSSDataset(AVSBenchDataset):
             if fault is not None:
                 yield ClipCheck(info['clip_id'], info['csv_row'], [fault])
             return
+
+
+@DATASETS.register_module()
+class AVSSWholeFrameDataset(AVSSDataset):
+    """The semantic subset with Maskiges of the whole frames, as VCT reads it."""
+
+    layout = AVSS_WHOLE_FRAMES
 
 
 def _difference(indices: str, colours: str, num_classes: int) -> BrokenFileError | None:

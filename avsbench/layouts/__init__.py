@@ -5,10 +5,11 @@ and of the preparation starts quickly.
 """
 
 from avsbench.layouts.layout import GENERATOR_RECORD, ClipFiles, ClipKind, Layout
-from avsbench.layouts.subsets import AVSS, LAYOUTS, MS3, S4
+from avsbench.layouts.subsets import AVSS, AVSS_WHOLE_FRAMES, LAYOUTS, MS3, S4
 
 __all__ = [
     'AVSS',
+    'AVSS_WHOLE_FRAMES',
     'GENERATOR_RECORD',
     'LAYOUTS',
     'MS3',

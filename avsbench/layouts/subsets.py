@@ -1,5 +1,7 @@
 """The layouts of AVSBench: S4 and MS3 (arXiv 2207.05042), and AVSS (arXiv 2301.13190)."""
 
+from dataclasses import replace
+
 from avsbench.layouts.layout import ClipKind, Layout
 
 S4 = Layout(
@@ -67,6 +69,13 @@ AVSS = Layout(
     first_frame=0,
     short_audio='zero',
     maskige_size=(224, 224),
+)
+
+# VCT's Maskiges of AVSS are of the frames as they are.
+AVSS_WHOLE_FRAMES = replace(
+    AVSS,
+    maskige='pre_SAM_mask/AVSBench_semantic/{label}/{uid}/frames/{k}_mask_color.png',
+    maskige_size=None,
 )
 
 LAYOUTS = {layout.subset: layout for layout in (S4, MS3, AVSS)}

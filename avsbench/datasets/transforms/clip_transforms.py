@@ -29,14 +29,24 @@ class ClipResize(BaseTransform):
 
     Args:
         size: (H, W) in pixels.
+        mask_size: (H, W) of the masks, for predictions that are compared at another size than the
+            network's; None for that of the frames.
     """
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int], mask_size: tuple[int, int] | None = None) -> None:
         self.size = check_size('ClipResize', size)
+        self.mask_size = None if mask_size is None else check_size('ClipResize: masks', mask_size)
 
     def transform(self, results: ClipResults) -> ClipResults:
         """Change `frames`, `masks` and `img_shape`; nothing if they have that size already."""
-        return resize_clip(results, self.size)
+        if self.mask_size is None:
+            return resize_clip(results, self.size)
+        results = resize_clip(results, self.size, resize_mask=None)
+        if 'masks' in results:
+            masks = [centre_nearest(mask, self.mask_size) for mask in results['masks']]
+            results['masks'] = np.stack(masks)
+            results['masks_separate'] = False
+        return results
 
 
 @TRANSFORMS.register_module()
