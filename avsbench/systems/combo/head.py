@@ -5,26 +5,19 @@ Segmentation, arXiv 2312.06462, CVPR 2024. Repository: github.com/yannqi/COMBO-A
 Mask2Former's (arXiv 2112.01527). Written from a description of them.
 """
 
-import torch
 from torch import Tensor, nn
 
-from avsbench.models.heads import (
-    AVSHeadOutput,
-    FrameTargets,
-    HeadSizes,
-    QueryAVSHead,
-)
+from avsbench.models.heads import AVSHeadOutput, FrameTargets, HeadSizes
 from avsbench.models.layers import MLP
 from avsbench.registry import MODELS
-from avsbench.systems.combo.criterion import mask_targets
+from avsbench.systems.combo.masked_head import MaskedQueryHead, Memory
 from avsbench.utils.checks import check_choice
-from avsbench.utils.maps import resize
 
 AUDIO_MIXES = ('batch', 'frame')
 
 
 @MODELS.register_module()
-class ComboHead(QueryAVSHead):
+class ComboHead(MaskedQueryHead):
     """Every frame's queries attend to its levels, to each only inside their last masks.
 
         features --> pixel decoder --> levels, mask feature
@@ -99,24 +92,13 @@ class ComboHead(QueryAVSHead):
         mask_feature, audio = self.fusion(decoded.mask_feature, audio)
         levels, positions = decoded.levels[::-1], decoded.positions[::-1]  # coarsest first
         memories = [
-            level.flatten(2).transpose(1, 2) + embed
-            for level, embed in zip(levels, self.level_embed.weight, strict=True)
-        ]
-        decoder = self.transformer_decoder
-        queries = self.queries(self.audio_mlp(audio))  # (N, Q, C)
-        predictions = [self.predict_masks(decoder.norm(queries), mask_feature)]
-        for index, layer in enumerate(decoder.layers):
-            level = index % len(levels)
-            _, masks = predictions[-1]
-            queries = layer(
-                queries,
-                memories[level],
-                query_pos=self.query_pos.weight,
-                memory_pos=positions[level],
-                memory_mask=self.inside(masks, levels[level].shape[2:]),
+            Memory(level.flatten(2).transpose(1, 2) + embed, position, level.shape[2:])
+            for level, position, embed in zip(
+                levels, positions, self.level_embed.weight, strict=True
             )
-            predictions.append(self.predict_masks(decoder.norm(queries), mask_feature))
-        cls_logits, mask_logits = (torch.stack(part) for part in zip(*predictions, strict=True))
+        ]
+        queries = self.queries(self.audio_mlp(audio))  # (N, Q, C)
+        cls_logits, mask_logits = self.decode(queries, mask_feature, memories)
         return AVSHeadOutput(
             cls_logits=cls_logits, mask_logits=mask_logits, clip_lengths=clip_lengths
         )
@@ -129,35 +111,12 @@ class ComboHead(QueryAVSHead):
             audio = audio.reshape(self.num_queries, num, channels).transpose(0, 1)
         return self.query_feature.weight + audio
 
-    def predict_masks(self, queries: Tensor, mask_feature: Tensor) -> tuple[Tensor, Tensor]:
-        """Class logits (N, Q, K + 1) and masks (N, Q, h, w) of normalised queries (N, Q, C)."""
-        masks = torch.einsum('nqc,nchw->nqhw', self.mask_mlp(queries), mask_feature)
-        return self.classifier(queries), masks
-
-    @staticmethod
-    def inside(mask_logits: Tensor, size: tuple[int, int]) -> Tensor:
-        """Where each query attends to on a level of `size` (h, w): (N, 1, Q, h * w) bool.
-
-        Inside its mask; everywhere if that is nowhere.
-        """
-        inside = resize(mask_logits.detach(), size).flatten(2) >= 0  # (N, Q, h * w)
-        return (inside | ~inside.any(-1, keepdim=True))[:, None]
-
     def prediction_losses(
         self, output: AVSHeadOutput, targets: FrameTargets
     ) -> list[dict[str, Tensor]]:
         """The criterion on annotated frames; before the last prediction `loss_cosine` on all."""
-        losses = self.criterion(
-            targets.select(output.cls_logits, 1),
-            targets.select(output.mask_logits, 1),
-            mask_targets(targets.select(targets.masks)),
-        )
+        losses = super().prediction_losses(output, targets)
         if self.loss_cosine is not None:
             for terms, masks in zip(losses[:-1], output.mask_logits[:-1], strict=True):
                 terms['loss_cosine'] = self.loss_cosine(masks, output.clip_lengths)
         return losses
-
-    def binary_logits(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
-        """Score of the foreground less that of the background: its sigmoid is their softmax."""
-        scores = self.score_maps(output, img_shape)
-        return scores[:, 1:] - scores[:, :1]

@@ -98,7 +98,8 @@ HEAD_RULES = (*_pixel_decoder_rules(), *_fusion_rules(), *_decoder_rules())
 _BACKBONES = {'backbone.': 'image_backbone', 'pre_sam_backbone.': 'maskige_backbone'}
 
 
-def _restore_unused(state: StateDict) -> StateDict:
+def restore_class_weights(state: StateDict) -> StateDict:
+    """The weights of the classes, of a published state dict of Mask2Former's family."""
     weight = torch.ones(state['sem_seg_head.predictor.class_embed.bias'].shape[0])
     weight[-1] = _NO_OBJECT
     return {'criterion.empty_weight': weight}
@@ -125,5 +126,5 @@ COMBO = CheckpointAdapter(
         KeyRule('audio_backbone.{rest}', 'audio_encoder.{rest}'),
     ),
     unused=('criterion.empty_weight',),
-    restore_unused=_restore_unused,
+    restore_unused=restore_class_weights,
 )

@@ -20,6 +20,7 @@ class COMBORun(NetworkRun):
     """Runs COMBO on the fixture's clips, as a batch and one by one."""
 
     chunk: ClassVar[int] = 5  # frames with gradients in the backbones, where they never interact
+    audio_output: ClassVar[str] = 'vggish'
 
     def compute(self) -> Computed:
         """Run the batch with gradients from the backbone's levels on, then each clip alone."""
@@ -89,7 +90,7 @@ class COMBORun(NetworkRun):
         for index in range(len(output.cls_logits) - 1):
             outputs[f'aux{index}_pred_logits'] = output.cls_logits[index]
             outputs[f'aux{index}_pred_masks'] = output.mask_logits[index]
-        patches = self.fixture.content['outputs']['vggish']['shape'][0]
+        patches = self.fixture.content['outputs'][self.audio_output]['shape'][0]
         audio = [clip['audio'] for clip in clips]
         if sum(len(part) for part in audio) != patches:  # all clips were padded to one length
             each = patches // len(audio)
@@ -98,14 +99,19 @@ class COMBORun(NetworkRun):
                 for part in audio
             ]
         with torch.no_grad():
-            outputs['vggish'] = self.model.audio_encoder(torch.cat(audio))[:, 0]
+            features = self.model.audio_encoder(torch.cat(audio))
+        outputs[self.audio_output] = self._published_audio(features)
         return outputs
+
+    def _published_audio(self, features: Tensor) -> Tensor:
+        """Audio features (N, A, D) in the shape of the fixture."""
+        return features[:, 0]
 
     @torch.no_grad()
     def _alone(self, clip: dict, prefix: str) -> dict[str, Tensor]:
         """A clip run by itself, as in testing."""
         output = self.model(clip)
-        size = clip['frames'].shape[-2:]
+        size = self.fixture.content['outputs'][f'{prefix}_sem_seg']['shape'][-2:]
         return {
             f'{prefix}_pred_logits': output.cls_logits[-1],
             f'{prefix}_pred_masks': output.mask_logits[-1],
