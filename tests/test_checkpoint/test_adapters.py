@@ -23,6 +23,8 @@ UNREAD = {
     'avsegformer': {'head.fpn', 'head.attn_fc', 'backbone.layer3_2', 'backbone.layer4_2'},
     'combo': {'criterion.empty_weight'},
     'modat': {'head.fpn', 'head.attn_fc', 'head.query_generator'},
+    # Indices of Swin's windows.
+    'vct': {'criterion.empty_weight', 'backbone.layers', 'pre_sam_backbone.layers'},
     'tpavi': {'path4.resConfUnit1', 'resnet.layer3_2', 'resnet.layer4_2'},
     # Of these parts indices, and projections whose result is not used.
     'medvt': {'backbone.layers', 'label_propagator.prop_layer', 'label_propagator.label_encoder'},
