@@ -52,6 +52,11 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='masks were made of the whole frame at another size: resize them (nearest)',
     )
+    parser.add_argument(
+        '--whole-frames',
+        action='store_true',
+        help='avss: of the frames as they are, for VCT, beside those of COMBO, which are cut',
+    )
     parser.add_argument('--split', nargs='+', choices=SPLITS, default=SPLITS, help='default: all')
     parser.add_argument(
         '--overwrite', action='store_true', help='make all again, also those from another source'
@@ -70,9 +75,15 @@ def main() -> None:
         raise ConfigError('--resize is about masks; it means nothing for --source superpixels')
     if args.workers < 0:
         raise ConfigError(f'--workers: got {args.workers}, expected 0 or more')
+    if args.whole_frames and args.subset != 'avss':
+        raise ConfigError(
+            f'--whole-frames belongs to avss; Maskiges of {args.subset} are of whole frames anyway'
+        )
     configs = dataset_configs(args.subset, args.data_root)
     # Only the frames matter here, not what the network makes of masks and classes.
     bare = [{key: configs[split][key] for key in NEEDED} for split in args.split]
+    if args.whole_frames:
+        bare = [{**config, 'type': 'AVSSWholeFrameDataset'} for config in bare]
     tasks = plan([DATASETS.build(config) for config in bare], args.masks)
     check_writable(bare[0]['data_root'], 'data_root, where Maskiges go', 'make it writable')
     source = SUPERPIXELS if args.masks is None else f'masks in {Path(args.masks).resolve().name}'

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from avsbench.datasets.avsbench_dataset import AVSBenchDataset
 from avsbench.datasets.clip_info import AudioClipInfo
@@ -152,6 +152,10 @@ class AVSSWholeFrameDataset(AVSSDataset):
     """The semantic subset with Maskiges of the whole frames, as VCT reads it."""
 
     layout = AVSS_WHOLE_FRAMES
+
+    def fix_commands(self, checks: Iterable[ClipCheck]) -> list[str]:
+        """See `BaseAVSDataset.fix_commands`."""
+        return [f'{command} --whole-frames' for command in super().fix_commands(checks)]
 
 
 def _difference(indices: str, colours: str, num_classes: int) -> BrokenFileError | None:

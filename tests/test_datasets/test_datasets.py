@@ -11,7 +11,7 @@ from dataset_trees import SIZE, avss_labels, mask, noise, random_image, write_im
 from mmengine.config import Config
 from torch.utils.data import DataLoader
 
-from avsbench.datasets import AVSSDataset, MS3Dataset, S4Dataset
+from avsbench.datasets import AVSSDataset, AVSSWholeFrameDataset, MS3Dataset, S4Dataset
 from avsbench.datasets.clip_info import AudioClipInfo
 from avsbench.layouts.avss_classes import CLASSES, palette
 from avsbench.media.log_mel import log_mel_patches, read_wav
@@ -175,6 +175,20 @@ def test_avss_frames_are_counted_and_sorted_by_number(avss_root: Path) -> None:
     lost = AVSSDataset(avss_root, 'test', check='off', pipeline=PIPELINE)
     with pytest.raises(DataError, match=r'frames/5\.jpg: no such file'):
         lost[0]
+
+
+def test_avss_maskiges_of_whole_frames_are_files_of_their_own(avss_root: Path) -> None:
+    cut, whole = AVSSDataset(avss_root, 'test'), AVSSWholeFrameDataset(avss_root, 'test')
+    assert (cut.maskige_size, whole.maskige_size) == ((224, 224), None)
+    pair = (data.get_data_info(0)['maskige_paths'][0] for data in (cut, whole))
+    assert [path.split('/')[-2] for path in pair] == ['processed_frames', 'frames']
+
+
+def test_categories_are_those_of_s4(s4_root: Path, avss_root: Path) -> None:
+    info = S4Dataset(s4_root, 'train').get_data_info(0)
+    assert info['category'] == info['clip_id'].split('/')[0]
+    assert S4Dataset(s4_root, 'train', pipeline=PIPELINE)[0]['data_samples'].category
+    assert 'category' not in AVSSDataset(avss_root, 'test').get_data_info(0)
 
 
 def test_avss_stored_log_mel(avss_root: Path) -> None:

@@ -18,7 +18,12 @@ sys.path.insert(0, str(ROOT / 'tests' / 'test_datasets'))
 
 from dataset_trees import SIZE, make_avss, make_ms3, make_s4  # noqa: E402
 
-from avsbench.datasets import AVSSDataset, MS3Dataset, S4Dataset  # noqa: E402
+from avsbench.datasets import (  # noqa: E402
+    AVSSDataset,
+    AVSSWholeFrameDataset,
+    MS3Dataset,
+    S4Dataset,
+)
 from avsbench.datasets.transforms import ClipShortSideCrop  # noqa: E402
 from avsbench.maskiges import rank_map, superpixels  # noqa: E402
 
@@ -119,6 +124,18 @@ def test_superpixels_are_those_of_the_frame_as_it_is_cut(copy: Callable, run: Ca
             cut = np.asarray(squashed)
         expected, _ = rank_map(superpixels(cut))
         assert (pixels(frames[clip_id]['maskige_paths'][1]) == expected).all()
+
+
+def test_those_of_whole_frames_lie_beside_the_others(copy: Callable, run: Callable) -> None:
+    root = copy('avss')
+    dataset = AVSSWholeFrameDataset(str(root), 'val', check='off')
+    code, text = run('avss', root, '--source', 'superpixels', '--whole-frames', '--split', 'val')
+    assert code == 0, text
+    (info, *_) = dataset.clip_infos()
+    frame, maskige = (Image.open(info[key][0]) for key in ('frame_paths', 'maskige_paths'))
+    assert maskige.size == frame.size and '/frames/' in info['maskige_paths'][0]
+    code, text = run('s4', copy('s4'), '--source', 'superpixels', '--whole-frames')
+    assert code != 0 and '--whole-frames belongs to avss' in text
 
 
 def test_an_interrupted_run_goes_on(copy: Callable, run: Callable) -> None:
