@@ -62,9 +62,22 @@ def shrink(clip: dict, frames: int) -> dict:
     resized = torch.nn.functional.interpolate(clip['inputs']['frames'][:frames].float(), SIZE)
     masks = torch.nn.functional.interpolate(sample.gt_masks[None, :frames].float(), SIZE)
     sample.gt_masks = masks[0].byte()
+    if 'pred_shape' in sample:
+        sample.set_metainfo({'pred_shape': (SIZE, SIZE)})
     sample.gt_valid, sample.frame_valid = sample.gt_valid[:frames], sample.frame_valid[:frames]
     audio = clip['inputs']['audio'][:frames]
     return {'inputs': {'frames': resized.byte(), 'audio': audio}, 'data_samples': sample}
+
+
+def fit_to_steps(model: Config) -> None:
+    """Networks that are made for frames of one size are made for that of the steps."""
+    if 'image_size' in model.decode_head:
+        model.decode_head.image_size = (SIZE, SIZE)
+    backbone = model.backbone
+    while 'backbone' in backbone:
+        backbone = backbone.backbone
+    if 'swin' in backbone.get('model_name', ''):
+        backbone.options.strict_img_size = False
 
 
 def load(path: Path, tree: Callable[[Config], Path], cache: Path) -> Config:
@@ -100,6 +113,7 @@ def test_config_builds_and_steps(path: Path, tree, tmp_path) -> None:
         preprocessor.frame_size = (SIZE, SIZE)
     if preprocessor.get('num_frames') is not None:
         preprocessor.num_frames = 3  # one more than the clips have, so that it pads
+    fit_to_steps(cfg.model)
     model = MODELS.build(cfg.model)
     clips = pseudo_collate([shrink(train[i], 2) for i in range(2)])
     losses = model(**model.data_preprocessor(clips), mode='loss')

@@ -1,9 +1,11 @@
 """Files of pretrained backbones in the layouts of their makers."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
+import timm
 import torch
 
 from avsbench.models import TimmBackbone
@@ -50,6 +52,26 @@ def test_torchvision_file_fits_frozen_norms(tmp_path) -> None:
     backbone = TimmBackbone('resnet18', frozen_norm=True, weights=str(tmp_path / 'r18.pth'))
     backbone.init_weights()
     torch.testing.assert_close(backbone.model.bn1.weight, source.model.bn1.weight.detach())
+
+
+def test_published_swin_file_fits(tmp_path) -> None:
+    name = 'swin_tiny_patch4_window7_224'
+    source = timm.create_model(name, num_classes=3)
+    content = {'layers.0.blocks.1.attn_mask': torch.zeros(1)}
+    content['layers.0.blocks.0.attn.relative_position_index'] = torch.zeros(2, 2).long()
+
+    def end_of_the_stage_before(found: re.Match) -> str:
+        return f'layers.{int(found[1]) - 1}.downsample'
+
+    for key, value in source.state_dict().items():
+        moved = re.sub(r'layers\.(\d)\.downsample', end_of_the_stage_before, key)
+        content[moved.replace('head.fc', 'head')] = value
+    torch.save({'model': content}, tmp_path / 'swin.pth')
+    backbone = TimmBackbone(name, weights=str(tmp_path / 'swin.pth'))
+    backbone.init_weights()
+    wanted = source.state_dict()
+    for key, value in backbone.model.state_dict().items():
+        assert torch.equal(value, wanted[key.replace('layers_', 'layers.')])
 
 
 class Evil:

@@ -74,3 +74,15 @@ def test_no_crop_before_they_are_resized(root: Path) -> None:
 def test_other_values_are_refused() -> None:
     with pytest.raises(ConfigError, match="expected one of 'error', 'separate'"):
         S4Dataset('nowhere', 'test', check='off', pipeline=[dict(type='LoadClip', mask_size='x')])
+
+
+def test_masks_are_brought_to_a_size_of_their_own(root: Path) -> None:
+    step = dict(type='ClipResize', size=(10, 14), mask_size=(6, 8))
+    data = dataset(root, LOAD, step, PACK)
+    packed, info = data[0], data.get_data_info(0)
+    sample = packed['data_samples']
+    assert packed['inputs']['frames'].shape[-2:] == (10, 14)
+    assert tuple(sample.img_shape) == (10, 14) and tuple(sample.pred_shape) == (6, 8)
+    for path, found in zip(info['mask_paths'], sample.gt_masks, strict=True):
+        expected = resized(np.asarray(Image.open(path)), (6, 8)) // 255
+        assert (found.numpy() == expected).all() and expected.any()

@@ -82,6 +82,15 @@ class TestSameBits:
         assert torch.equal(network(PATCHES, keys(PATCHES)), without)
         assert without.shape == (10, 1, 128)
 
+    def test_the_map_of_vggish(self, tmp_path) -> None:
+        torch.manual_seed(0)
+        network = VGGish(cache_dir=str(tmp_path), tokens='map')
+        network.cache.keeps = True
+        without = network(PATCHES[:5])
+        for _ in range(2):  # cold, then from the cache
+            assert torch.equal(network(PATCHES[:5], keys(PATCHES[:5])), without)
+        assert without.shape == (5, 24, 512) and network.cache.computed == 5
+
     def test_autocast_does_not_change_them(self, tmp_path) -> None:
         without = encoder(None)(PATCHES)
         with torch.autocast('cpu', torch.bfloat16):

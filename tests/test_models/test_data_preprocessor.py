@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from avsbench.models import AVSDataPreprocessor
+from avsbench.models import AVSDataPreprocessor, AVSegmentor
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError, DataError
 
@@ -70,6 +70,16 @@ def test_pack_keeps_the_frames_that_exist() -> None:
     assert result['inputs']['clip_lengths'] == (5, 10)
     assert len(result['inputs']['frames']) == 15
     assert len(result['data_samples'][0].gt_masks) == 5
+
+
+def test_categories_travel_clip_by_clip() -> None:
+    clips = clip(2), clip(3)
+    preprocessor = AVSDataPreprocessor(clip_policy='pack')
+    assert 'categories' not in preprocessor(batch(*clips))['inputs']
+    clips[1][1].set_metainfo({'category': 'dog_barking'})
+    inputs = preprocessor(batch(*clips))['inputs']
+    assert inputs['categories'] == (None, 'dog_barking')
+    assert AVSegmentor.targets(inputs).categories == (None, 'dog_barking')
 
 
 def test_muting_replaces_the_audio_only() -> None:
