@@ -3,7 +3,6 @@ _base_ = './combo.py'
 short_sides = [192, 230, 268, 307, 345, 384, 422, 460]
 short_sides += [499, 537, 576, 614, 652, 691, 729, 768]
 size = (384, 384)
-augment_224 = _base_.augment
 augment = [
     dict(type='ClipRandomChoiceResize', short_sides=short_sides, max_long=896),
     dict(type='ClipRandomCrop', size=size, keep_smaller=True),
