@@ -18,11 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from avsbench.engine.hooks import FiniteLossHook
 from avsbench.structures import AVSDataSample
 
-LIMITS = {
-    'combo': 4,
-    'vct': 4,
-    'catr': 3,
-}  # 2 for the others: the loss terms, and the norm of gradients
+# 2 for the others: the loss terms, and the norm of gradients.
+LIMITS = {'combo': 4, 'vct': 4, 'catr': 3}
 # Operators whose result has a shape that the device must report, and numbers that it reports.
 WAITING = {'_local_scalar_dense', 'nonzero', 'masked_select', '_unique2', 'unique_dim', 'equal'}
 BY_MASK = {'index', 'index_put', 'index_put_', '_index_put_impl_'}
