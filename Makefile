@@ -18,8 +18,8 @@ JOBS ?= 2
 VENV := .venv
 PY := $(VENV)/bin/python
 # What the tests import besides the requirements (extra dev of pyproject.toml).
-TOOLS := import av, gradio, h5py, ninja, onnx, onnxruntime, onnxscript, pycocotools, pytest, selenium, \
-    setuptools, skimage, tensorboard, xdist
+TOOLS := import av, gradio, h5py, material, mkdocstrings, ninja, onnx, onnxruntime, onnxscript, pycocotools, \
+    pytest, selenium, setuptools, skimage, tensorboard, xdist
 # The stamp's name changes with what is to be installed, and where.
 STAMP := $(VENV)/.installed-$(shell { cat requirements.txt pyproject.toml; pwd; } | cksum | cut -d ' ' -f 1)
 # So does this one's, with the sources of the operators.

@@ -1,5 +1,9 @@
-"""The README's commands run, in its order, as far as they can on tiny data in a few minutes."""
+"""The commands of the README and of the documents it begins with run, in their order.
 
+As far as they can, on tiny data, in a few minutes.
+"""
+
+import csv
 import os
 import re
 import shlex
@@ -16,6 +20,8 @@ from avsbench.video import make_video
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / 'README.md').read_text()
+SYSTEMS_PAGE = (ROOT / 'docs/systems.md').read_text()
+PAGES = ('README.md', 'docs/install.md', 'docs/data.md', 'docs/training.md', 'docs/parity.md')
 SHORT = (
     '--cfg-options train_cfg.max_epochs=1 train_dataloader.dataset.indices=2 '
     'val_dataloader.dataset.indices=1'
@@ -36,7 +42,12 @@ SHORTCUTS = (
 NOT_RUN = {
     'make demo': ['make', '-n', 'demo'],
     'make test': ['make', '-n', 'test'],
+    'python -m venv .venv && source .venv/bin/activate': ['python', '-m', 'venv', '--help'],
     'pip install -r requirements.txt': ['test', '-s', 'requirements.txt'],
+    'pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu': [
+        *('grep', '-q', '^torch', 'requirements.txt')
+    ],
+    'bash ops/make.sh': ['bash', '-n', 'ops/make.sh'],
     "pip install -e '.[demo]'": ['grep', '-q', '^demo = ', 'pyproject.toml'],
     'python demo/gradio_app.py --config config/s4/demo.py --checkpoint '
     'work_dir/s4/demo/best_mIoU.pth': ['python', 'demo/gradio_app.py', '--help'],
@@ -44,9 +55,11 @@ NOT_RUN = {
 
 
 def commands() -> list[str]:
-    blocks = re.findall(r'```bash\n(.*?)```', README, re.DOTALL)
+    """All of them, each once."""
+    text = '\n'.join((ROOT / page).read_text() for page in PAGES)
+    blocks = re.findall(r'```bash\n(.*?)```', text, re.DOTALL)
     lines = [re.sub(r'\s+#.*', '', line) for block in blocks for line in block.splitlines()]
-    return [line.strip() for line in lines if line.strip()]
+    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 
 @pytest.fixture
@@ -86,7 +99,7 @@ def test_commands_run(checkout: Path) -> None:
 
 
 def test_every_path_in_the_readme_exists() -> None:
-    named = re.findall(r'`((?:tools|config|avsbench|tests|docs)/[\w./-]+)`', README)
+    named = re.findall(r'[`(]((?:tools|config|avsbench|tests|docs)/[\w./-]+)[`)]', README)
     pictures = re.findall(r'\]\(([\w./]+)\)', README)
     words = [word for command in commands() for word in shlex.split(command)]
     scripts = [word for word in words if word.startswith(('tools/', 'config/', 'tests/'))]
@@ -103,18 +116,38 @@ def test_every_system_can_be_cited() -> None:
     assert all(paper in text for paper in ('arXiv 2207.05042', 'arXiv 2301.13190'))  # the data
 
 
-def test_the_table_of_systems_is_that_of_the_registered_ones() -> None:
+def test_the_tables_of_systems_are_those_of_the_registered_ones() -> None:
     SYSTEMS.import_from_location()
-    told = re.findall(
-        r'^\| (.+) \| (.+) \| (\w+) \| `(config/.+\.py)` \|.*\|$', README, re.MULTILINE
-    )
-    assert told == [
-        (
-            system.title,
-            system.paper,
-            system.frame_context.replace('none', 'independent'),
-            f'config/*/{name}_*.py',
-        )
-        for name, system in sorted(SYSTEMS.module_dict.items())
+    systems = sorted(SYSTEMS.module_dict.items())
+    files = {name: f'config/*/{name}_*.py' for name, _ in systems}
+    row = r'^\| (.+) \| (.+) \| (\w+) \| `(config/.+\.py)` \|.*\|$'
+    assert re.findall(row, SYSTEMS_PAGE, re.MULTILINE) == [
+        (s.title, s.paper, s.frame_context.replace('none', 'independent'), files[name])
+        for name, s in systems
     ]
-    assert all(list(ROOT.glob(files)) for *_, files in told)
+    assert [(title, paper, path) for title, paper, *_, path in results_in_readme()] == [
+        (s.title, s.paper, files[name]) for name, s in systems
+    ]
+    assert all(list(ROOT.glob(path)) for path in files.values())
+
+
+def results_in_readme() -> list[tuple[str, ...]]:
+    """(title, paper, encoder, S4, MS3, AVSS, configs) of each row."""
+    cells = r' \| '.join([r'(.+)'] * 3 + [r'([\d.]+|–)'] * 3)
+    return re.findall(rf'^\| {cells} \| `(config/.+\.py)` \|$', README, re.MULTILINE)
+
+
+def test_results_in_the_readme_are_those_of_the_leaderboard() -> None:
+    with (ROOT / 'docs/leaderboard/published.csv').open() as file:
+        known = {
+            (row['subset'], row['system'], row['backbone'], row['J'])
+            for row in csv.DictReader(file)
+        }
+    for title, _, encoder, *scores, _ in results_in_readme():
+        for subset, score in zip(('s4', 'ms3', 'avss'), scores, strict=True):
+            if score != '–':
+                assert (subset, title, encoder, score) in known
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.split()) <= 900

@@ -105,7 +105,7 @@ class PretrainedPart:
     def _report_missing(self, what: str) -> None:
         if self.require_weights and not self.checkpoint_follows:
             source = SOURCES.get(Path(self.weights).name)
-            origin = f', published at {source} (README, "Pretrained weights")' if source else ''
+            origin = f', published at {source} (docs/weights.md)' if source else ''
             raise CheckpointError(
                 f'{what}: no file {self.weights!r}{origin}; put it there, or set weights=None in '
                 'this part of the model to start from random numbers, which does not reach '
@@ -117,7 +117,7 @@ class PretrainedPart:
             return
         print_log(
             f'{what}: no file {self.weights!r}. The training starts from RANDOM weights here; '
-            'published results need the file (README, "Pretrained weights").',
+            'published results need the file (docs/weights.md).',
             'current',
             level=30,
         )

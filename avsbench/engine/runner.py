@@ -6,7 +6,7 @@ What differs from mmengine 0.10/0.11:
   contain; a config stored in one is never evaluated;
 * checkpoints are plain data, written atomically, with the state of the random generators, so that
   a resumed run on the CPU equals an uninterrupted one bit for bit; on a GPU it does as far as the
-  operators do, some of which add up in any order (see README.md);
+  operators do, some of which add up in any order (see docs/training.md);
 * the newest whole checkpoint of the work dir is resumed from, wherever that dir has been moved;
 * several processes also run on the CPU (gloo).
 """

@@ -184,10 +184,10 @@ def test_missing_weights_that_are_published_name_their_place(tmp_path) -> None:
         network.init_weights()
 
 
-def test_places_of_published_weights_are_those_of_the_readme() -> None:
+def test_places_of_published_weights_are_those_of_the_documents() -> None:
     """And each file that a config names is among them."""
-    readme = (CONFIG_ROOT.parent / 'README.md').read_text()
-    assert all(f'`pretrained/{name}`' in readme for name in SOURCES)
+    table = (CONFIG_ROOT.parent / 'docs/weights.md').read_text()
+    assert all(f'`pretrained/{name}`' in table for name in SOURCES)
     named = {
         name
         for path in CONFIG_ROOT.rglob('*.py')
