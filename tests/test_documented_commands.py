@@ -161,7 +161,7 @@ def check_pip(words: list[str]) -> None:
         elif before == '-r' or word.startswith('./'):
             assert (ROOT / word).exists()
         elif words[0] == 'install' and not word.startswith('-'):
-            assert f'"{word}>=' in known
+            assert re.search(rf'^ *"?{word}>=', known, re.MULTILINE) or f'["{word}>=' in known, word
 
 
 @pytest.mark.parametrize(('name', 'command'), commands())
