@@ -267,6 +267,7 @@ class TestSyntheticClips:
         code, out, err = call('train.py', subset, config, *options)
         assert code == 0, err
         best = tmp_path / 'work_dir' / subset / 'demo' / 'best_mIoU.pth'
+        assert torch.load(best, weights_only=True)['meta']['synthetic'] is True
         masks = ('--save-masks', 'masks')
         code, out, err = call('test.py', subset, config, best, *masks, *options[:3])
         assert code == 0, err

@@ -2,7 +2,8 @@
 
 Writes `OUT_STEM-<first 8 digits of its SHA-256>.pth`. The file holds tensors and plain metadata
 only, so that `torch.load(..., weights_only=True)` reads it everywhere; optimizer, log, random
-states, the text of the config and any path of the machine that trained are left out.
+states and any path of the machine that trained are left out. The config is in it, as data, so that
+`AVSInferencer(FILE)` and `demo/video_demo.py IN.mp4 --weights FILE` need nothing else.
 """
 
 import argparse
@@ -25,8 +26,11 @@ def main() -> None:
         action='store_true',
         help='read a file that holds more than tensors and plain data; this runs the code in it',
     )
+    parser.add_argument('--safetensors', action='store_true', help='write .safetensors')
     args = parser.parse_args()
-    target = publish(args.source, args.stem, trust=args.trust_checkpoint)
+    target = publish(
+        args.source, args.stem, trust=args.trust_checkpoint, safetensors=args.safetensors
+    )
     before, after = Path(args.source).stat().st_size, target.stat().st_size
     print(f'{target}: {after / 1e6:.1f} MB (from {before / 1e6:.1f} MB)')
 

@@ -27,9 +27,11 @@ from avsbench.apis.prediction import (
     second_text,
 )
 from avsbench.apis.sources import VideoSource, open_source
+from avsbench.apis.standalone import config_of
 from avsbench.apis.timing import stage
 from avsbench.apis.views import clip_view
 from avsbench.checkpoint.reading import check_file
+from avsbench.config.sources import SUFFIXES
 from avsbench.structures import AVSDataSample
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError
@@ -40,7 +42,8 @@ from avsbench.visualization import AVSLocalVisualizer
 class AVSInferencer(BaseInferencer):
     """Segments the objects in videos of any length: those that sound, or move, or all.
 
-        inferencer = AVSInferencer('config/s4/pvt2.py', 'work_dir/s4/pvt2/best_mIoU.pth')
+        inferencer = AVSInferencer('work_dir/s4/pvt2/best_mIoU.pth')
+        inferencer = AVSInferencer('config/s4/pvt2.py', 'published.pth')
         inferencer('clip.mp4')['predictions'][0]['masks']        # (seconds, H, W) uint8
 
     An input is the path of a video, or a dict: `frames`, a folder of images or an array
@@ -54,7 +57,8 @@ class AVSInferencer(BaseInferencer):
     and `visualize` and `postprocess` make its result.
 
     Args:
-        config: Path of a config, or one that `load_config` has read.
+        config: Path of a config, or one that `load_config` has read; or, alone, a checkpoint of
+            this toolbox, which holds its config.
         checkpoint: Of this toolbox, or published by a supported system.
         device: 'cpu', 'cuda', ...; None for CUDA where available.
         trust_checkpoint: See `avsbench.checkpoint.reading`.
@@ -70,6 +74,8 @@ class AVSInferencer(BaseInferencer):
     Attributes:
         classes: Names by class index.
         amp: What the network computes in, one of these.
+        synthetic: Whether the network was trained on generated clips, and knows drawn shapes only.
+        trained_on: Data set of the config, and that.
         background: Whether the first of them is the background; if not, each pixel has a class.
         palette: Their colours (K, 3) uint8; None for a network with one class.
         pipeline: Makes clips from frames and audio, see `avsbench.apis.pipeline`.
@@ -82,7 +88,7 @@ class AVSInferencer(BaseInferencer):
     def __init__(
         self,
         config: str | Path | Config,
-        checkpoint: str | Path,
+        checkpoint: str | Path | None = None,
         *,
         device: str | None = None,
         trust_checkpoint: bool = False,
@@ -91,6 +97,8 @@ class AVSInferencer(BaseInferencer):
         show_progress: bool = True,
         amp: str | None = None,
     ) -> None:
+        if checkpoint is None:
+            config, checkpoint = _standalone(config, trust_checkpoint), config
         cfg = open_network_config(config, cfg_options, augment=augment)
         check_file(checkpoint)
         self._trust = trust_checkpoint
@@ -98,6 +106,8 @@ class AVSInferencer(BaseInferencer):
         self.background = metainfo(cfg).get('background', True)
         super().__init__(cfg, self.checkpoint, device, 'avsbench', show_progress)
         self.amp = self._resolve_amp(amp)
+        self.synthetic = bool(self.model.dataset_meta.get('synthetic'))
+        self.trained_on = f'{cfg.get("subset")}{" (synthetic)" if self.synthetic else ""}'
 
     def __call__(
         self,
@@ -345,3 +355,14 @@ class AVSInferencer(BaseInferencer):
             for name, values in maps.items():
                 result.set_field(values, FIELDS[name])
         return {'predictions': [result], 'visualization': visualization}
+
+
+def _standalone(checkpoint: str | Path | Config, trust: bool) -> Config:
+    """The config that a checkpoint holds, where no other was given."""
+    if isinstance(checkpoint, Config) or Path(checkpoint).suffix in SUFFIXES:
+        name = checkpoint.filename if isinstance(checkpoint, Config) else checkpoint
+        raise ConfigError(
+            f'{name}: a config has no weights: AVSInferencer(config, checkpoint), or '
+            'AVSInferencer(checkpoint) with a checkpoint of this toolbox'
+        )
+    return config_of(checkpoint, trust=trust)

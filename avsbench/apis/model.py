@@ -66,7 +66,9 @@ def load_model(
     expected = {'num_classes': head.get('num_classes'), 'head': head.get('type')}
     meta = load_weights(model, checkpoint, trust=trust, expected=expected)
     trained = meta.get('dataset_meta')
-    model.dataset_meta = trained if isinstance(trained, Mapping) else {}
+    model.dataset_meta = dict(trained) if isinstance(trained, Mapping) else {}
+    if meta.get('synthetic') is True:
+        model.dataset_meta['synthetic'] = True
     return model.to(device).eval()
 
 

@@ -21,6 +21,10 @@ from avsbench.utils.errors import DataError
 from avsbench.video import DecodedFrame, VideoFile, VideoWriter
 from avsbench.visualization.overlay import MaskPainter
 
+SYNTHETIC = (
+    'this network was trained on generated clips and knows drawn shapes with made-up sounds; what '
+    'it marks in a real video means nothing. docs/weights.md names published weights'
+)
 Progress = Callable[[float, float | None], None]
 """Receives the seconds done and, where known, those of the whole video."""
 
@@ -37,7 +41,7 @@ class RenderReport:
         wall: Seconds that it took.
         clock: Time of the stages `decode`, `audio`, `network`, `encode` and `sheet`.
         summary: What is plotted.
-        warnings: What was wrong with the file, one sentence each.
+        warnings: What was wrong with the file or is to be known of the network, one sentence each.
     """
 
     frames: int = 0
@@ -92,7 +96,7 @@ def render_video(
         with measure_stages() as report.clock:
             with outputs.temporary(outputs.table).open('w', newline='', encoding='utf-8') as file:
                 table = csv.writer(file, lineterminator='\n')
-                table.writerow(COLUMNS)
+                table.writerow((*COLUMNS, 'trained_on'))
                 masks = _write_masks(predictions, inferencer, outputs, table, report)
                 painter = MaskPainter(
                     inferencer.classes, inferencer.palette, background=inferencer.background
@@ -101,9 +105,11 @@ def render_video(
                 frames = _painted(source, masks, painter, per_second)
                 _write_overlay(source, frames, outputs, report, progress)
             with stage('sheet'):
-                sheet = draw_sheet(inferencer.visualizer, report.summary, source.path.name)
+                title = f'{source.path.name}, network trained on {inferencer.trained_on}'
+                sheet = draw_sheet(inferencer.visualizer, report.summary, title)
                 Image.fromarray(sheet).save(outputs.temporary(outputs.sheet))
-        report.seconds, report.warnings = report.summary.end, source.warnings()
+        report.seconds = report.summary.end
+        report.warnings = [*([SYNTHETIC] if inferencer.synthetic else []), *source.warnings()]
         outputs.commit()
     except OSError as error:
         where = error.filename or outputs.video
@@ -126,7 +132,7 @@ def _write_masks(
         with stage('encode'):
             mask, probability = prediction.masked()
             rows = inferencer.table_rows(prediction, mask, probability)
-            table.writerows(row.cells() for row in rows)
+            table.writerows((*row.cells(), inferencer.trained_on) for row in rows)
             report.summary.add(prediction, rows)
             report.masks += 1
             if outputs.masks is not None:

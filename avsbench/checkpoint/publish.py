@@ -2,10 +2,15 @@
 
 import hashlib
 import io
+import json
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors.torch import save
+from torch import Tensor
 
+from avsbench.checkpoint.config_data import published_config
 from avsbench.checkpoint.loading import nonfinite_keys
 from avsbench.checkpoint.reading import read_checkpoint, state_dict_of
 from avsbench.utils.errors import CheckpointError, examples
@@ -23,16 +28,23 @@ KEPT = (
     'avsbench_version',
     'mmengine_version',
     'torch_version',
+    'synthetic',
 )
 
 
-def publish(source: str | Path, stem: str | Path, *, trust: bool = False) -> Path:
+def publish(
+    source: str | Path, stem: str | Path, *, trust: bool = False, safetensors: bool = False
+) -> Path:
     """Write the published form of a checkpoint, `<stem>-<first 8 digits of its SHA-256>.pth`.
+
+    It holds the config as data, so that it runs without any other file, but no path of the machine
+    that trained.
 
     Args:
         source: Training checkpoint.
         stem: Path of the new file up to the hash.
         trust: See `avsbench.checkpoint.reading.read_checkpoint`.
+        safetensors: Write `.safetensors` with the same metadata, as text.
 
     Returns:
         Path of the new file.
@@ -41,7 +53,8 @@ def publish(source: str | Path, stem: str | Path, *, trust: bool = False) -> Pat
         CheckpointError: Unreadable, NaN or infinite weights, or the new file exists already.
         ConfigError: It can't be written where it is to be.
     """
-    stem = Path(str(stem).removesuffix('.pth'))
+    suffix = '.safetensors' if safetensors else '.pth'
+    stem = Path(str(stem).removesuffix(suffix))
     check_writable(stem.parent, 'folder of a checkpoint', 'choose another')
     checkpoint = read_checkpoint(source, trust=trust)
     try:
@@ -56,14 +69,28 @@ def publish(source: str | Path, stem: str | Path, *, trust: bool = False) -> Pat
     kept = {key: meta[key] for key in KEPT if isinstance(meta.get(key), str | int | float)}
     if isinstance(meta.get('dataset_meta'), dict):  # else the names of the classes would be lost
         kept['dataset_meta'] = meta['dataset_meta']
+    if config := published_config(meta.get('config')):
+        kept['config'] = config
     # A clone leaves behind what else lies in the storage of a view.
-    content = {'meta': kept, 'state_dict': {key: value.clone() for key, value in weights.items()}}
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    digest = hashlib.sha256(buffer.getvalue()).hexdigest()
-    target = stem.with_name(f'{stem.name}-{digest[:8]}.pth')
+    weights = {key: value.clone().contiguous() for key, value in weights.items()}
+    content = _safetensors(weights, kept) if safetensors else _torch_file(weights, kept)
+    digest = hashlib.sha256(content).hexdigest()
+    target = stem.with_name(f'{stem.name}-{digest[:8]}{suffix}')
     if target.exists():
         raise CheckpointError(f'{target}: exists already and is not written over')
     with atomic_write(target) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+        temporary.write_bytes(content)
     return target
+
+
+def _torch_file(weights: dict[str, Tensor], meta: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save({'meta': meta, 'state_dict': weights}, buffer)
+    return buffer.getvalue()
+
+
+def _safetensors(weights: dict[str, Tensor], meta: dict[str, Any]) -> bytes:
+    texts = {
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in meta.items()
+    }
+    return save(weights, texts)

@@ -6,7 +6,9 @@ it: `trust=True` (`--trust-checkpoint` on the command line) is the one way to re
 """
 
 import argparse
+import contextlib
 import hashlib
+import json
 import os
 import pickletools
 import re
@@ -29,6 +31,7 @@ _DTYPES = {
     *(torch.complex64, torch.complex128),
 }
 # Of a safetensors file's metadata, which is text always.
+_STRUCTURES = ('dataset_meta', 'synthetic')  # as json
 _WHOLE_NUMBERS = ('num_classes', 'epoch', 'iter', 'seed')
 
 
@@ -286,4 +289,7 @@ def _from_texts(texts: Mapping[str, str]) -> dict[str, Any]:
     for key in _WHOLE_NUMBERS:
         if re.fullmatch(r'\d{1,18}', texts.get(key, '')):
             meta[key] = int(texts[key])
+    for key in _STRUCTURES:
+        with contextlib.suppress(ValueError):  # of others' files, which stays text
+            meta[key] = json.loads(texts.get(key, ''))
     return meta

@@ -146,6 +146,11 @@ class BaseClipDataset(BaseDataset):
         """Commands that make what was found missing, as far as the toolbox can make it."""
         return []
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether the record of a generator lies in the data root."""
+        return Path(self.data_root, GENERATOR_RECORD).is_file()
+
     def clip_infos(self) -> Iterator[ClipInfo]:
         """`data_info` of every clip."""
         return (self.get_data_info(index) for index in range(len(self)))
@@ -161,7 +166,7 @@ class BaseClipDataset(BaseDataset):
         return {
             'subset': self.subset,
             'split': self.split,
-            'synthetic': Path(self.data_root, GENERATOR_RECORD).is_file(),
+            'synthetic': self.synthetic,
             'clips': len(infos),
             'frames': sum(len(info['frame_paths']) for info in infos),
             'annotated_frames': sum(

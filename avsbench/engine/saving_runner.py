@@ -1,5 +1,6 @@
 """The part of the runner that writes checkpoints."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from avsbench.engine.training_state import (
     to_plain,
 )
 from avsbench.engine.work_dir import INTERRUPTED
+from avsbench.reproduction.bundle import config_data
 from avsbench.utils.errors import AVSBenchError, CheckpointError, ConfigError
 from avsbench.version import __version__
 
@@ -171,13 +173,23 @@ class SavingRunner(ExplainingRunner):
             'num_samples': len(loader.dataset),
             'epoch_length': len(loader),
             'by_epoch': isinstance(self.train_loop, EpochBasedTrainLoop),
+            'config': self._config_text(),
             'settings': self._settings(),
             'optimized': parameter_names(self.optim_wrapper, self.bare_model),
             'saved_at': time.time(),
         }
         if hasattr(loader.dataset, 'metainfo'):
             meta['dataset_meta'] = loader.dataset.metainfo
+        if hasattr(loader.dataset, 'synthetic'):
+            meta['synthetic'] = loader.dataset.synthetic
         return meta
+
+    def _config_text(self) -> str | None:
+        """The config as json; None where it holds more than data, which the bundle's hook says."""
+        try:
+            return json.dumps(config_data(self.cfg))
+        except ConfigError:
+            return None
 
     def _settings(self) -> dict[str, Any]:
         """What a resumed training must have in common with this one, or be allowed to change."""

@@ -1,5 +1,6 @@
 """Loading and saving through the runner, mixed precision, plain data."""
 
+import json
 import os
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def test_checkpoint_is_plain_and_says_what_it_is(trained):
     meta = checkpoint['meta']
     assert (meta['head'], meta['subset'], meta['num_classes']) == ('ToyHead', 's4', 1)
     assert (meta['epoch'], meta['iter'], meta['config_file']) == (1, 4, 'toy.py')
+    assert json.loads(meta['config'])['model']['decode_head']['type'] == 'ToyHead'
 
 
 class TestLoading:
