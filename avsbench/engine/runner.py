@@ -14,7 +14,7 @@ What differs from mmengine 0.10/0.11:
 import inspect
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ from avsbench.processes.group import init_distributed
 from avsbench.processes.signals import SignalWatch
 from avsbench.registry import RUNNERS
 from avsbench.utils.checks import check_seed
-from avsbench.utils.errors import ConfigError
+from avsbench.utils.errors import ConfigError, examples
 from avsbench.utils.folders import check_writable
 
 
@@ -119,12 +119,25 @@ class AVSRunner(ResumingRunner):
             )
             dataloader = {**dataloader, 'dataset': wrapped}
         loader = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        self._check_classes(getattr(loader.dataset, 'metainfo', {}))
         # Without mmengine's: PyTorch seeds Python, numpy and torch in each worker, differently in
         # every epoch.
         own = loader.worker_init_fn if 'worker_init_fn' in dataloader else None
         loader.worker_init_fn = init_worker(own)
         loader.generator = torch.Generator()
         return loader
+
+    def _check_classes(self, metainfo: Mapping[str, Any]) -> None:
+        """Compare the classes of the data with those of the network, before a loss would fail."""
+        count, names = self.identity['num_classes'], metainfo.get('classes')
+        if count is None or not names or count == len(names) or (count, len(names)) == (1, 2):
+            return
+        expected = '1, or 2 with the background' if len(names) == 2 else str(len(names))
+        raise ConfigError(
+            f'the network has num_classes={count}, and the data of subset '
+            f'{self.cfg.get("subset")!r} {len(names)} classes ({examples(names, 3)}): set '
+            f'model.decode_head.num_classes to {expected}, or choose a config of that data set'
+        )
 
     def build_model(self, model: nn.Module | dict) -> nn.Module:
         """Build the model; an audio encoder with a cache keeps what it computes."""

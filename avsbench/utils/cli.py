@@ -62,7 +62,10 @@ def run_command(main: Callable[[], int | None]) -> None:
             print(interrupted, file=sys.stderr)
         code = interrupted.exit_code
     except Exception as error:
-        message = None if debug else file_problem(error) or memory_problem(error)
+        problems = (file_problem, memory_problem, package_problem)
+        message = (
+            None if debug else next(filter(None, (problem(error) for problem in problems)), None)
+        )
         if message is None and not is_launched():
             raise
         report_error(message or f'{type(error).__name__}: {error}', None if message else error)
@@ -90,6 +93,13 @@ def file_problem(error: BaseException) -> str | None:
         return None
     text = error.strerror if name is None else f'{name}: {error.strerror}'
     return text
+
+
+def package_problem(error: BaseException) -> str | None:
+    """Which package a part of the config needs, if it is not installed and the part says so."""
+    if not isinstance(error, ImportError) or 'pip install' not in str(error):
+        return None
+    return f'a package is missing that this command or its config needs: {error}'
 
 
 def lacks_memory(error: BaseException) -> str | None:

@@ -154,6 +154,7 @@ class TestOverrides:
             ('train_cfg.max_epoch', 1, "no key 'max_epoch'; did you mean 'max_epochs'"),
             ('trian_cfg.max_epochs', 1, "no key 'trian_cfg'; did you mean 'train_cfg'"),
             ('train_dataloader.batchsize', 1, "did you mean 'batch_size'"),
+            ('optim_wrapper.lrr', 1, "no key 'lrr'; did you mean 'optim_wrapper.optimizer.lr'"),
             ('train_dataloader.dataset.sise', 1, "did you mean 'size'"),
             ('optim_wrapper.optimizer.learning_rate', 1, "no key 'learning_rate'"),
             ('randomness.sead', 1, "did you mean 'seed'"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from torch.utils.data import TensorDataset
 
 from avsbench.config.loading import load_config
 from avsbench.engine import BFloat16OptimWrapper, build_amp_wrapper, use_amp
@@ -140,6 +141,20 @@ class TestSaving:
         runner.train()
         with pytest.raises(CheckpointError, match='could not be saved .*No such file'):
             runner.save_checkpoint(str(tmp_path / 'nowhere'), 'a.pth')
+
+
+@pytest.mark.parametrize('count', [3, 71])
+def test_a_network_with_other_classes_than_its_data(build_toy, count):
+    runner = build_toy('run', {'model.decode_head.num_classes': count})
+    runner.build_dataloader(with_classes(count), seed=0)
+    with pytest.raises(ConfigError, match=f'num_classes={count}, and the data .* 2 classes'):
+        runner.build_dataloader(with_classes(2), seed=0)
+
+
+def with_classes(count: int) -> dict:
+    data = TensorDataset(torch.zeros(4))
+    data.metainfo = {'classes': tuple('abc' * 30)[:count]}
+    return dict(dataset=data, batch_size=2, num_workers=0, sampler=dict(type='DefaultSampler'))
 
 
 class TestAmp:

@@ -35,6 +35,13 @@ def test_exit_codes(capsys):
     assert _exit(KeyboardInterrupt()) == 130
 
 
+def test_a_package_that_a_part_asks_for(capsys):
+    assert _exit(ImportError('Please run "pip install wandb" to install wandb')) == 2
+    assert 'a package is missing' in capsys.readouterr().err
+    with pytest.raises(ImportError):  # a mistake of the toolbox
+        run_command(lambda: (_ for _ in ()).throw(ImportError('cannot import name x')))
+
+
 def test_bugs_keep_their_traceback():
     with pytest.raises(ZeroDivisionError):
         run_command(lambda: 1 // 0)
