@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 
+from avsbench.config.front_ends import front_end, set_front_ends
 from avsbench.config.loading import check_subset, load_config
 from avsbench.config.paths import CONFIG_ROOT
 from avsbench.config.schema import check_arguments
@@ -82,6 +83,7 @@ def fit_to_steps(model: Config) -> None:
 
 def load(path: Path, tree: Callable[[Config], Path], cache: Path) -> Config:
     cfg = load_config(path)
+    set_front_ends(cfg)
     root = tree(cfg)
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         loader.dataset.data_root = str(root)
@@ -105,7 +107,7 @@ def test_config_builds_and_steps(path: Path, tree, tmp_path) -> None:
         size = next(step.size for step in loader.dataset.pipeline[::-1] if step.type in kinds)
         size = (size, size) if isinstance(size, int) else tuple(size)
         assert clip['inputs']['frames'].shape[-2:] == size
-    assert test[0]['inputs']['audio'].shape[1:] == (1, 96, 64)
+    assert test[0]['inputs']['audio'].shape[1:] == front_end(cfg).shape
 
     torch.manual_seed(0)
     preprocessor = cfg.model.data_preprocessor

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from mmengine.config import Config
 
 from avsbench.config.comparing import differences
+from avsbench.config.front_ends import set_front_ends
 from avsbench.config.loading import apply_overrides, load_config, resolved_text
 from avsbench.config.paths import config_file
 from avsbench.utils.cli import OverrideAction, run_command
@@ -49,6 +50,7 @@ def main() -> int:
 def _load(name: str, overrides: dict[str, Any]) -> Config:
     cfg = load_config(config_file(name))
     apply_overrides(cfg, overrides)
+    set_front_ends(cfg)
     return cfg
 
 

@@ -25,7 +25,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from avsbench.config.build import build_part
-from avsbench.config.clips import clip_length, frame_size, front_end
+from avsbench.config.clips import clip_length, frame_size
+from avsbench.config.front_ends import front_end
 from avsbench.media.front_ends import VGGISH
 from avsbench.registry import MODELS
 from avsbench.utils import ops

@@ -64,8 +64,8 @@ def draw_plots(
     width = max(width, MIN_WIDTH)
     plots = []
     if summary.log_mel is not None:
-        mel_range = FRONT_ENDS[summary.frames[0].front_end].mel_range
-        plots.append(draw_log_mel(*summary.log_mel, summary.end, mel_range=mel_range, width=width))
+        front_end = FRONT_ENDS[summary.frames[0].front_end]
+        plots.append(draw_log_mel(*summary.log_mel, summary.end, front_end=front_end, width=width))
     colours = visualizer.class_colours
     plots.append(
         draw_areas(summary.starts, summary.areas, summary.end, colours=colours, width=width)

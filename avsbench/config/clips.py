@@ -3,7 +3,6 @@
 from mmengine.config import Config
 
 from avsbench.datasets.transforms import LoadClip
-from avsbench.media.front_ends import FRONT_ENDS, FrontEnd
 from avsbench.registry import DATASETS, TRANSFORMS
 from avsbench.utils.errors import ConfigError
 
@@ -64,10 +63,3 @@ def reads_audio(cfg: Config) -> bool:
             'model.audio_encoder=None'
         )
     return loads and (encoder is not None or 'audio_encoder' not in cfg.model)
-
-
-def front_end(cfg: Config) -> FrontEnd:
-    """What the network gets of the audio: that of `LoadClip`, by default VGGish's."""
-    pipeline = cfg.get('test_dataloader', {}).get('dataset', {}).get('pipeline', [])
-    given = (step['front_end'] for step in pipeline if 'front_end' in step)
-    return FRONT_ENDS[next(given, 'vggish')]

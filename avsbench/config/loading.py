@@ -15,6 +15,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 import avsbench.config.yaml_files  # noqa: F401  yaml is plain data from here on
+from avsbench.config.front_ends import set_front_ends
 from avsbench.config.schema import accepted_at, check_arguments, kinds_at
 from avsbench.config.sources import (
     SUFFIXES,
@@ -80,12 +81,15 @@ def load_config(path: str | Path) -> Config:
 def open_config(config: str | Path | Config, overrides: Mapping[str, Any] | None = None) -> Config:
     """Read a config for use: with its overrides, checked, and with its default scope set.
 
+    Its pipelines get the audio front end of its audio encoder, see `set_front_ends`.
+
     Args:
         config: Path of a file, or a config that `load_config` has read, which stays as it is.
         overrides: See `apply_overrides`.
 
     Raises:
-        ConfigError: See `load_config`, `apply_overrides`, `check_arguments` and `check_values`.
+        ConfigError: See `load_config`, `apply_overrides`, `check_arguments`, `check_values` and
+            `set_front_ends`.
     """
     cfg = copy.deepcopy(config) if isinstance(config, Config) else load_config(config)
     apply_overrides(cfg, overrides or {})
@@ -93,6 +97,7 @@ def open_config(config: str | Path | Config, overrides: Mapping[str, Any] | None
     init_default_scope(cfg.get('default_scope', 'avsbench'))
     check_arguments(cfg)
     check_values(cfg)
+    set_front_ends(cfg)
     return cfg
 
 

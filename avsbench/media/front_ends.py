@@ -7,7 +7,10 @@ from importlib.metadata import version
 
 import numpy as np
 
-from avsbench.media import log_mel, mel_power
+from avsbench.media import clap_mel, fbank, log_mel, mel_power
+from avsbench.media.seconds import count_seconds
+
+_SILENCE = -4.6  # log(0.01), VGGish's log-mel of silence
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class FrontEnd:
         name: As in configs.
         shape: (1, frames, bands) of a spectrogram.
         mel_range: Lowest and highest frequency of the bands in Hz.
+        silence: Lowest value that images show.
         min_seconds: Audio that the first spectrogram needs.
         patches: (samples (n,), rate in Hz) -> (m, *shape) float32.
         count: (number of samples, rate in Hz) -> m.
@@ -29,6 +33,7 @@ class FrontEnd:
     name: str
     shape: tuple[int, int, int]
     mel_range: tuple[float, float]
+    silence: float
     min_seconds: float
     patches: Callable[[np.ndarray, int], np.ndarray]
     count: Callable[[int, int], int]
@@ -45,6 +50,7 @@ VGGISH = FrontEnd(
     name='vggish',
     shape=log_mel.PATCH_SHAPE,
     mel_range=log_mel.MEL_RANGE,
+    silence=_SILENCE,
     min_seconds=log_mel.MIN_SAMPLES / log_mel.SAMPLE_RATE,
     patches=log_mel.log_mel_patches,
     count=log_mel.count_patches,
@@ -55,9 +61,10 @@ MEL_POWER = FrontEnd(
     name='mel_power',
     shape=(1, mel_power.FRAMES, mel_power.MEL_BANDS),
     mel_range=mel_power.MEL_RANGE,
+    silence=_SILENCE,
     min_seconds=1.0,
     patches=mel_power.mel_power_patches,
-    count=mel_power.count_seconds,
+    count=count_seconds,
     revision=2,
     resampler='soxr',
 )
@@ -67,7 +74,29 @@ PUBLISHED_MEL_POWER = replace(
     shape=(1, mel_power.PUBLISHED_FRAMES, mel_power.MEL_BANDS),
     patches=mel_power.published_mel_power_patches,
 )
-FRONT_ENDS = {front.name: front for front in (VGGISH, MEL_POWER, PUBLISHED_MEL_POWER)}
+AST = FrontEnd(
+    name='ast',
+    shape=(1, fbank.FRAMES, fbank.MEL_BANDS),
+    mel_range=fbank.MEL_RANGE,
+    silence=fbank.SILENCE,
+    min_seconds=1.0,
+    patches=fbank.fbank_patches,
+    count=count_seconds,
+    revision=1,
+    resampler='resampy',
+)
+CLAP = FrontEnd(
+    name='clap',
+    shape=(1, clap_mel.FRAMES, clap_mel.MEL_BANDS),
+    mel_range=clap_mel.MEL_RANGE,
+    silence=clap_mel.SILENCE,
+    min_seconds=1.0,
+    patches=clap_mel.clap_mel_patches,
+    count=count_seconds,
+    revision=1,
+    resampler='soxr',
+)
+FRONT_ENDS = {front.name: front for front in (VGGISH, MEL_POWER, PUBLISHED_MEL_POWER, AST, CLAP)}
 
 
 @functools.cache  # looks through the installed packages

@@ -10,7 +10,7 @@ Unlike VGGish's patches, which last 0.96 s, these begin exactly at the second of
 
 import numpy as np
 
-from avsbench.utils.errors import DataError
+from avsbench.media.seconds import whole_seconds
 
 SAMPLE_RATE = 22050  # Hz
 FFT_SIZE = 1024
@@ -62,27 +62,16 @@ def published_mel_power_patches(samples: np.ndarray, rate: int) -> np.ndarray:
     return np.pad(patches, [(0, 0), (0, PUBLISHED_FRAMES - FRAMES), (0, 0)])[:, None]
 
 
-def count_seconds(samples: int, rate: int) -> int:
-    """Whole seconds in a waveform of so many samples per channel."""
-    return samples // rate
-
-
 def _decibels(samples: np.ndarray, rate: int) -> np.ndarray:
     """(seconds, 44 frames, 64 bands) float32."""
     import librosa  # takes a second or two, and most data sets go without
 
-    samples = np.asarray(samples, np.float32)
-    if samples.ndim != 1:
-        raise ValueError(f'samples: expected one axis (mono), got shape {samples.shape}')
-    if not np.isfinite(samples.sum()):  # one such sample makes the sum so
-        raise DataError('samples: NaN or infinity in the waveform; silence it or cut it out')
-    seconds = count_seconds(len(samples), rate)
-    if not seconds:
+    seconds = whole_seconds(samples, rate, np.float32)
+    if not len(seconds):
         return np.zeros((0, FRAMES, MEL_BANDS), np.float32)
-    whole = samples[: seconds * rate]
-    whole = librosa.resample(whole, orig_sr=rate, target_sr=SAMPLE_RATE)
+    whole = librosa.resample(seconds.reshape(-1), orig_sr=rate, target_sr=SAMPLE_RATE)
     decibels = []
-    for second in whole.reshape(seconds, SAMPLE_RATE):
+    for second in whole.reshape(len(seconds), SAMPLE_RATE):
         power = librosa.feature.melspectrogram(
             y=second, sr=SAMPLE_RATE, n_fft=FFT_SIZE, hop_length=HOP, n_mels=MEL_BANDS
         )

@@ -1,6 +1,11 @@
 """Networks, and the parts that two or more systems share; `avsbench.systems` has the systems."""
 
-from avsbench.models.audio_encoders import TimmAudioEncoder, VGGish
+from avsbench.models.audio_encoders import (
+    AudioSpectrogramTransformer,
+    ClapAudioEncoder,
+    TimmAudioEncoder,
+    VGGish,
+)
 from avsbench.models.backbone import TimmBackbone
 from avsbench.models.data_preprocessor import AVSDataPreprocessor
 from avsbench.models.feature_pyramid import SimpleFeaturePyramid
@@ -27,8 +32,10 @@ __all__ = [
     'AVSDecodeHead',
     'AVSHeadOutput',
     'AVSegmentor',
+    'AudioSpectrogramTransformer',
     'AudioVisualMatchingLoss',
     'BinaryCrossEntropyLoss',
+    'ClapAudioEncoder',
     'CrossEntropyLoss',
     'DenseAVSHead',
     'DiceLoss',

@@ -15,6 +15,7 @@ PACKAGES = {
     'gradio': ('gradio', 'gradio', 'demo'),
     'skimage': ('scikit-image', 'scikit-image', 'maskiges'),
     'h5py': ('h5py', 'h5py', 'a2d'),
+    'transformers': ('transformers', 'transformers', 'audio'),
     'pycocotools': ('pycocotools', 'pycocotools', 'maskiges'),
 }
 

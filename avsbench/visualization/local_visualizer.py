@@ -16,7 +16,7 @@ from mmengine.visualization import Visualizer
 from torch import Tensor
 
 from avsbench.evaluation import functional
-from avsbench.media.front_ends import FRONT_ENDS
+from avsbench.media.front_ends import FRONT_ENDS, FrontEnd
 from avsbench.registry import VISUALIZERS
 from avsbench.structures import AVSDataSample
 from avsbench.visualization.verbatim import draw_verbatim
@@ -24,7 +24,6 @@ from avsbench.visualization.verbatim import draw_verbatim
 TRUTH_COLOUR = (86, 180, 233)  # these two are distinguishable with any colour vision
 PREDICTION_COLOUR = (230, 159, 0)
 IGNORED_COLOUR = (0.3, 0.3, 0.3, 1)  # of pixels without a class
-SILENCE = -4.6  # log(0.01), the log-mel of silence
 # Inches above the frames, left of them, below each row.
 _TOP, _LEFT, _GAP = 0.45, 0.4, 0.16
 _LINE = 0.17  # inches per further line of the title
@@ -203,7 +202,7 @@ class AVSLocalVisualizer(Visualizer):
         if clip.log_mel is not None:
             front_end = FRONT_ENDS[clip.sample.get('front_end', 'vggish')]
             log_mel = np.asarray(clip.log_mel)[: len(clip.frames)]
-            _draw_log_mel(axes[-1], log_mel, peak, front_end.mel_range)
+            _draw_log_mel(axes[-1], log_mel, peak, front_end)
 
     def _draw_mask(self, axes: Axes, sample: AVSDataSample, field: str, second: int) -> None:
         truth = field == 'gt_masks'
@@ -325,14 +324,13 @@ def _faded(frame: np.ndarray) -> np.ndarray:
     return np.repeat((0.6 * grey + 80)[..., None], 3, axis=-1).astype(np.uint8)
 
 
-def _draw_log_mel(
-    axes: Axes, log_mel: np.ndarray, peak: float, mel_range: tuple[float, float]
-) -> None:
+def _draw_log_mel(axes: Axes, log_mel: np.ndarray, peak: float, front_end: FrontEnd) -> None:
     """Log-mel (T, 1, frames, bands): each patch in the column of its second, low pitch below."""
-    limits = dict(cmap='magma', vmin=SILENCE, vmax=max(peak, SILENCE + 1))
+    silence, (low, high) = front_end.silence, front_end.mel_range
+    limits = dict(cmap='magma', vmin=silence, vmax=max(peak, silence + 1))
     for second, patch in enumerate(log_mel[:, 0]):
         _place(axes, second, patch.T[::-1], **limits)
-    axes.set_yticks([0, 1], [f'{mel_range[1] / 1000:g} kHz', f'{mel_range[0]:g} Hz'], fontsize=6)
+    axes.set_yticks([0, 1], [f'{high / 1000:g} kHz', f'{low:g} Hz'], fontsize=6)
     axes.tick_params(length=0, pad=1)
     axes.set_ylabel('audio', fontsize=8, labelpad=-4)
 

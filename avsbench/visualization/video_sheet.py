@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from avsbench.media.front_ends import VGGISH
-from avsbench.visualization.local_visualizer import PREDICTION_COLOUR, SILENCE
+from avsbench.media.front_ends import VGGISH, FrontEnd
+from avsbench.visualization.local_visualizer import PREDICTION_COLOUR
 from avsbench.visualization.verbatim import draw_verbatim
 
 DPI = 100
@@ -21,7 +21,7 @@ def draw_log_mel(
     span: float,
     seconds: float,
     *,
-    mel_range: tuple[float, float] = VGGISH.mel_range,
+    front_end: FrontEnd = VGGISH,
     width: int = 800,
 ) -> np.ndarray:
     """Draw the log-mel of a video over time.
@@ -30,7 +30,7 @@ def draw_log_mel(
         log_mel: (n, columns, bands), consecutive patches with any number of columns each.
         span: Seconds that all patches cover together.
         seconds: At which the time axis ends.
-        mel_range: Lowest and highest frequency of the bands in Hz.
+        front_end: What computed it.
         width: Of the image in pixels.
 
     Returns:
@@ -38,12 +38,13 @@ def draw_log_mel(
     """
     figure, axes = _figure(width, 1.8)
     spectrum = log_mel.reshape(-1, log_mel.shape[-1]).T
-    limits = dict(cmap='magma', vmin=SILENCE, vmax=max(float(spectrum.max()), SILENCE + 1))
+    silence, (low, high) = front_end.silence, front_end.mel_range
+    limits = dict(cmap='magma', vmin=silence, vmax=max(float(spectrum.max()), silence + 1))
     extent = (0, span, 0, 1)
     axes.imshow(spectrum, origin='lower', aspect='auto', extent=extent, **limits)
     axes.set(xlim=(0, max(seconds, 0.1)), xlabel='second')
     axes.set_title('audio: log-mel patch of each second', fontsize=10)
-    axes.set_yticks([0, 1], [f'{mel_range[0]:g} Hz', f'{mel_range[1] / 1000:g} kHz'])
+    axes.set_yticks([0, 1], [f'{low:g} Hz', f'{high / 1000:g} kHz'])
     return _image(figure)
 
 

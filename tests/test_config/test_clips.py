@@ -3,7 +3,8 @@
 import pytest
 from mmengine.config import ConfigDict
 
-from avsbench.config.clips import clip_length, frame_size, front_end, reads_audio
+from avsbench.config.clips import clip_length, frame_size, reads_audio
+from avsbench.config.front_ends import front_end
 from avsbench.config.loading import load_config
 from avsbench.config.paths import CONFIG_ROOT
 from avsbench.utils.errors import ConfigError

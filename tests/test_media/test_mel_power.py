@@ -17,11 +17,8 @@ from avsbench.datasets import S4Dataset
 from avsbench.datasets.transforms import LoadClip
 from avsbench.media.front_ends import FRONT_ENDS
 from avsbench.media.log_mel import read_wav
-from avsbench.media.mel_power import (
-    count_seconds,
-    mel_power_patches,
-    published_mel_power_patches,
-)
+from avsbench.media.mel_power import mel_power_patches, published_mel_power_patches
+from avsbench.media.seconds import count_seconds
 from avsbench.registry import DATASETS, MODELS
 from avsbench.synthetic import generate
 from avsbench.utils.errors import ConfigError, DataError

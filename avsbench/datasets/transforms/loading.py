@@ -70,11 +70,13 @@ class LoadClip(LoadFrames):
         grey: See `LoadFrames`.
         unknown_colour: See `LoadFrames`.
         mask_size: See `LoadFrames`.
-        front_end: What `log_mel` is. 'vggish': VGGish's patches, shape (1, 96, 64), as all
-            published systems. 'mel_power': a spectrogram of each second, (1, 44, 64), for audio
-            encoders that are trained (`TimmAudioEncoder`); it needs audio files, i.e.
-            `audio_source='wav'` where log-mel is stored. 'mel_power_published': the same in the
-            form of AVSBench-Robust's negative examples, (1, 96, 64).
+        front_end: What `log_mel` is; a config that leaves it out gets that of its audio encoder.
+            'vggish': VGGish's patches, shape (1, 96, 64), as all published systems. 'ast': Kaldi's
+            filter banks of each second, (1, 98, 128). 'clap': a mel spectrogram of each second,
+            repeated for ten, (1, 1001, 64). 'mel_power': one of each second, (1, 44, 64), for audio
+            encoders that are trained (`TimmAudioEncoder`). 'mel_power_published': the same in the
+            form of AVSBench-Robust's negative examples, (1, 96, 64). All but 'vggish' need audio
+            files, i.e. `audio_source='wav'` where log-mel is stored.
     """
 
     def __init__(

@@ -5,13 +5,16 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from avsbench.media.front_ends import FRONT_ENDS
 from avsbench.models.audio_encoders.feature_cache import FeatureCache
+from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError
 
 # Frozen encoders embed this many patches at a time. The last bits of a product depend on its size,
@@ -26,8 +29,17 @@ class AudioEncoder(BaseModule):
     A frozen encoder keeps its weights, runs without gradient, in evaluation mode and in float32
     (also under autocast, so that what the cache holds serves every run).
 
+    A patch becomes one of three outputs, as far as the encoder publishes them:
+
+    - 'vector': one token, what the network itself makes of the whole patch;
+    - 'tokens': one token per time step, the mean over the frequencies of the map;
+    - 'map': the tokens of all time steps and frequencies, time by frequency.
+
+    Every decode head reads a vector; the others are for heads that set `accepts_audio_grid`.
+
     Args:
         frozen: Keep the weights as they are.
+        tokens: What a patch becomes, one of `outputs`.
         cache_dir: Folder in which features of a frozen encoder are kept, see `FeatureCache`; None
             computes them each time. The values are the same: to the bit for batches of whole clips
             of five or ten patches.
@@ -35,19 +47,28 @@ class AudioEncoder(BaseModule):
     Attributes:
         out_channels: Width D of the features.
         out_grid: Rows and columns of the tokens of a patch, A together, row by row.
+        outputs: What the encoder publishes.
+        front_end: Name of what the patches must come from, see `avsbench.media.front_ends`. A
+            config need not name it in its pipelines: `LoadClip` takes that of the encoder. None for
+            an encoder that takes any.
 
     Raises:
-        ConfigError: A folder is given, but the encoder is trained.
+        ConfigError: A folder is given, but the encoder is trained; or it has no such output.
     """
+
+    outputs: ClassVar[tuple[str, ...]] = ('vector',)
+    front_end: ClassVar[str | None] = None
 
     out_channels: int
     out_grid: tuple[int, int] = (1, 1)
 
-    def __init__(self, *, frozen: bool, cache_dir: str | None) -> None:
+    def __init__(self, *, frozen: bool, cache_dir: str | None, tokens: str = 'vector') -> None:
         super().__init__()
+        name = type(self).__name__
+        self.tokens = check_choice(f'{name}: tokens', tokens, self.outputs)
         if cache_dir is not None and not frozen:
             raise ConfigError(
-                f'{type(self).__name__}: cache_dir={cache_dir!r} needs frozen=True: features of an '
+                f'{name}: cache_dir={cache_dir!r} needs frozen=True: features of an '
                 'encoder that is trained change with every step; set cache_dir=None'
             )
         self.frozen = frozen
@@ -76,6 +97,28 @@ class AudioEncoder(BaseModule):
     @abstractmethod
     def embed(self, patches: Tensor) -> Tensor:
         """Run the network on patches (N, *shape); returns (N, A, D)."""
+
+    def set_grid(self, grid: tuple[int, int]) -> None:
+        """Publish the grid of the tokens, for a map of this many time steps and frequencies."""
+        self.out_grid = {'vector': (1, 1), 'tokens': (grid[0], 1), 'map': grid}[self.tokens]
+
+    def tokens_of(self, places: Tensor) -> Tensor:
+        """The tokens (N, A, D) of a map (N, time, frequency, D), for all outputs but the vector."""
+        return places.mean(2) if self.tokens == 'tokens' else places.flatten(1, 2)
+
+    def check_patches(self, patches: Tensor) -> None:
+        """Check that patches (N, *shape) have the shape of the encoder's front end.
+
+        Raises:
+            ConfigError: They are those of another front end.
+        """
+        expected = FRONT_ENDS[self.front_end].shape
+        if patches.shape[1:] != expected:
+            raise ConfigError(
+                f'{type(self).__name__}: log-mel patches of shape {tuple(patches.shape[1:])}, '
+                f'expected {expected}: set front_end={self.front_end!r} of LoadClip, or take '
+                'TimmAudioEncoder, which reads any'
+            )
 
     def train(self, mode: bool = True) -> 'AudioEncoder':
         """Set the mode; a frozen encoder stays in evaluation mode."""

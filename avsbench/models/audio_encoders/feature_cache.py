@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import timm
 import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
@@ -208,7 +209,8 @@ def _surroundings(network: nn.Module, device: torch.device) -> tuple:
         (part, sorted((k, v) for k, v in vars(module).items() if _is_setting(k, v)))
         for part, module in network.named_modules()
     ]
-    return repr(network), settings, torch.__version__, __version__, name, tf32, threads
+    versions = torch.__version__, timm.__version__, __version__
+    return repr(network), settings, versions, name, tf32, threads
 
 
 def _is_setting(name: str, value: object) -> bool:

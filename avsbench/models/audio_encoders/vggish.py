@@ -10,13 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from avsbench.checkpoint.pretrained import PretrainedPart
-from avsbench.media.log_mel import PATCH_SHAPE
 from avsbench.models.audio_encoders.base import AudioEncoder
 from avsbench.registry import MODELS
-from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError
 
-TOKENS = ('vector', 'map')
 WIDTHS = (64, 'pool', 128, 'pool', 256, 256, 'pool', 512, 512, 'pool')
 MAP_CHANNELS, MAP_GRID = WIDTHS[-2], (6, 4)  # time, mel
 
@@ -41,7 +38,7 @@ class PCAQuantizer(nn.Module):
 
 @MODELS.register_module()
 class VGGish(PretrainedPart, AudioEncoder):
-    """Log-mel patches of 0.96 s to embeddings of 128 non-negative numbers, or to a map.
+    """Log-mel patches of 0.96 s to embeddings of 128 non-negative numbers, to tokens or to a map.
 
     Args:
         frozen: Keep the weights as they are and run without gradient, as all systems do.
@@ -52,13 +49,15 @@ class VGGish(PretrainedPart, AudioEncoder):
             features were; the parameters are part of the checkpoint. No AVS system does it.
         tokens: What a patch becomes. 'vector': the embedding. 'map': the 6 x 4 places, time by
             mel, of the last convolution, with 512 channels each; the layers behind it do not run,
-            but stay part of the checkpoint.
+            but stay part of the checkpoint. 'tokens': 6 of them, the means over mel.
 
     Raises:
-        ConfigError: The map is to be whitened, which only the embedding can be.
+        ConfigError: What is to be whitened is not the embedding.
     """
 
     out_channels = 128
+    outputs = ('vector', 'tokens', 'map')
+    front_end = 'vggish'
 
     def __init__(
         self,
@@ -70,12 +69,12 @@ class VGGish(PretrainedPart, AudioEncoder):
         pca: bool = False,
         tokens: str = 'vector',
     ) -> None:
-        super().__init__(frozen=frozen, cache_dir=cache_dir)
-        self.tokens = check_choice('VGGish: tokens', tokens, TOKENS)
-        if tokens == 'map':
+        super().__init__(frozen=frozen, cache_dir=cache_dir, tokens=tokens)
+        self.set_grid(MAP_GRID)
+        if tokens != 'vector':
             if pca:
                 raise ConfigError("VGGish: pca=True needs the embedding, tokens='vector'")
-            self.out_channels, self.out_grid = MAP_CHANNELS, MAP_GRID
+            self.out_channels = MAP_CHANNELS
         layers: list[nn.Module] = []
         channels = 1
         for width in WIDTHS:
@@ -98,25 +97,21 @@ class VGGish(PretrainedPart, AudioEncoder):
         self.require_weights = require_weights
         if frozen:
             self.requires_grad_(False)
-        elif tokens == 'map':
+        elif tokens != 'vector':
             self.embeddings.requires_grad_(False)
 
     def embed(self, patches: Tensor) -> Tensor:
-        """Embed log-mel patches (N, 1, 96, 64); returns (N, 1, 128) or (N, 24, 512).
+        """Embed log-mel patches (N, 1, 96, 64); returns (N, 1, 128), (N, 6, 512) or (N, 24, 512).
 
         Raises:
             ConfigError: The patches are those of another front end.
         """
-        if patches.shape[1:] != PATCH_SHAPE:
-            raise ConfigError(
-                f'VGGish: log-mel patches of shape {tuple(patches.shape[1:])}, expected '
-                f"{PATCH_SHAPE}: set front_end='vggish' of LoadClip, or take TimmAudioEncoder"
-            )
+        self.check_patches(patches)
         maps = self.features(patches)  # (N, 512, 6, 4)
         # Time, mel, channel: the order in which the original network flattens.
         places = maps.permute(0, 2, 3, 1)
-        if self.tokens == 'map':
-            return places.flatten(1, 2)
+        if self.tokens != 'vector':
+            return self.tokens_of(places)
         embedding = self.embeddings(places.flatten(1))  # (N, 128)
         if self.pproc is not None:
             embedding = self.pproc(embedding)
