@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,24 +77,69 @@ def test_taps_record_every_call() -> None:
 
 
 class ToyRun(NetworkRun):
-    """A network of one weight, whose only output is it."""
+    """A layer whose weight is its output, and whose gradients have the norms 3 and 5."""
 
     num_roundings = 2
 
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
+    def __init__(self, model: nn.Module, fixture: Fixture) -> None:
+        self.model, self.fixture, self.with_gradients = model, fixture, True
+        self.our_name = {'w': 'weight', 'v': 'bias', 'unused': None}.__getitem__
+        self.runs: list[set[str]] = []  # the gradients of each
 
     def compute(self) -> Computed:
-        return Computed({'w': self.model.weight.detach().clone()})
+        self.model.zero_grad()
+        with torch.set_grad_enabled(self.with_gradients):
+            total = 3 * self.model.weight[0, 0] + 5 * self.model.bias[0]
+        norms = {}
+        if self.with_gradients:
+            total.backward()
+            norms = self.gradient_norms()
+        self.runs.append({name for name, norm in norms.items() if norm == norm})
+        return Computed({'w': self.model.weight.detach().clone()}, {'a': 2.0}, grad_norms=norms)
+
+    def settled(self, computed: Computed) -> Computed:
+        noise = computed.noise.get(('output', 'w'), 0.0)
+        return replace(computed, outputs=computed.outputs | {'decided by': torch.tensor(noise)})
 
 
-def test_weights_are_put_back_after_other_roundings() -> None:
-    model = nn.Linear(3, 2)
-    before = model.weight.detach().clone()
-    computed = ToyRun(model).run()
-    assert torch.equal(model.weight, before)
+@pytest.fixture
+def toy(write) -> ToyRun:
+    """A run whose fixture stores what it computes."""
+    model, fixture = nn.Linear(3, 2), write()
+    fixture.stored = {'w': model.weight.detach().numpy().reshape(-1).copy()}
+    fixture.content['outputs'] = {'w': {'shape': [2, 3], 'stride': 1}}
+    fixture.content['grad_norms'] = {'w': 3.0, 'v': 5.0, 'unused': None}
+    return ToyRun(model, fixture)
+
+
+def test_nothing_runs_again_where_all_meet_the_usual_tolerance(toy: ToyRun) -> None:
+    computed = toy.run()
+    assert all(row.passed for row in toy.fixture.compare(computed))
+    assert toy.runs == [{'w', 'v'}] and not computed.noise
+    assert computed.outputs['decided by'] == 0
+
+
+def test_weights_are_put_back_after_other_roundings(toy: ToyRun) -> None:
+    weight = toy.model.weight
+    before = weight.detach().clone()
+    toy.fixture.stored['w'] += 1
+    computed = toy.run()
+    assert torch.equal(weight, before)
     step = float((before.abs() * torch.finfo(torch.float32).eps).max())
     assert 0 < computed.noise['output', 'w'] <= 4 * step
+    assert computed.outputs['decided by'] == torch.tensor(computed.noise['output', 'w'])
+
+
+def test_only_gradients_beyond_their_tolerance_are_computed_again(toy: ToyRun) -> None:
+    toy.fixture.stored['w'] += 1
+    computed = toy.run()
+    assert toy.runs == [{'w', 'v'}, set(), set()]
+    assert set(computed.noise) == {('output', 'w'), ('loss', 'a')}
+    assert computed.grad_norms['w'] == 3.0
+    toy.model.requires_grad_()
+    again = ToyRun(toy.model, toy.fixture)
+    toy.fixture.content['grad_norms']['v'] = 4.0
+    assert ('gradient', 'v') in again.run().noise and again.runs == [{'w', 'v'}, {'v'}, {'v'}]
 
 
 def test_a_system_says_everything_that_is_read_of_it() -> None:

@@ -119,7 +119,8 @@ def rounding_noise(computed: Computed, others: Sequence[Computed]) -> Noise:
 
     Args:
         computed: What is compared with the fixture.
-        others: The same numbers, computed in ways that only round differently.
+        others: The same numbers, computed in ways that only round differently; gradient norms whose
+            noise is not asked for may be NaN or missing.
 
     Returns:
         The difference that rounding explains between two float32 results, for each number.
@@ -139,7 +140,7 @@ def rounding_noise(computed: Computed, others: Sequence[Computed]) -> Noise:
         ('gradient', 'grad_norms'),
     ):
         for name, value in getattr(computed, group).items():
-            draws = [value, *(getattr(other, group)[name] for other in others)]
+            draws = [value, *(getattr(other, group).get(name, math.nan) for other in others)]
             if not any(map(math.isnan, draws)):  # the norm of a gradient that does not exist
                 noise[kind, name] = spread * statistics.stdev(draws)
     return noise

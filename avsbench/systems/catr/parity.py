@@ -1,5 +1,7 @@
 """Running our CATR on a fixture of the published one, with taps along the way."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -42,13 +44,6 @@ class CATRRun(NetworkRun):
         super().__init__(fixture, model_cfg)
         use_explicit_attention(self.model)
 
-    def run(self) -> Computed:
-        """Compute everything; rounding decides which query is tested where two are as likely."""
-        computed = super().run()
-        noise = computed.noise['output', 'probability']
-        computed.outputs |= self._tested(computed.outputs, undecided=noise)
-        return computed
-
     def compute(self) -> Computed:
         """Run all clips without gradients, then one clip at a time with them, to save memory."""
         inputs, clips = self.inputs(), self._targets()
@@ -82,6 +77,12 @@ class CATRRun(NetworkRun):
             'audio': audio.flatten(0, 1),
             'clip_lengths': (frames.shape[1],) * len(frames),
         }
+
+    def settled(self, computed: Computed) -> Computed:
+        """With what is tested: rounding decides which query where two are as likely."""
+        noise = computed.noise.get(('output', 'probability'), 0.0)
+        tested = self._tested(computed.outputs, undecided=noise)
+        return replace(computed, outputs=computed.outputs | tested)
 
     def taps(self) -> Taps:
         """Every stage, and every block of the encoder in time."""

@@ -23,23 +23,26 @@ class COMBORun(NetworkRun):
     audio_output: ClassVar[str] = 'vggish'
 
     def compute(self) -> Computed:
-        """Run the batch with gradients from the backbone's levels on, then each clip alone."""
+        """Run each clip alone, then the batch with gradients from the backbone's levels on."""
         content, model = self.fixture.content, self.model
         clips = [self._clip(entry['clip']) for entry in content['batch']]
         frames, audio = (torch.cat([clip[name] for clip in clips]) for name in ('frames', 'audio'))
         lengths = tuple(len(clip['frames']) for clip in clips)
         record: dict[str, list[Tensor]] = {}
+        alone: dict[str, Tensor] = {}
+        with recording(model, self.backbone_taps(), record):
+            for index, clip in enumerate(clips):
+                alone |= self._alone(clip, f'infer{index}')
+        # Frames never interact in the backbones, so that those of the clips serve the batch.
+        found = {name: torch.cat(values) for name, values in record.items()}
+        features = [found[name].detach().requires_grad_() for name in self._levels('siam')]
         with torch.no_grad():
-            with recording(model, self.backbone_taps(), record):
-                features = model.backbone(frames)
             embedding = model.audio_encoder(audio)
-        features = [level.requires_grad_() for level in features]
+        record = {}
         with recording(model, self.taps(), record):
             output = model.decode_head(features, embedding, lengths)
-        computed = Computed(outputs={name: values[0] for name, values in record.items()})
-        computed.outputs |= self._batch_outputs(clips, output)
-        for index, clip in enumerate(clips):
-            computed.outputs |= self._alone(clip, f'infer{index}')
+        found |= {name: values[0] for name, values in record.items()}
+        computed = Computed(outputs=found | self._batch_outputs(clips, output) | alone)
         self._state_noise(computed)
         self._add_losses(output, computed)
         if self.with_gradients:
@@ -49,17 +52,23 @@ class COMBORun(NetworkRun):
 
     def backbone_taps(self) -> Taps:
         """The levels of both backbones, their channel weights, and what follows from them."""
-        taps: dict = {}
-        for index in range(len(self.model.backbone.out_channels)):
-            level = f'res{index + FIRST_STAGE}'
-            taps[f'scale_{level}'] = (f'backbone.weights.{index}', lambda args, out: out)
-            for name, path in (
-                ('image', 'backbone.image_backbone'),
-                ('maskige', 'backbone.maskige_backbone'),
-                ('siam', 'backbone'),
-            ):
-                taps[f'{name}_{level}'] = (path, lambda args, out, index=index: out[index])
+        taps: dict = {
+            name: (f'backbone.weights.{index}', lambda args, out: out)
+            for index, name in enumerate(self._levels('scale'))
+        }
+        for prefix, path in (
+            ('image', 'backbone.image_backbone'),
+            ('maskige', 'backbone.maskige_backbone'),
+            ('siam', 'backbone'),
+        ):
+            for index, name in enumerate(self._levels(prefix)):
+                taps[name] = (path, lambda args, out, index=index: out[index])
         return taps
+
+    def _levels(self, prefix: str) -> list[str]:
+        """What a fixture calls the levels of a backbone."""
+        levels = len(self.model.backbone.out_channels)
+        return [f'{prefix}_res{index + FIRST_STAGE}' for index in range(levels)]
 
     def taps(self) -> Taps:
         """Every stage of the head."""

@@ -19,7 +19,7 @@ _BEHIND_ASSIGNMENT = re.compile(r'grouped|visual_queries|query_init|aux0_.*')
 
 
 class VCTRun(COMBORun):
-    """Runs VCT on the fixture's clips: as a batch with noise, and one by one without."""
+    """Runs VCT on the fixture's clips: one by one without noise, and as a batch with it."""
 
     chunk: ClassVar[int] = 1
     audio_output: ClassVar[str] = 'vggish_map'
@@ -31,7 +31,7 @@ class VCTRun(COMBORun):
         self.model.decode_head.pixel_decoder.encoder.with_cp = True
 
     def compute(self) -> Computed:
-        """Run the batch with noise in the assignment alone, then each clip without."""
+        """Run each clip without noise in the assignment, then the batch with it there alone."""
         assignment = self.queries.assignment.train()
         assignment.noise = self._noise
         try:
@@ -90,10 +90,11 @@ class VCTRun(COMBORun):
 
     def _alone(self, clip: dict, prefix: str) -> dict[str, Tensor]:
         """A clip run by itself, as in testing: without noise."""
-        self.queries.assignment.eval()
+        assignment = self.queries.assignment.eval()
         record: dict[str, list[Tensor]] = {}
         with recording(self.model, self._query_taps(f'{prefix}_'), record):
             outputs = super()._alone(clip, prefix)
+        assignment.train()  # of the batch, which comes after the clips
         return outputs | {name: values[0] for name, values in record.items()}
 
     def _state_noise(self, computed: Computed) -> None:
