@@ -1,5 +1,4 @@
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from dataset_trees import make_avss, make_ms3, make_s4
@@ -7,10 +6,8 @@ from mmengine.registry import init_default_scope
 
 
 @pytest.fixture(autouse=True)
-def _quick_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+def _scope() -> None:
     init_default_scope('avsbench')
-    # mmengine collects garbage for each data set: longer than making one of these trees
-    monkeypatch.setattr('mmengine.dataset.base_dataset.gc', SimpleNamespace(collect=lambda: 0))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The three data sets on small trees: paths, flags, sources of audio and labels, summaries."""
 
+import gc
 import pickle
 import shutil
 from pathlib import Path
@@ -349,3 +350,20 @@ def test_published_configs(
         assert loader.dataset.split == split
         assert loader.dataset.get('test_mode', False) == (split != 'train')
     assert (tmp_path / 'cache').exists() == (name == 'avss')
+
+
+# ------------------------------------------------------------------------------------------ memory
+
+
+@pytest.mark.parametrize('frozen_before', [False, True])
+def test_only_garbage_of_the_list_is_looked_for(s4_root: Path, monkeypatch, frozen_before) -> None:
+    gc.freeze() if frozen_before else gc.unfreeze()
+    frozen, collect = [], gc.collect
+    monkeypatch.setattr(gc, 'collect', lambda: frozen.append(gc.get_freeze_count()) or collect())
+    before = gc.get_freeze_count()
+    try:
+        S4Dataset(s4_root, 'train', pipeline=PIPELINE)
+        assert len(frozen) == 1 and frozen[0] > 10_000  # what was imported
+        assert gc.get_freeze_count() == before
+    finally:
+        gc.freeze()  # as tests/conftest.py does
