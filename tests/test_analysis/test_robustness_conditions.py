@@ -34,6 +34,7 @@ from avsbench.analysis.robustness.running import ConditionReader
 from avsbench.datasets import AVSSDataset, FolderAVSDataset, MS3Dataset, S4Dataset
 from avsbench.datasets.transforms.log_mel_reader import LogMelReader
 from avsbench.layouts.avss_classes import CLASSES
+from avsbench.media.fbank import SILENCE
 from avsbench.media.log_mel import log_mel_patches, read_wav, to_pcm
 from avsbench.media.mel_power import published_mel_power_patches
 from avsbench.utils.errors import DataError
@@ -103,6 +104,13 @@ def test_noise_depends_on_seed_and_clip_alone(stereo) -> None:
         assert (one.pcm(stereo)[0] == same.pcm(stereo)[0]).all()
         assert (one.pcm(stereo)[0] != other.pcm(stereo)[0]).any()
         assert (one.pcm(stereo)[0] != one.pcm({**stereo, 'clip_id': 'y'})[0]).any()
+
+
+def test_conditions_go_through_the_front_end_of_the_encoder(stereo) -> None:
+    reader = LogMelReader(front_end='ast')
+    silence = read(Silence(name='s'), stereo, reader)
+    assert silence.shape[1:] == (1, 98, 128) and (silence == np.float32(SILENCE)).all()
+    assert (read(Original(name='o'), stereo, reader) != silence).any()
 
 
 def test_published_front_end_by_name(stereo) -> None:

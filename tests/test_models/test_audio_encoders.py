@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.registry import DefaultScope
+from timm import create_model
+from timm.models import _builder
 from torch import Tensor, nn
 
 from avsbench.checkpoint.ast import fit_positions
@@ -146,6 +148,20 @@ def test_files_of_the_authors(tmp_path) -> None:
     torch.save({**state, 'module.v.other': torch.zeros(1)}, tmp_path / 'audioset.pth')
     with pytest.raises(CheckpointError, match=r'audioset\.pth does not fit .*other'):
         network.init_weights()
+
+
+def test_weights_of_images(monkeypatch) -> None:
+    torch.manual_seed(1)
+    images = create_model('test_vit', num_classes=0, img_size=160).state_dict()
+    monkeypatch.setattr(_builder, 'load_state_dict_from_hf', lambda *args, **kwargs: dict(images))
+    network = small_ast(weights='timm')
+    network.init_weights()
+    loaded = network.model.state_dict()
+    kernel = 'patch_embed.proj.weight'
+    torch.testing.assert_close(loaded[kernel], images[kernel].sum(1, keepdim=True))
+    assert loaded['pos_embed'].shape == (1, 1 + 9 * 12, 64)
+    rest = [key for key in images if key not in (kernel, 'pos_embed')]
+    assert rest and all(torch.equal(loaded[key], images[key]) for key in rest)
 
 
 @cache
