@@ -3,7 +3,8 @@
 #   make demo    install, make synthetic data, train, test, draw pictures
 #   make test    install and run all tests
 #
-# Both install into .venv, and reuse it as long as requirements.txt and pyproject.toml are unchanged.
+# Both install into .venv, and reuse it as long as what they install is unchanged: requirements.txt,
+# constraints.txt and pyproject.toml.
 # Both build the operators of ops/ where there is a C++ compiler, and again when their sources change;
 # AVSBENCH_OPS_OPTIONAL=0 makes it an error where they can't be built.
 # make demo PYTHON=/path/to/python3.11 chooses the interpreter, make test JOBS=4 the processes.
@@ -20,8 +21,10 @@ PY := $(VENV)/bin/python
 # What the tests import besides the requirements (extra dev of pyproject.toml).
 TOOLS := import av, gradio, h5py, material, mkdocstrings, ninja, onnx, onnxruntime, onnxscript, pycocotools, \
     pytest, selenium, setuptools, skimage, tensorboard, xdist
+# Where constraints.txt has the exact versions; elsewhere pip chooses.
+TESTED := import sys; sys.exit((sys.version_info[:2], sys.platform) != ((3, 11), "linux"))
 # The stamp's name changes with what is to be installed, and where.
-STAMP := $(VENV)/.installed-$(shell { cat requirements.txt pyproject.toml; pwd; } | cksum | cut -d ' ' -f 1)
+STAMP := $(VENV)/.installed-$(shell { cat requirements.txt constraints.txt pyproject.toml; pwd; } | cksum | cut -d ' ' -f 1)
 # So does this one's, with the sources of the operators.
 OPS := ops/build/.built-$(shell find ops/csrc ops/make.sh ops/setup.py -type f | LC_ALL=C sort \
     | xargs cat | cksum | cut -d ' ' -f 1)
@@ -94,7 +97,9 @@ $(STAMP):
 	    echo '== $(VENV) has everything already'; \
 	else \
 	    echo '== installing into $(VENV): a few GB, some minutes'; \
-	    $(PY) -m pip install -q --disable-pip-version-check -r requirements.txt -e '.[dev]' || { \
+	    constraints=$$($(PY) -c '$(TESTED)' && echo '-c constraints.txt' || true); \
+	    $(PY) -m pip install -q --disable-pip-version-check $$constraints \
+	        -r requirements.txt -e '.[dev]' || { \
 	        echo 'error: pip failed, see above; if the network is to blame, try again: what is' \
 	            'installed stays' >&2; \
 	        exit 2; \

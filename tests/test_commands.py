@@ -16,8 +16,9 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from avsbench.commands.arguments.running import add_run_arguments, add_test_arguments
 from avsbench.config.paths import subsets
-from avsbench.engine.commands import add_run_arguments, add_test_arguments, apply_test_arguments
+from avsbench.engine.commands import apply_test_arguments
 from avsbench.synthetic import generate
 from avsbench.utils.errors import ConfigError
 
@@ -212,7 +213,7 @@ class TestMakefile:
 
     @pytest.fixture
     def make(self, tmp_path, run_script):
-        for name in ('Makefile', 'requirements.txt', 'pyproject.toml'):
+        for name in ('Makefile', 'requirements.txt', 'constraints.txt', 'pyproject.toml'):
             shutil.copy(ROOT / name, tmp_path)
         outer = dict(MAKELEVEL='', MAKEFLAGS='', MFLAGS='')  # of the `make test` that runs this
         return lambda *words, **environment: run_script('make', *words, **outer, **environment)

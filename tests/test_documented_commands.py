@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from avsbench.commands.main import find_verb
+from avsbench.commands.verbs import FAMILIES, VERBS
 from avsbench.config.loading import check_subset, open_config
 from avsbench.config.paths import config_file
 from avsbench.engine.commands import apply_test_arguments, apply_train_arguments
@@ -30,7 +32,7 @@ DOCUMENTS = sorted(
 )
 SCRIPTS = sorted(
     path
-    for pattern in ('tools/**/*.py', 'demo/*.py', 'train.py', 'test.py')
+    for pattern in ('tools/**/*.py', 'avsbench/commands/arguments/**/*.py')
     for path in ROOT.glob(pattern)
 )
 PLACEHOLDERS = {'SUBSET': 's4', 'CONFIG': 'config/s4/demo.py'}
@@ -58,22 +60,22 @@ def of_document(path: Path) -> Iterator[str]:
         if language == 'bash' or (lines and lines[0].startswith(('python ', 'bash '))):
             yield from lines
     text = re.sub(r'^```.*?^```', '', text, flags=re.DOTALL | re.MULTILINE)
-    yield from re.findall(r'^ {4}((?:python3? |bash |pip |pytest |make ).*)$', text, re.MULTILINE)
+    yield from re.findall(
+        r'^ {4}((?:python3? |bash |avsbench |pip |pytest |make ).*)$', text, re.MULTILINE
+    )
     for code in re.findall(r'`([^`\n]+(?:\n[^`\n]+)?)`', text):
         code = ' '.join(code.split())
-        if re.match(r'(?:[A-Z_]+=\S+ )*(?:python3?|bash|pip|pytest|make) ', code):
+        if re.match(r'(?:[A-Z_]+=\S+ )*(?:python3?|bash|avsbench|pip|pytest|make) ', code):
             yield code
 
 
 def of_script(path: Path) -> Iterator[str]:
     """The examples in the docstring and in the help of a script."""
     tree = ast.parse(path.read_text())
+    text = joined(ast.get_docstring(tree) or '')
     yield from re.findall(
-        r'^ {4}((?:python|bash) .*)$', joined(ast.get_docstring(tree) or ''), re.MULTILINE
+        r'^ {4}((?:[A-Z]+=\S+ )?(?:python|bash|avsbench) .*)$', text, re.MULTILINE
     )
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from re.findall(r'^example: (.*)$', node.value)
 
 
 def commands() -> list[tuple[str, str]]:
@@ -93,7 +95,13 @@ def test_there_are_some() -> None:
     assert len(found) > 70
     names = {name for name, _ in found}
     assert {'README.md', 'CONTRIBUTING.md', 'docs/results.md', 'docs/video_tasks.md'} <= names
-    assert {'docs/videos.md', 'ops/README.md', 'tools/print_config.py', 'train.py'} <= names
+    assert {'docs/videos.md', 'ops/README.md'} <= names
+    arguments = {f'avsbench/commands/arguments/{name}.py' for name in ('config', 'data/check')}
+    assert arguments <= names
+    assert (
+        'avsbench/commands/arguments/train.py',
+        'GPUS=2 avsbench train s4 s4/pvt2 --resume',
+    ) in (found)
     assert ('docs/benchmarks/load.md', 'python tools/benchmark.py csv_index') in found
 
 
@@ -119,6 +127,29 @@ def parse(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     return run
 
 
+def check_avsbench(words: list[str], parse) -> None:
+    if words[-1] not in VERBS and words[0] not in FAMILIES and len(words) == 1:
+        assert words[0] in ('VERB', '--help', '--version')
+        return
+    if ' '.join(words) in {*VERBS, *FAMILIES}:
+        return  # the verb is named, not how it is called
+    name, _ = find_verb(words)
+    found = parse(
+        ROOT / 'avsbench' / '__main__.py', [PLACEHOLDERS.get(word, word) for word in words]
+    )
+    if name in ('train', 'test'):
+        check_run(found)
+
+
+def check_run(found: argparse.Namespace) -> None:
+    if str(found.config).startswith(MADE_BY_THE_READER):
+        return
+    cfg = open_config(found.config, found.cfg_options)
+    check_subset(cfg, found.subset)
+    apply_train_arguments(cfg, found)
+    apply_test_arguments(cfg, found)
+
+
 def check_python(words: list[str], parse) -> None:
     if words[0] == '-m':
         folder = ROOT.joinpath(*words[1].split('.'))
@@ -138,13 +169,8 @@ def check_python(words: list[str], parse) -> None:
     for word in words:
         if word.endswith('.py') and not word.startswith(MADE_BY_THE_READER):
             config_file(word)
-    if script.name in ('train.py', 'test.py') and not str(found.config).startswith(
-        MADE_BY_THE_READER
-    ):
-        cfg = open_config(found.config, found.cfg_options)
-        check_subset(cfg, found.subset)
-        apply_train_arguments(cfg, found)
-        apply_test_arguments(cfg, found)
+    if script.name in ('train.py', 'test.py'):
+        check_run(found)
 
 
 def check_pip(words: list[str]) -> None:
@@ -180,6 +206,8 @@ def test_command_is_accepted(name: str, command: str, parse) -> None:
             check_python(['tools/gpu_check.py', *rest], parse)
         case ['bash', script]:
             assert (ROOT / script).is_file()
+        case ['avsbench', *rest]:
+            check_avsbench(rest, parse)
         case ['python' | 'python3', '-m', 'pip', *rest] | ['pip', *rest]:
             check_pip(rest)
         case ['python' | 'python3', *rest]:
@@ -198,6 +226,10 @@ def test_command_is_accepted(name: str, command: str, parse) -> None:
     [
         'python tools/get_flops.py config/s4/pvt2.py --fames 10',
         'python tools/nothing.py s4',
+        'avsbench flops s4/pvt2 --fames 10',
+        'avsbench data chek s4',
+        'avsbench train ms3 s4/pvt2',
+        'avsbench nothing',
         'python tools/benchmark.py modle',
         'bash train.sh ms3 config/s4/pvt2.py',
         'bash train.sh s4 config/s4/pvt2.py --cfg-options train_cfg.max_epoch=1',

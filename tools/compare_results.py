@@ -1,126 +1,14 @@
-"""Compare results of tests on the same clips: intervals, tests, and who wins where.
+"""Compare results of tests on the same clips: `avsbench compare` from a checkout."""
 
-    python tools/compare_results.py work_dir/s4/pvt2 work_dir/s4/res50
-    python tools/compare_results.py --system A seeds/a0 seeds/a1 --system B seeds/b0 seeds/b1
-
-Each argument is a work dir, a folder of results, or a test.json, as test.sh and
-tools/score_masks.py leave them. Results of one system trained with several seeds follow --system
-and its name; the intervals then hold for training anew as well. Writes tables (Markdown, csv) and a
-picture.
-"""
-
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from avsbench.analysis.comparison import (
-    ComparisonSettings,
-    System,
-    compare,
-    group_rows,
-    read_result,
-)
-from avsbench.analysis.comparison.comparing import INTERVALS
-from avsbench.analysis.comparison.report import markdown
+from avsbench.commands.main import program
 from avsbench.utils.cli import run_command
-from avsbench.utils.errors import ConfigError, DataError
-from avsbench.utils.files import write_text
-from avsbench.visualization.comparison_figure import draw_comparison
 
-FILES = ('comparison.md', 'scores.csv', 'differences.csv', 'groups.csv', 'comparison.png')
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('results', nargs='*', metavar='RESULT', help='one of each system')
-    parser.add_argument(
-        '--system',
-        nargs='+',
-        action='append',
-        default=[],
-        metavar=('NAME', 'RESULT'),
-        help='a system, and its results with one or several seeds',
-    )
-    parser.add_argument(
-        '--names', nargs='+', default=[], help='one per RESULT; default: its folder'
-    )
-    parser.add_argument(
-        '--seeds',
-        action=argparse.BooleanOptionalAction,
-        help='resample seeds, too; default: where every system has several',
-    )
-    parser.add_argument('--interval', choices=INTERVALS, help='default: bca; percentile with seeds')
-    parser.add_argument('--level', type=float, default=0.95, help='default: %(default)s')
-    parser.add_argument('--resamples', type=int, default=10_000, help='default: %(default)s')
-    parser.add_argument('--seed', type=int, default=0, help='default: %(default)s')
-    parser.add_argument('--out', type=Path, default=Path('comparison'), metavar='DIR')
-    parser.add_argument('--overwrite', action='store_true', help='replace an earlier comparison')
-    return parser.parse_args()
-
-
-def main() -> None:
-    args = parse_args()
-    there = [name for name in FILES if (args.out / name).exists()]
-    if there and not args.overwrite:
-        raise DataError(
-            f'{args.out}: holds {there[0]}; choose another folder with --out, or pass --overwrite'
-        )
-    systems = systems_of(args)
-    settings = ComparisonSettings(
-        resamples=args.resamples,
-        level=args.level,
-        interval=args.interval,
-        seeds=args.seeds,
-        seed=args.seed,
-    )
-    comparison = compare(systems, settings)
-    groups = group_rows(systems)
-    text = markdown(systems, comparison, groups)
-    print(text.split('\n## By ')[0])
-    write_text(args.out / FILES[0], text)
-    for name, table in zip(
-        FILES[1:], (comparison.scores, comparison.differences, groups), strict=False
-    ):
-        write_text(args.out / name, table.to_csv(index=False))
-    draw_comparison(comparison, groups).savefig(args.out / FILES[-1], dpi=110)
-    print(f'written to {args.out}: {", ".join(FILES)}')
-
-
-def systems_of(args: argparse.Namespace) -> list[System]:
-    """The systems of the command line."""
-    if args.names and len(args.names) != len(args.results):
-        raise ConfigError(f'--names: {len(args.names)} names for {len(args.results)} results')
-    pairs = [(name, [path]) for name, path in zip(names_of(args), args.results, strict=True)]
-    for name, *paths in args.system:
-        if not paths:
-            raise ConfigError(f'--system {name}: expected a name and at least one result')
-        pairs.append((name, paths))
-    if len(pairs) < 2:
-        raise ConfigError(f'{len(pairs)} system to compare, expected at least two results')
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        raise ConfigError(f'systems need different names, got {", ".join(names)}: use --names')
-    return [System(name, tuple(map(read_result, paths))) for name, paths in pairs]
-
-
-def names_of(args: argparse.Namespace) -> list[str]:
-    """Names of single results: the last folders by which they differ."""
-    if args.names:
-        return args.names
-    parts = [
-        [part for part in Path(path).absolute().parts if part not in ('results', 'test.json')]
-        for path in args.results
-    ]
-    for count in range(1, 1 + max(map(len, parts), default=0)):
-        names = ['/'.join(part[-count:]) for part in parts]
-        if len(set(names)) == len(names):
-            return names
-    return [str(path) for path in args.results]
-
+main = program('compare')
 
 if __name__ == '__main__':
     run_command(main)

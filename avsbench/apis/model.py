@@ -1,6 +1,5 @@
-"""A trained network from a config and a checkpoint, and the options of commands that use one."""
+"""A trained network from a config and a checkpoint."""
 
-import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,7 @@ from avsbench.checkpoint.loading import load_weights
 from avsbench.config.build import build_part
 from avsbench.config.loading import open_config
 from avsbench.registry import MODELS
-from avsbench.utils.cli import OverrideAction
 from avsbench.utils.errors import ConfigError
-from avsbench.utils.precision import DTYPES
 
 
 def open_network_config(
@@ -45,7 +42,7 @@ def open_network_config(
 
 
 def load_model(
-    cfg: Config, checkpoint: str, *, device: str = 'cpu', trust: bool = False
+    cfg: Config, checkpoint: str, *, device: str | None = 'cpu', trust: bool = False
 ) -> BaseModel:
     """Build the network of a config, load its weights, and set it to evaluation mode.
 
@@ -54,7 +51,7 @@ def load_model(
     Args:
         cfg: As `open_network_config` returns it.
         checkpoint: Of this toolbox, or published by a supported system.
-        device: Of the network.
+        device: Of the network; None for CUDA where available.
         trust: See `avsbench.checkpoint.reading`.
 
     Raises:
@@ -69,29 +66,6 @@ def load_model(
     model.dataset_meta = dict(trained) if isinstance(trained, Mapping) else {}
     if meta.get('synthetic') is True:
         model.dataset_meta['synthetic'] = True
+    if device is None:
+        device = 'cuda' if torch.cuda.is_available() else 'cpu'
     return model.to(device).eval()
-
-
-def add_amp_argument(parser: argparse.ArgumentParser) -> None:
-    """Add `--amp` to a command that predicts videos of any origin."""
-    parser.add_argument(
-        '--amp',
-        choices=[*DTYPES, 'off'],
-        help='mixed precision; default: bfloat16 on a CPU that computes it, float32 elsewhere',
-    )
-
-
-def add_network_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add `--device`, `--trust-checkpoint`, `--augment` and `--cfg-options` to a command."""
-    device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    parser.add_argument('--device', default=device, help='default: %(default)s')
-    parser.add_argument('--trust-checkpoint', action='store_true', help='see `bash test.sh --help`')
-    parser.add_argument(
-        '--augment',
-        action='store_true',
-        help='predict with the test-time augmentation of the config, model.test_cfg, as its test '
-        'does: once for each scale and its mirror image',
-    )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE'
-    )

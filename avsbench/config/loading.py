@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 
 import avsbench.config.yaml_files  # noqa: F401  yaml is plain data from here on
 from avsbench.config.front_ends import set_front_ends
+from avsbench.config.paths import config_file, find_config
 from avsbench.config.schema import accepted_at, check_arguments, kinds_at
 from avsbench.config.sources import (
     SUFFIXES,
@@ -53,16 +54,19 @@ def load_config(path: str | Path) -> Config:
     of the files reads itself; anything else is taken for a typo.
 
     Args:
-        path: A `.py`, `.json`, `.yaml` or `.yml` file.
+        path: A `.py`, `.json`, `.yaml` or `.yml` file, or a short name, see `find_config`.
 
     Returns:
-        The merged config, with `filename` set to `path`.
+        The merged config, with `filename` set to its path.
 
     Raises:
         ConfigError: No such file, one that is no text in UTF-8, a syntax error, an error while it
             is executed, an unknown key.
     """
-    path = Path(path)
+    path = find_config(path) or Path(path)
+    if not path.is_absolute() and not path.is_dir():
+        if not (path.suffix and path.parent.is_dir()):
+            path = config_file(path)  # says which short name is near
     if path.suffix not in SUFFIXES:
         raise ConfigError(f'{path}: a config ends in {", ".join(SUFFIXES)}')
     if not path.is_file():

@@ -9,15 +9,11 @@ from mmengine.registry import init_default_scope
 from avsbench.config.loading import open_config
 from avsbench.config.paths import CONFIG_ROOT, config_file
 from avsbench.datasets.base_clip_dataset import BaseClipDataset
-from avsbench.layouts import LAYOUTS
+from avsbench.options import SPLITS, SUBSETS
 from avsbench.registry import DATASETS
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError
 
-AUDIO_SUBSETS = (*LAYOUTS, 'own')
-VIDEO_SUBSETS = ('davis', 'youtube_vos', 'youtube_objects', 'moca', 'a2d', 'vspw')
-SUBSETS = (*AUDIO_SUBSETS, *VIDEO_SUBSETS)
-SPLITS = ('train', 'val', 'test')
 _BASES = {'youtube_vos': 'davis'}  # the base config of a subset that has none: it is trained with
 
 

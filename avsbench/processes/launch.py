@@ -65,7 +65,32 @@ def main(argv: list[str]) -> int:
             '(source .venv/bin/activate), name its interpreter (PYTHON=.venv/bin/python bash '
             'train.sh ...), or pip install -r requirements.txt'
         )
-    command, count = command_for(argv[0], argv[1:], os.environ)
+    return start(*command_for(argv[0], argv[1:], os.environ))
+
+
+def launch_verb(verb: str, words: list[str]) -> int | None:
+    """Run a verb of `avsbench` in the processes that the environment asks for.
+
+    Args:
+        verb: 'train' or 'test'.
+        words: Its command line.
+
+    Returns:
+        The exit code; None if this process is all that is needed.
+
+    Raises:
+        ConfigError: See `command_for`.
+    """
+    command, count = command_for('-m', ['avsbench', verb, *words], os.environ)
+    return start(command, count) if '--launcher' in command else None
+
+
+def start(command: list[str], count: int) -> int:
+    """Run a command in several processes, or in place of this one.
+
+    Raises:
+        ConfigError: There is no such program.
+    """
     if count > 1:
         return LocalProcesses(command, count).run()
     sys.stdout.flush()

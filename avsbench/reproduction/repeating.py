@@ -1,18 +1,15 @@
 """Doing the training of a bundle again, and comparing its curve with the first one."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 from mmengine.config import Config
 
 from avsbench.analysis.curves import LOSS, CurveDifference, compare_curves
+from avsbench.processes.program import command_of, environment_of
 from avsbench.reproduction.bundle import Bundle, config_data, to_text
 from avsbench.utils.errors import AVSBenchError, DataError
 from avsbench.utils.files import write_text
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def repeat(bundle: Bundle, cfg: Config, work_dir: Path) -> None:
@@ -28,18 +25,17 @@ def repeat(bundle: Bundle, cfg: Config, work_dir: Path) -> None:
     """
     path = work_dir / 'repeated.json'
     write_text(path, to_text(config_data(cfg)))
-    words = ['bash', str(ROOT / 'train.sh'), bundle.run['subset'], str(path)]
-    words += ['--work-dir', str(work_dir)]
+    words = [bundle.run['subset'], str(path), '--work-dir', str(work_dir)]
     if cfg.get('optim_wrapper', {}).get('type', 'OptimWrapper') == 'OptimWrapper':
         words += ['--amp', 'off']  # a GPU would choose bfloat16 by itself
     started_from = bundle.run.get('started_from')
     if started_from:
         words += ['--cfg-options', f'load_from={started_from["file"]}']
     processes = bundle.run['num_processes']
-    environment = {**os.environ, 'PYTHON': os.environ.get('PYTHON', sys.executable)}
+    environment = environment_of()
     if processes > 1:
         environment['GPUS'] = str(processes)
-    done = subprocess.run(words, env=environment, check=False)
+    done = subprocess.run(command_of('train', *words), env=environment, check=False)
     if done.returncode:
         raise AVSBenchError(f'{work_dir}: the training ended with exit code {done.returncode}')
 

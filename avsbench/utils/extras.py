@@ -14,6 +14,7 @@ PACKAGES = {
     'av': ('PyAV', 'av', 'video'),
     'gradio': ('gradio', 'gradio', 'demo'),
     'skimage': ('scikit-image', 'scikit-image', 'maskiges'),
+    'shtab': ('shtab', 'shtab', 'completion'),
     'h5py': ('h5py', 'h5py', 'a2d'),
     'transformers': ('transformers', 'transformers', 'audio'),
     'pycocotools': ('pycocotools', 'pycocotools', 'maskiges'),

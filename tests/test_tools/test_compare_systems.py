@@ -2,24 +2,21 @@ import json
 import re
 import shutil
 import sys
+import types
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from test_compare_results import CATEGORIES, write_result
-from tool_fixtures import load_tool
 
 from avsbench.analysis.complexity import Complexity
+from avsbench.commands.main import run_verb
+from avsbench.commands.synthetic import listening, scripts, systems
+from avsbench.commands.synthetic.listening import WITHOUT_AUDIO, Run
 from avsbench.config.loading import load_config
 from avsbench.config.paths import CONFIG_ROOT
 from avsbench.registry import SYSTEMS
 from avsbench.utils.errors import AVSBenchError, ConfigError, DataError
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
-
-from synthetic_data import listening, scripts  # noqa: E402
-from synthetic_data.listening import WITHOUT_AUDIO, Run  # noqa: E402
 
 CLIPS = 30
 
@@ -45,8 +42,7 @@ def remove_results(work_dir: Path) -> None:
 @pytest.fixture
 def tool(monkeypatch, tmp_path):
     """The tool, with trainings that take no time; `tool.trained` and `tool.tested` list them."""
-    module = load_tool('compare_systems')
-    module.trained, module.tested, module.measured = [], [], []
+    module = types.SimpleNamespace(trained=[], tested=[], measured=[])
 
     def tested(subset, name, seed, work_dir, minutes) -> Run:
         system = name.removesuffix('_demo.py')
@@ -80,19 +76,18 @@ def tool(monkeypatch, tmp_path):
         {'clip_id': f'{CATEGORIES[clip % 3]}/v{clip}', 'group': f'scene{clip // 3}'}
         for clip in range(CLIPS)
     ]
-    monkeypatch.setattr(module, 'listen', listen)
-    monkeypatch.setattr(module, 'test_training', test_training)
-    monkeypatch.setattr(module, 'complexity', complexity)
-    monkeypatch.setattr(module, 'evaluate_robustness', evaluate)
-    monkeypatch.setattr(module, 'read_robustness', lambda folder: folder.parent.name)
-    monkeypatch.setattr(module, 'systems_table', lambda found: f'robust {found}\n')
-    monkeypatch.setattr(module, 'load_ceilings', lambda root: {'test': ceilings})
-    monkeypatch.setattr(module, 'load_truth', lambda root: truth)
+    monkeypatch.setattr(systems, 'listen', listen)
+    monkeypatch.setattr(systems, 'test_training', test_training)
+    monkeypatch.setattr(systems, 'complexity', complexity)
+    monkeypatch.setattr(systems, 'evaluate_robustness', evaluate)
+    monkeypatch.setattr(systems, 'read_robustness', lambda folder: folder.parent.name)
+    monkeypatch.setattr(systems, 'systems_table', lambda found: f'robust {found}\n')
+    monkeypatch.setattr(systems, 'load_ceilings', lambda root: {'test': ceilings})
+    monkeypatch.setattr(systems, 'load_truth', lambda root: truth)
     monkeypatch.chdir(tmp_path)
 
     def run(*words: str) -> str:
-        monkeypatch.setattr(sys, 'argv', ['compare_systems.py', *words])
-        module.main()
+        run_verb('synthetic systems', list(words))
         return next(Path('work_dir/comparison').glob('*.md')).read_text()
 
     module.run = run
@@ -144,7 +139,7 @@ def test_other_sounds(tool) -> None:
 def test_twins_are_resampled_together(tool, monkeypatch) -> None:
     """With all clips of one scene there is nothing to resample."""
     monkeypatch.setattr(
-        tool,
+        systems,
         'load_truth',
         lambda root: [
             {'clip_id': f'{CATEGORIES[clip % 3]}/v{clip}', 'group': 'one'} for clip in range(CLIPS)
@@ -246,10 +241,10 @@ def test_every_system_has_its_small_configs() -> None:
 
 
 def test_failed_training_shows_the_end_of_its_log(monkeypatch, tmp_path) -> None:
-    (tmp_path / 'train.py').write_text('print("first")\nraise SystemExit("the reason")\n')
-    monkeypatch.setattr(scripts, 'ROOT', tmp_path)
+    program = [sys.executable, '-c', 'print("first")\nraise SystemExit("the reason")']
+    monkeypatch.setattr(scripts, 'command_of', lambda *words: [*program, *words])
     with pytest.raises(
-        AVSBenchError, match=r'train.py s4 .*failed, see .*train.log:\nfirst\nthe reason'
+        AVSBenchError, match=r'train s4 .*failed, see .*train.log:\nfirst\nthe reason'
     ):
         listening.listen('s4', 'demo.py', 0, tmp_path / 'work')
 
@@ -257,10 +252,10 @@ def test_failed_training_shows_the_end_of_its_log(monkeypatch, tmp_path) -> None
 def test_the_result_without_audio_is_beside_the_other(monkeypatch, tmp_path) -> None:
     calls = []
 
-    def run_script(script: str, *words: str, log: Path) -> None:
+    def run_script(verb: str, *words: str, log: Path) -> None:
         folder = Path(words[words.index('--work-dir') + 1])
         value = 0.2 if listening.MUTE in words else 0.5
-        calls.append((script, folder.name, value))
+        calls.append((verb, folder.name, value))
         (folder / 'results').mkdir(parents=True)
         metrics = {'metrics': {'mIoU': value, 'F_all': value}}
         (folder / 'results/test.json').write_text(json.dumps(metrics))
@@ -269,5 +264,5 @@ def test_the_result_without_audio_is_beside_the_other(monkeypatch, tmp_path) -> 
     monkeypatch.setattr(listening, 'load_ceilings', lambda root: ceilings)
     monkeypatch.setattr(listening, 'run_script', run_script)
     run = listening.test_training('s4', 'demo.py', 0, tmp_path / 'work', None)
-    assert calls == [('test.py', 'work', 0.5), ('test.py', WITHOUT_AUDIO, 0.2)]
+    assert calls == [('test', 'work', 0.5), ('test', WITHOUT_AUDIO, 0.2)]
     assert (run.score, run.score_when_muted, run.minutes) == (0.5, 0.2, None)

@@ -1,15 +1,12 @@
 """tools/synthetic.py moving: what it runs, and when it is content."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
-from synthetic_data import moving  # noqa: E402
-from synthetic_data.moving import Run  # noqa: E402
+from avsbench.commands.synthetic import moving
+from avsbench.commands.synthetic.moving import Run
 
 CEILINGS = {
     'single_frame': {'mIoU': 0.3, 'bound_mIoU': 0.4},
@@ -22,9 +19,9 @@ def commands(monkeypatch) -> list[tuple[str, ...]]:
     """The commands, which write made-up results instead of running."""
     called: list[tuple[str, ...]] = []
 
-    def run_script(script: str, *arguments: str, log: Path) -> None:
-        called.append((script, *arguments))
-        if script == 'test.py':
+    def run_script(verb: str, *arguments: str, log: Path) -> None:
+        called.append((verb, *arguments))
+        if verb == 'test':
             results = Path(arguments[arguments.index('--work-dir') + 1], 'results')
             results.mkdir(parents=True)
             order = log.parent.name
@@ -41,7 +38,7 @@ def commands(monkeypatch) -> list[tuple[str, ...]]:
 def test_trains_once_and_tests_wherever_the_weights_are_tested(commands, tmp_path) -> None:
     runs = list(moving.move('davis', 'medvt_demo.py', 3, tmp_path))
     assert [run.subset for run in runs] == ['davis', 'moca', 'youtube_objects']
-    assert [call[0] for call in commands] == ['train.py', *['test.py'] * 9]
+    assert [call[0] for call in commands] == ['train', *['test'] * 9]
     assert 'randomness.seed=3' in commands[0]
     orders = [
         word.rpartition('=')[2] for call in commands for word in call if 'frame_order' in word
@@ -53,7 +50,7 @@ def test_trains_once_and_tests_wherever_the_weights_are_tested(commands, tmp_pat
 
 def test_vspw_is_tested_on_a_window_of_each_frame(commands, tmp_path) -> None:
     list(moving.move('vspw', 'medvt_demo.py', 0, tmp_path))
-    tests = [call for call in commands if call[0] == 'test.py']
+    tests = [call for call in commands if call[0] == 'test']
     assert all('test_dataloader.dataset.windows=centre' in call for call in tests)
 
 

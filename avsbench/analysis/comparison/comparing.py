@@ -19,10 +19,10 @@ from avsbench.analysis.comparison.resampling import (
 )
 from avsbench.analysis.comparison.results import System, check_comparable
 from avsbench.analysis.comparison.statistics import Statistic, statistics_of
+from avsbench.options import INTERVALS
 from avsbench.utils.checks import check_choice, check_seed
 from avsbench.utils.errors import ConfigError, DataError
 
-INTERVALS = ('bca', 'percentile')
 _TIE = 1e-9  # in J of a clip
 
 

@@ -1,7 +1,7 @@
 """Scores of masks in a folder, whoever made them: names, contents, and the metric over both."""
 
 from avsbench.evaluation.mask_folders.names import MaskFiles, find_masks
-from avsbench.evaluation.mask_folders.reading import AT, ScoringOptions
+from avsbench.evaluation.mask_folders.reading import ScoringOptions
 from avsbench.evaluation.mask_folders.scoring import FolderScores, score_folder
 
-__all__ = ['AT', 'FolderScores', 'MaskFiles', 'ScoringOptions', 'find_masks', 'score_folder']
+__all__ = ['FolderScores', 'MaskFiles', 'ScoringOptions', 'find_masks', 'score_folder']

@@ -20,7 +20,6 @@ from avsbench.media.scored_masks import ScoredMask, read_scored
 from avsbench.utils.errors import DataError
 from avsbench.utils.maps import THRESHOLD
 
-AT = ('labels', 'masks')
 _THREADS = 4
 _CLIPS_AT_ONCE = 8  # what is decoded ahead of the metric
 

@@ -1,31 +1,34 @@
-"""Running train.py and test.py from a tool."""
+"""Training and testing from a tool."""
 
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from avsbench.engine.work_dir import training_files
+from avsbench.processes.program import command_of, environment_of
 from avsbench.utils.checks import check_seed
 from avsbench.utils.errors import AVSBenchError, ConfigError
 from avsbench.utils.folders import check_writable
 
-ROOT = Path(__file__).resolve().parents[2]
 
-
-def run_script(script: str, *arguments: str, log: Path) -> None:
-    """Run a script of the project's root, and write what it prints to a file.
+def run_script(verb: str, *arguments: str, log: Path) -> None:
+    """Run `avsbench train` or `avsbench test` in one process, and write what it prints to a file.
 
     Raises:
         AVSBenchError: It failed; the end of the file is in the message.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    environment = environment_of()
+    for name in ('GPUS', 'PARTITION'):
+        environment.pop(name, None)
     with log.open('w') as file:
-        command = [sys.executable, str(ROOT / script), *arguments]
-        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
+        command = command_of(verb, *arguments)
+        done = subprocess.run(
+            command, env=environment, stdout=file, stderr=subprocess.STDOUT, check=False
+        )
     if done.returncode:
         tail = '\n'.join(log.read_text().splitlines()[-5:])
-        raise AVSBenchError(f'{script} {" ".join(arguments)} failed, see {log}:\n{tail}')
+        raise AVSBenchError(f'{verb} {" ".join(arguments)} failed, see {log}:\n{tail}')
 
 
 def check_trainings(seeds: Iterable[int], work_dirs: Iterable[Path], *, again: bool) -> None:

@@ -1,23 +1,17 @@
 """Make synthetic clips in AVSBench's layout, with ceilings for models that do not listen.
 
-python tools/synthetic.py clips --subset all --preset default --out data/synthetic --workers 2
+avsbench synthetic clips --subset all --preset default --out data/synthetic --workers 2
 """
 
 import argparse
-from pathlib import Path
 
-from avsbench.synthetic import PRESETS, SIZES, SUBSETS, TIERS, Settings, generate_tree
-from avsbench.synthetic.generator import read_record
+from avsbench.commands.arguments.synthetic.writing import add_writing_arguments
+from avsbench.synthetic import PRESETS, SIZES, SUBSETS, TIERS
 from avsbench.synthetic.settings import GRIDS
-from synthetic_data.writing import add_writing_arguments, write_trees
-
-SETTINGS = (
-    *('preset', 'size', 'seed', 'state_seed', 'tell', 'grid', 'snr', 'decoys'),
-    *('train', 'val', 'test', 'write_log_mel'),
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `avsbench synthetic clips`."""
     add = parser.add_argument
     add('--subset', required=True, choices=(*SUBSETS, 'all'))
     add('--out', required=True, help='each subset gets its own folder in this one')
@@ -53,22 +47,3 @@ def _add_hardness(parser: argparse.ArgumentParser) -> None:
     add('--decoys', type=int, default=0, help='objects that never sound')
     add('--tell', action='store_true', help='control: sounding objects light up, no need to listen')
     add('--state-seed', type=int, help='another seed for the audio: same images, other masks')
-
-
-def run(args: argparse.Namespace) -> int:
-    names = tuple(SUBSETS) if args.subset == 'all' else (args.subset,)
-    values = {name: getattr(args, name) for name in SETTINGS}
-    tiers = tuple(args.tier or ['T1'])
-    settings = [Settings(subset=name, tiers=tiers, **values) for name in names]
-    write_trees(settings, generate_tree, _summary, args)
-    return 0
-
-
-def _summary(settings: Settings, root: Path, seconds: float) -> str:
-    ceilings = read_record(root, 'ceilings.json')
-    clips = len(read_record(root, 'truth.json'))
-    line = f'{root}: {clips} clips, {seconds:.1f} s'
-    best = ceilings.get('test', {}).get('audio_blind', {}).get('J')
-    if settings.tell:
-        return f'{line}; sounding objects light up, so the ceilings do not hold for this tree'
-    return line if best is None else f'{line}; best J in test without listening: {best:.4f}'

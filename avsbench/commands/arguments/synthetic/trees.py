@@ -1,25 +1,19 @@
 """Make synthetic videos in the layouts of DAVIS, MoCA and others, with ceilings for single frames.
 
-python tools/synthetic.py trees --subset davis moca --preset default --out data/synthetic
+avsbench synthetic trees --subset davis moca --preset default --out data/synthetic
 """
 
 import argparse
-from pathlib import Path
 
+from avsbench.commands.arguments.synthetic.writing import add_writing_arguments
 from avsbench.synthetic import PRESETS, SIZES
 from avsbench.synthetic.video import (
     SUBSETS,
-    VideoSettings,
-    generate_video_tree,
-    load_ceilings,
-    load_truth,
 )
-from synthetic_data.writing import add_writing_arguments, write_trees
-
-SETTINGS = ('preset', 'size', 'seed', 'objects', 'order', 'train', 'test')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `avsbench synthetic trees`."""
     add = parser.add_argument
     add('--subset', required=True, nargs='+', choices=(*SUBSETS, 'all'))
     add('--out', required=True, help='each data set gets its own folder in this one')
@@ -36,20 +30,3 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'that only the order of frames tells (not A2D, VSPW: there it tells some classes anyway)',
     )
     add_writing_arguments(parser)
-
-
-def run(args: argparse.Namespace) -> int:
-    names = tuple(SUBSETS) if 'all' in args.subset else tuple(args.subset)
-    values = {name: getattr(args, name) for name in SETTINGS}
-    # All are checked before the first is made.
-    settings = [VideoSettings(subset=name, **values) for name in names]
-    write_trees(settings, generate_video_tree, _summary, args)
-    return 0
-
-
-def _summary(settings: VideoSettings, root: Path, seconds: float) -> str:
-    line = f'{root}: {len(load_truth(root))} videos, {seconds:.1f} s'
-    best = load_ceilings(root).get(settings.kind.tested, {}).get('single_frame')
-    if best is None:
-        return line
-    return f'{line}; best mIoU in {settings.kind.tested} from single frames: {best["mIoU"]:.4f}'

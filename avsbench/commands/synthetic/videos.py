@@ -1,11 +1,4 @@
-"""Make synthetic videos with masks, to try training on custom videos with: docs/own_data.md.
-
-    python tools/synthetic.py videos --out data/own --num 40
-
-Writes DIR/videos/<scene>.mp4 and DIR/masks/<scene>/<second>.png. In each video some shapes lie
-about, and one or several sound: the masks mark these. The scenes are those of the synthetic
-MS3-like benchmark (`python tools/synthetic.py clips`).
-"""
+"""The work of `avsbench synthetic videos`."""
 
 import argparse
 import itertools
@@ -19,7 +12,7 @@ from avsbench.datasets import MS3Dataset
 from avsbench.datasets.clip_info import ClipInfo
 from avsbench.media.images import read_frame
 from avsbench.media.log_mel import read_wav
-from avsbench.synthetic import SIZES, generate
+from avsbench.synthetic import generate
 from avsbench.utils.checks import check_seed
 from avsbench.utils.errors import ConfigError, DataError
 from avsbench.utils.folders import check_writable
@@ -29,14 +22,8 @@ from avsbench.video import make_video
 RATE = 10  # frames per second; each frame of a clip is shown for one second
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR')
-    parser.add_argument('--num', type=int, default=40, help='videos (default: %(default)s)')
-    parser.add_argument('--size', type=int, choices=SIZES, default=64, help='pixels of a side')
-    parser.add_argument('--seed', type=int, default=0)
-
-
 def run(args: argparse.Namespace) -> int:
+    """Run `avsbench synthetic videos`."""
     if args.num < 1:
         raise ConfigError(f'--num: got {args.num}, expected 1 or more')
     videos, masks = args.out / 'videos', args.out / 'masks'

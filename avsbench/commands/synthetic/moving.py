@@ -1,13 +1,4 @@
-"""Show that a network uses motion: train it on synthetic videos, then test it without motion.
-
-    python tools/synthetic.py moving --subset davis a2d vspw
-
-A single frame of the tested videos does not tell what moves, so a model that sees one frame can't
-exceed the ceiling that is stored with the data; nor can a trained one whose clips are one frame,
-repeated. Where the order of the frames tells classes apart, they are tested in random order, too.
-Prints a table and writes `moving.json`; exit code 0 only if every network exceeds the ceiling by
-the margin, and none does without motion.
-"""
+"""The work of `avsbench synthetic moving`."""
 
 import argparse
 import json
@@ -19,14 +10,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from avsbench.commands.synthetic.scripts import check_trainings, run_script
 from avsbench.config.loading import load_config
 from avsbench.config.paths import CONFIG_ROOT, config_file
 from avsbench.synthetic.video import SUBSETS, load_ceilings
 from avsbench.utils.files import write_json
-from synthetic_data.scripts import check_trainings, run_script
 
-CONFIG = 'medvt_demo.py'
-TRAINED = ('davis', 'a2d', 'vspw')
 MARGIN = 0.1  # above the ceiling of a model that sees one frame
 NUMERICAL = 1e-6  # the bound itself may be met
 # Of clips in random order nothing is proved without classes that differ by the direction.
@@ -54,17 +43,8 @@ class Run:
     ceilings: dict[str, float]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--subset', nargs='+', choices=TRAINED, default=TRAINED, help='trained on')
-    parser.add_argument('--config', default=CONFIG, help='file name below config/SUBSET/')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--again', action='store_true', help='replace earlier trainings in DIR')
-    parser.add_argument(
-        '--out', type=Path, metavar='DIR', default=Path('work_dir/moving'), help='%(default)s'
-    )
-
-
 def run(args: argparse.Namespace) -> int:
+    """Run `avsbench synthetic moving`."""
     folders = {subset: args.out / f'{subset}_seed{args.seed}' for subset in args.subset}
     check_trainings([args.seed], folders.values(), again=args.again)
     runs: list[Run] = []
@@ -100,7 +80,7 @@ def move(subset: str, name: str, seed: int, work_dir: Path) -> Iterator[Run]:
     train = [subset, str(config), '--work-dir', str(work_dir), '--overwrite']
     train += ['--amp', 'off']  # in float32 on every machine, so that results of several compare
     options = ['--cfg-options', f'randomness.seed={seed}']
-    run_script('train.py', *train, *options, log=work_dir / 'train.log')
+    run_script('train', *train, *options, log=work_dir / 'train.log')
     minutes = (time.monotonic() - start) / 60
     checkpoint = work_dir / f'epoch_{load_config(config).train_cfg.max_epochs}.pth'
     for tested in (subset, *_others(subset, name)):
@@ -135,7 +115,7 @@ def _test(subset: str, name: str, checkpoint: Path, work_dir: Path, order: str) 
     if cfg.test_dataloader.dataset.get('windows') is not None:
         options.append('test_dataloader.dataset.windows=centre')
     test = [subset, cfg.filename, str(checkpoint), '--work-dir', str(work_dir / order)]
-    run_script('test.py', *test, '--cfg-options', *options, log=work_dir / order / 'test.log')
+    run_script('test', *test, '--cfg-options', *options, log=work_dir / order / 'test.log')
     result = json.loads((work_dir / order / 'results' / 'test.json').read_text())
     return result['metrics']['mIoU']
 

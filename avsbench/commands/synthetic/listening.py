@@ -1,12 +1,4 @@
-"""Show that a network listens: train it on the synthetic benchmark, with audio and muted.
-
-    python tools/synthetic.py listening --subset s4 ms3 --seeds 0 1 2
-
-The same images come with several soundtracks in the test split, and their masks are disjoint, so a
-model that does not listen can't exceed the ceiling that is stored with the data. Prints a table and
-writes `listening.json`; exit code 0 only if the mean over the seeds exceeds the ceiling by the
-margin and every muted run stays at or below it.
-"""
+"""The work of `avsbench synthetic listening`."""
 
 import argparse
 import statistics
@@ -17,13 +9,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from avsbench.commands.synthetic.scripts import check_trainings, run_script
 from avsbench.config.loading import load_config
 from avsbench.config.paths import config_file
 from avsbench.evaluation.result_files import RESULTS
 from avsbench.synthetic import load_ceilings
 from avsbench.utils.files import write_json
 from avsbench.utils.text import read_json
-from synthetic_data.scripts import check_trainings, run_script
 
 MARGINS = {'s4': 0.20, 'ms3': 0.10}  # above the ceiling of a model that does not listen
 NUMERICAL = 1e-6  # the bound itself may be met
@@ -58,21 +50,8 @@ class Run:
     ceiling: float
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--subset', nargs='+', choices=sorted(MARGINS), default=sorted(MARGINS))
-    parser.add_argument('--config', default='demo.py', help='file name below config/SUBSET/')
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
-    parser.add_argument('--muted-seeds', nargs='*', type=int, default=[0])
-    parser.add_argument(
-        '--margin', type=float, help='J above the ceiling to reach; default: 0.20 s4, 0.10 ms3'
-    )
-    parser.add_argument('--again', action='store_true', help='replace earlier trainings in DIR')
-    parser.add_argument(
-        '--out', type=Path, metavar='DIR', default=Path('work_dir/listening'), help='%(default)s'
-    )
-
-
 def run(args: argparse.Namespace) -> int:
+    """Run `avsbench synthetic listening`."""
     planned = [(False, seed) for seed in args.seeds] + [(True, seed) for seed in args.muted_seeds]
     folders = [args.out / subset / _name(*one) for subset in args.subset for one in planned]
     check_trainings([seed for _, seed in planned], folders, again=args.again)
@@ -120,7 +99,7 @@ def listen(subset: str, name: str, seed: int, work_dir: Path, *, muted: bool = F
     start = time.monotonic()
     # In float32 on every machine, so that tables and reference curves of several compare.
     words += ['--amp', 'off']
-    run_script('train.py', *words, '--overwrite', *options, log=work_dir / 'train.log')
+    run_script('train', *words, '--overwrite', *options, log=work_dir / 'train.log')
     minutes = (time.monotonic() - start) / 60
     return test_training(subset, name, seed, work_dir, minutes, muted=muted)
 
@@ -156,7 +135,7 @@ def test_training(
     metrics = []
     for folder, without_audio in ((work_dir, muted), (work_dir / WITHOUT_AUDIO, True)):
         options = ['--cfg-options', MUTE] if without_audio else []
-        run_script('test.py', *words, '--work-dir', str(folder), *options, log=folder / 'test.log')
+        run_script('test', *words, '--work-dir', str(folder), *options, log=folder / 'test.log')
         metrics.append(read_json(folder / RESULTS / 'test.json')['metrics'])
     return Run(
         subset=subset,

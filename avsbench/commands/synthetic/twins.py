@@ -1,15 +1,6 @@
-"""Show on videos that the masks follow the audio: the same images, other audio, other objects.
-
-    python tools/synthetic.py twins config/s4/demo.py work_dir/s4/demo/best_mIoU.pth --out DIR
-
-Scenes of the synthetic test split come in twins, with the same images and other audio. An mp4 is
-made of each twin and segmented as `demo/video_demo.py` does. J (mean IoU) is taken against the
-true masks of the twin itself and of the other ones; exit code 0 only if the former is larger for
-most of the twins. DIR keeps the videos and their overlays.
-"""
+"""The work of `avsbench synthetic twins`."""
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,35 +11,21 @@ from rich.table import Table
 from avsbench.apis import AVSInferencer
 from avsbench.apis.outputs import Outputs
 from avsbench.apis.render import render_video
+from avsbench.commands.synthetic.videos import write_video
 from avsbench.config.build import build_part
 from avsbench.config.loading import open_config
 from avsbench.datasets.clip_info import ClipInfo
 from avsbench.evaluation.functional import binary_counts, frame_iou
 from avsbench.media.images import read_binary_mask
 from avsbench.registry import DATASETS
-from avsbench.utils.cli import OverrideAction
 from avsbench.utils.errors import DataError
 from avsbench.utils.folders import check_writable
 from avsbench.video import VideoFile
 from avsbench.visualization.gallery import scenes, spread
-from synthetic_data.videos import write_video
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('config', type=Path, help='of S4 or MS3, on synthetic data')
-    parser.add_argument('checkpoint')
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR')
-    parser.add_argument('--num', type=int, default=10, help='scenes (default: %(default)s)')
-    parser.add_argument('--overwrite', action='store_true', help='replace videos in DIR')
-    parser.add_argument(
-        '--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='%(default)s'
-    )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE'
-    )
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run `avsbench synthetic twins`."""
     check_writable(args.out, 'folder of videos', 'choose another with --out')
     cfg = open_config(args.config, args.cfg_options)
     if cfg.num_classes != 1:

@@ -1,26 +1,12 @@
 """What the commands that write synthetic data share."""
 
 import argparse
-import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from avsbench.utils.errors import DataError
-
-
-def add_writing_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add `--workers` and `--overwrite`."""
-    parser.add_argument(
-        '--workers', type=int, default=os.cpu_count(), help='processes (default: %(default)s)'
-    )
-    parser.add_argument(
-        '--overwrite',
-        action='store_true',
-        help='replace an earlier synthetic tree, or write beside foreign files; deletes nothing '
-        'that it has not made',
-    )
 
 
 def write_trees(

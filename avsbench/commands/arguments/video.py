@@ -1,0 +1,60 @@
+"""Mark the sounding or moving objects of a video: overlay, masks, table, contact sheet.
+
+    avsbench video IN.mp4 s4/pvt2 CHECKPOINT --out OUT.mp4
+
+OUT.mp4 has the video's audio track. Besides it writes OUT.csv (second, class, area as a fraction of
+the image, mean probability) and OUT.png (some frames with their masks, the audio if the network
+reads it, the area over time). A network without sound, e.g. config/davis/medvt_swinb.py, needs no
+audio track.
+"""
+
+import argparse
+from pathlib import Path
+
+from avsbench.commands.arguments.network import (
+    add_amp_argument,
+    add_config_and_checkpoint,
+    add_network_arguments,
+    join_names,
+)
+from avsbench.options import WINDOWS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `avsbench video`."""
+    parser.add_argument('video', type=Path, metavar='IN.mp4', help='the video')
+    add_config_and_checkpoint(parser)
+    parser.add_argument('--out', type=Path, required=True, metavar='OUT.mp4', help='or .mov, .mkv')
+    parser.add_argument('--masks', type=Path, metavar='DIR', help='also write the masks as PNG')
+    parser.add_argument(
+        '--fps',
+        type=int,
+        metavar='F',
+        help='masks per second (default: 1; with a network that sees consecutive frames, a mask of '
+        'each frame)',
+    )
+    parser.add_argument(
+        '--windows',
+        choices=WINDOWS,
+        help='for networks that see T consecutive frames: disjoint predicts each frame once; '
+        'centre in the middle of a clip of its own, as tests do, and takes T times as long '
+        '(default: disjoint; for A2D, whose networks learn one frame of a clip, centre)',
+    )
+    parser.add_argument(
+        '--threshold',
+        type=float,
+        metavar='T',
+        help='mark pixels whose probability exceeds T (default: 0.5; with several classes, the '
+        'most probable class)',
+    )
+    parser.add_argument('--overwrite', action='store_true', help='replace existing results')
+    parser.add_argument(
+        '--batch-size', type=int, default=1, help='clips per batch (of clips of seconds, at most F)'
+    )
+    add_network_arguments(parser)
+    add_amp_argument(parser)
+
+
+def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Stop where config or checkpoint are missing, or given twice."""
+    join_names(parser, args)

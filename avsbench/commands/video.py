@@ -1,0 +1,71 @@
+"""The work of `avsbench video`."""
+
+import argparse
+import sys
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from avsbench.apis import AVSInferencer
+from avsbench.apis.outputs import Outputs
+from avsbench.apis.render import RenderReport, render_video
+from avsbench.config.clips import reads_audio
+from avsbench.config.loading import open_config
+from avsbench.video import VideoFile
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run `avsbench video`."""
+    cfg = open_config(args.config, args.cfg_options)
+    # An unusable file is reported before the network is built.
+    source = VideoFile(args.video, need_audio=reads_audio(cfg))
+    outputs = Outputs(args.out, args.masks, overwrite=args.overwrite, source=args.video)
+    try:
+        inferencer = AVSInferencer(
+            args.config,
+            args.checkpoint,
+            device=args.device,
+            trust_checkpoint=args.trust_checkpoint,
+            cfg_options=args.cfg_options,
+            augment=args.augment,
+            amp=args.amp,
+        )
+        report = render_with_bar(inferencer, source, outputs, args)
+    finally:
+        outputs.discard()
+    for warning in report.warnings:
+        print(f'warning: {warning}', file=sys.stderr)
+    print_report(report, outputs)
+
+
+def render_with_bar(
+    inferencer: AVSInferencer, source: VideoFile, outputs: Outputs, args: argparse.Namespace
+) -> RenderReport:
+    """Predict and write, with a progress bar."""
+    columns = (TextColumn('{task.description}'), BarColumn(), TextColumn('{task.fields[at]}'))
+    with Progress(*columns, TimeRemainingColumn()) as bar:
+        task = bar.add_task('video', total=None, at='')
+
+        def update(done: float, total: float | None) -> None:
+            bar.update(task, completed=done, total=total, at=f'{done:.1f} s')
+
+        return render_video(
+            inferencer,
+            source,
+            outputs,
+            fps=args.fps,
+            threshold=args.threshold,
+            batch_size=args.batch_size,
+            windows=args.windows,
+            progress=update,
+        )
+
+
+def print_report(report: RenderReport, outputs: Outputs) -> None:
+    """Say what was done, in which time, and what is where."""
+    shares = ', '.join(f'{name} {share:.0%}' for name, share in report.shares().items())
+    print(
+        f'{report.frames} frames, {report.masks} masks of {report.seconds:g} s in '
+        f'{report.wall:.1f} s ({shares}); audio {report.audio}\n'
+        f'overlay {outputs.video}, table {outputs.table}, contact sheet {outputs.sheet}'
+        + (f', masks in {outputs.masks}' if outputs.masks else '')
+    )

@@ -1,1 +1,0 @@
-"""Sub-commands of tools/synthetic.py: modules with `add_arguments` and `run`."""
