@@ -68,6 +68,11 @@ def test_overview_names_every_verb(call) -> None:
         assert ', '.join(members(family)) in text
 
 
+def test_document_names_every_verb() -> None:
+    text = (ROOT / 'docs' / 'commands.md').read_text()
+    assert [name for name in VERBS if f'avsbench {name} ' not in text.replace('\n', ' ')] == []
+
+
 def test_family_overview(call, capsys) -> None:
     with pytest.raises(SystemExit) as stopped:
         call('data', '--help')
