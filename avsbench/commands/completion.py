@@ -13,7 +13,7 @@ def run(args: argparse.Namespace) -> None:
     shtab = require('shtab', 'completion')
     parser = whole_parser()
     mark_files(parser, shtab.FILE)
-    print(shtab.complete(parser, shell=args.shell))
+    print(shtab.complete(parser, args.shell))
 
 
 def whole_parser() -> argparse.ArgumentParser:

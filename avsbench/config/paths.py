@@ -20,8 +20,8 @@ def subsets() -> list[str]:
 
 def short_names() -> list[str]:
     """The configs by the shortest name that `config_file` knows them by, e.g. 's4/pvt2'."""
-    found = [path.relative_to(CONFIG_ROOT) for path in sorted(CONFIG_ROOT.glob('*/*.py'))]
-    return [path.with_suffix('').as_posix() for path in found]
+    found = [path for name in subsets() for path in sorted((CONFIG_ROOT / name).glob('*.py'))]
+    return [path.relative_to(CONFIG_ROOT).with_suffix('').as_posix() for path in found]
 
 
 def find_config(name: str | Path) -> Path | None:

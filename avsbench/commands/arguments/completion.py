@@ -1,7 +1,9 @@
 """Print a script that lets a shell complete verbs and options; needs the extra `completion`.
 
-avsbench completion bash > ~/.local/share/bash-completion/completions/avsbench
-avsbench completion zsh > ~/.zfunc/_avsbench
+    avsbench completion bash > ~/.local/share/bash-completion/completions/avsbench
+    avsbench completion zsh > ~/.zfunc/_avsbench
+
+A new shell finds it.
 """
 
 import argparse

@@ -1,6 +1,9 @@
 """Print versions, devices, and where the configs are: what a report of a problem needs.
 
-avsbench info --json
+    avsbench info
+    avsbench info --json
+
+What is not installed, and what there is none of, is left out unless it is json.
 """
 
 import argparse

@@ -1,6 +1,8 @@
 """Make synthetic clips in AVSBench's layout, with ceilings for models that do not listen.
 
-avsbench synthetic clips --subset all --preset default --out data/synthetic --workers 2
+    avsbench synthetic clips --subset all --preset default --out data/synthetic --workers 2
+
+A complete tree with the same settings is left as it is.
 """
 
 import argparse

@@ -1,6 +1,8 @@
 """Make synthetic videos in the layouts of DAVIS, MoCA and others, with ceilings for single frames.
 
-avsbench synthetic trees --subset davis moca --preset default --out data/synthetic
+    avsbench synthetic trees --subset davis moca --preset default --out data/synthetic
+
+A complete tree with the same settings is left as it is.
 """
 
 import argparse
