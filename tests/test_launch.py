@@ -7,7 +7,7 @@ import time
 import pytest
 
 from avsbench.processes.group import init_distributed
-from avsbench.processes.launch import command_for, main
+from avsbench.processes.launch import command_for, launch_verb, main
 from avsbench.processes.local import LocalProcesses
 from avsbench.utils.errors import ConfigError
 
@@ -177,3 +177,15 @@ class TestProcessGroup:
         monkeypatch.setenv('PATH', str(tmp_path))
         with pytest.raises(ConfigError, match='set MASTER_ADDR'):
             init_distributed('slurm')
+
+
+def test_verb_starts_others_only_where_they_are_asked_for(monkeypatch) -> None:
+    started = []
+    monkeypatch.setattr('avsbench.processes.launch.start', lambda *words: started.append(words))
+    for name in ('GPUS', 'PARTITION', 'SLURM_PROCID'):
+        monkeypatch.delenv(name, raising=False)
+    assert launch_verb('train', ['s4', 's4/pvt2']) is None and not started
+    monkeypatch.setenv('GPUS', '3')
+    launch_verb('train', ['s4', 's4/pvt2'])
+    words = ['-m', 'avsbench', 'train', 's4', 's4/pvt2', '--launcher', 'pytorch']
+    assert started == [([sys.executable, '-u', *words], 3)]

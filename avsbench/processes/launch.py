@@ -81,8 +81,9 @@ def launch_verb(verb: str, words: list[str]) -> int | None:
     Raises:
         ConfigError: See `command_for`.
     """
-    command, count = command_for('-m', ['avsbench', verb, *words], os.environ)
-    return start(command, count) if '--launcher' in command else None
+    program = ('-m', ['avsbench', verb, *words])
+    asked = command_for(*program, os.environ)
+    return None if asked == command_for(*program, {}) else start(*asked)
 
 
 def start(command: list[str], count: int) -> int:
