@@ -57,7 +57,7 @@ def of_document(path: Path) -> Iterator[str]:
     text = joined(path.read_text())
     for language, block in re.findall(r'^```(\w*)\n(.*?)^```', text, re.DOTALL | re.MULTILINE):
         lines = block.splitlines()
-        if language == 'bash' or (lines and lines[0].startswith(('python ', 'bash '))):
+        if language == 'bash' or (lines and lines[0].startswith(('python ', 'bash ', 'avsbench '))):
             yield from lines
     text = re.sub(r'^```.*?^```', '', text, flags=re.DOTALL | re.MULTILINE)
     yield from re.findall(

@@ -224,7 +224,7 @@ def _audio_file(model: nn.Module, adapter: CheckpointAdapter) -> dict[str, Tenso
         raise CheckpointError(
             f'{adapter.name} keeps the audio encoder in a separate file, and there is none at '
             f'model.audio_encoder.weights={path!r}; put it there, or join the two with '
-            'tools/convert_checkpoint.py --audio'
+            '`python -m avsbench convert --audio`'
         )
     weights = match_pretrained(read_weights(path), encoder, str(path)).found
     return {adapter.audio_prefix + key: tensor for key, tensor in weights.items()}

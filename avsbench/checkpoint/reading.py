@@ -36,7 +36,7 @@ _WHOLE_NUMBERS = ('num_classes', 'epoch', 'iter', 'seed')
 
 
 _URL = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+:/')  # a Path has merged the two slashes
-# as torch.hub and tools/publish_model.py name files
+# as torch.hub and `avsbench publish` name files
 _HASHED_NAME = re.compile(r'-([0-9a-f]{8})\.(?:pth|pt|safetensors)$')
 
 

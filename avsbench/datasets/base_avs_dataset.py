@@ -41,7 +41,7 @@ class BaseAVSDataset(BaseClipDataset):
         if not kinds & {'missing Maskige', 'broken Maskige'}:
             return []
         root = shlex.quote(str(self.data_root))
-        command = f'python tools/prepare_maskiges.py {self.subset} --data-root {root}'
+        command = f'python -m avsbench data maskiges {self.subset} --data-root {root}'
         return [f'{command} --source superpixels']
 
     def summary(self) -> dict:

@@ -202,5 +202,5 @@ class BaseClipDataset(BaseDataset):
         if len(broken) == count and not commands:
             text += f'\n  Nothing can be used: is data_root={self.data_root!r} the right folder?'
         root = shlex.quote(str(self.data_root))
-        command = f'python tools/check_dataset.py {self.subset} --data-root {root}'
+        command = f'python -m avsbench data check {self.subset} --data-root {root}'
         return f'{text}\n  To check all splits: {command}'

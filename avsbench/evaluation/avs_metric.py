@@ -124,7 +124,7 @@ class AVSMetric(RecordMetric):
         if not any(bool((~record.padded).any()) for record in records):
             raise DataError(
                 f'there is no annotated frame to score in {len(results)} clips: check that the '
-                f'split has masks (`python tools/check_dataset.py`) and `data_root` in the config'
+                f'split has masks (`python -m avsbench data check`) and `data_root` in the config'
             )
         metrics = self.protocol.summarise(records)
         self.protocol_facts = self._facts(records)

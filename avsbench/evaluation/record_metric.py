@@ -116,7 +116,7 @@ def check_values(where: str, name: str, masks: Tensor, largest: int) -> None:
     if low < 0 or high > largest:
         wrong = high if low >= 0 else low
         fix = (
-            'check the label files with `python tools/check_dataset.py` and the number of classes '
+            'check the label files with `python -m avsbench data check` and the number of classes '
             'in the config'
         )
         if wrong == PADDING:

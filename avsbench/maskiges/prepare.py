@@ -126,7 +126,7 @@ def prepare(
     if survey.missing:
         raise DataError(
             f'{len(survey.missing)} of {len(tasks)} frames cannot be read: '
-            f'{examples(survey.missing)}. `python tools/check_dataset.py` says how to fix that'
+            f'{examples(survey.missing)}. `python -m avsbench data check` says how to fix that'
         )
     if survey.foreign:
         raise DataError(

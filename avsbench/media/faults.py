@@ -34,12 +34,12 @@ REMEDIES = {
     'label values': 'restore the file from the download; give the data set all classes (by '
     '`classes` for custom data, in AVSS by label2idx.json); or set '
     "unknown_colour='background' of LoadClip, as the published code does",
-    'missing Maskige': 'make it with `python tools/prepare_maskiges.py SUBSET --data-root DIR '
+    'missing Maskige': 'make it with `python -m avsbench data maskiges SUBSET --data-root DIR '
     "--source superpixels`, or unpack those that COMBO's authors give out",
-    'broken Maskige': 'make it again with tools/prepare_maskiges.py, which replaces files that are '
+    'broken Maskige': 'make it again with `avsbench data maskiges`, which replaces files that are '
     'not whole or not as large as they must be',
     'broken masks': 'make the file again with the segmentation model, in one of the formats that '
-    '`python tools/prepare_maskiges.py --help` names',
+    '`python -m avsbench data maskiges --help` names',
     'size of masks': 'give masks of the frame as it is on disk, or add --resize if they were made '
     'of the whole frame at another size',
     'labels differ': "set label_source of the data set to 'semantic' or 'rgb'",

@@ -1,4 +1,4 @@
-"""Running the sounds of tools/robustness.py on a fixture of AVSBench-Robust."""
+"""Running the sounds of `avsbench robustness` on a fixture of AVSBench-Robust."""
 
 import tempfile
 from pathlib import Path

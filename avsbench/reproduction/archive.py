@@ -46,7 +46,9 @@ def unpack(path: str | Path) -> Bundle:
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError(f'{path}: no such file; `python tools/bundle.py pack WORK_DIR` writes one')
+        raise DataError(
+            f'{path}: no such file; `python -m avsbench bundle pack WORK_DIR` writes one'
+        )
     try:
         with zipfile.ZipFile(path) as archive:
             contents = _contents(archive, path)

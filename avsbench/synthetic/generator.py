@@ -150,8 +150,8 @@ def read_record(root: str | Path, name: str) -> dict | list:
     if not (root / MANIFEST).is_file():
         raise DataError(
             f'{root}: no {MANIFEST}, so this is not a complete synthetic tree; make one with '
-            'python tools/synthetic.py clips --subset s4 --out DIR (videos: trees --subset davis), '
-            'and name the folder of its subset'
+            'python -m avsbench synthetic clips --subset s4 --out DIR (videos: trees --subset '
+            'davis), and name the folder of its subset'
         )
     return read_json(root / name)
 

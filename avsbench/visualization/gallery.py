@@ -196,5 +196,5 @@ def _twin_groups(truth: Path) -> dict[str, str]:
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f'{truth}: expected a list of clips with clip_id and group ({error}); make the data '
-            'again with `python tools/synthetic.py clips`'
+            'again with `python -m avsbench synthetic clips`'
         ) from error

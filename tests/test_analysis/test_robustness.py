@@ -201,7 +201,7 @@ def test_tables_of_different_data_are_refused(tones, tmp_path) -> None:
     other = evaluate(tmp_path, config, 'o', settings={'groups': ('silence',)}, options=options)
     with pytest.raises(DataError, match='different data: clips 4 and 2'):
         systems_table({'A': [fewer], 'B': [other]})
-    with pytest.raises(DataError, match=r'no result of tools/robustness\.py'):
+    with pytest.raises(DataError, match=r'no result of `avsbench robustness`'):
         read_robustness(tmp_path)
 
 

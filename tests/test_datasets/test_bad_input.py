@@ -141,7 +141,7 @@ def test_broken_files(s4_root: Path, damage: Callable, level: str, words: list[s
     assert '1 of 2 clips cannot be used' in message
     assert '(csv row 2)' in message
     assert 'to fix it: ' in message
-    assert f'python tools/check_dataset.py s4 --data-root {s4_root}' in message
+    assert f'python -m avsbench data check s4 --data-root {s4_root}' in message
     for word in words:
         assert word in message
     assert not (s4_root.parent / 'marker').exists()

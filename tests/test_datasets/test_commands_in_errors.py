@@ -15,6 +15,6 @@ def test_path_is_one_word(tmp_path, name):
     (root / 's4_meta_data.csv').write_text('name,start,category,split\nx,0,dog,train\n')
     with pytest.raises(DataError) as caught:
         S4Dataset(str(root), 'train')
-    (line,) = (line for line in str(caught.value).splitlines() if 'tools/check_dataset.py' in line)
+    (line,) = (line for line in str(caught.value).splitlines() if 'avsbench data check' in line)
     words = shlex.split(line[line.index('python') :])
     assert words[words.index('--data-root') + 1] == str(root)

@@ -269,7 +269,7 @@ def test_frames_to_draw_on(root):
 def test_maskiges(tool, own_data, tmp_path):
     root = own_data(tmp_path)
     with_maskiges = [PIPELINE[0], dict(type='LoadMaskiges'), *PIPELINE[1:]]
-    with pytest.raises(DataError, match=r'prepare_maskiges\.py own --data-root'):
+    with pytest.raises(DataError, match='avsbench data maskiges own --data-root'):
         FolderAVSDataset(str(root), 'train', pipeline=with_maskiges)
     call = ['prepare_maskiges', 'own', '--data-root', root, '--source', 'superpixels']
     done = tool(*call, '--workers', 0)

@@ -10,6 +10,7 @@ import pytest
 from dataset_trees import SIZE
 from PIL import Image
 
+from avsbench.commands.main import run_avsbench
 from avsbench.datasets import AVSSDataset, MS3Dataset, S4Dataset
 from avsbench.datasets.transforms import LoadMaskiges
 from avsbench.maskiges import PALETTE, save_maskige
@@ -89,8 +90,8 @@ def test_missing_ones_stop_before_the_start(s4_root: Path, check: str) -> None:
     assert '2 of 2 clips cannot be used' in text
     assert 'missing Maskige: 10 in 2 clips' in text and '... and 5 more' in text
     assert 's4_data/pre_SAM_mask/train/dog_barking/-a_1/-a_1_1_mask_color.png: no such' in text
-    command = f'prepare_maskiges.py s4 --data-root {s4_root} --source superpixels'
-    assert f'python tools/{command}' in text
+    command = f'data maskiges s4 --data-root {s4_root} --source superpixels'
+    assert f'python -m avsbench {command}' in text
     assert 'is data_root' not in text
 
 
@@ -98,11 +99,9 @@ def test_the_named_command_fixes_it(s4_root: Path, monkeypatch) -> None:
     with pytest.raises(DataError) as caught:
         S4Dataset(str(s4_root), 'train', pipeline=PIPELINE)
     line = next(line for line in str(caught.value).splitlines() if 'To make what is miss' in line)
-    words = line.split('python tools/')[1].split()
-    monkeypatch.setattr(sys, 'argv', [*words, '--workers', '0'])
-    with pytest.raises(SystemExit) as done:
-        runpy.run_path(str(ROOT / 'tools' / words[0]), run_name='__main__')
-    assert done.value.code == 0
+    words = line.split('python -m avsbench ')[1].split()
+    monkeypatch.setattr(sys, 'argv', ['avsbench', *words, '--workers', '0'])
+    assert not run_avsbench()
     assert len(S4Dataset(str(s4_root), 'train', pipeline=PIPELINE, check='full')) == 2
 
 
@@ -116,7 +115,7 @@ def test_broken_ones_and_wrong_sizes(s4_root: Path, check: str) -> None:
     text = str(caught.value)
     assert 'broken Maskige: 2 in 1 clips' in text
     assert cut in text and f'{large}: 224 x 224 pixels, expected 32 x 24' in text
-    assert 'prepare_maskiges.py, which replaces files that are not whole' in text
+    assert '`avsbench data maskiges`, which replaces files that are not whole' in text
 
 
 def test_the_size_of_cut_frames_is_checked(avss_root: Path) -> None:
@@ -129,7 +128,7 @@ def test_one_that_vanishes_later_stops_the_run(s4_root: Path) -> None:
     paths = write_maskiges(s4_root, S4Dataset)
     dataset = S4Dataset(str(s4_root), 'train', pipeline=PIPELINE)
     Path(paths[3]).unlink()
-    with pytest.raises(BrokenFileError, match='no such file.*prepare_maskiges.py') as caught:
+    with pytest.raises(BrokenFileError, match='no such file.*avsbench data maskiges') as caught:
         dataset[0]
     assert caught.value.kind == 'missing Maskige'
     save_maskige(paths[3], np.zeros((5, 5), np.uint8), 'x')
@@ -151,7 +150,7 @@ def test_check_dataset_names_the_command(
     assert caught.value.code == 1
     text = capsys.readouterr().out
     assert text.count('missing Maskige: 5 in 1 clips') == 2
-    assert f'python tools/prepare_maskiges.py s4 --data-root {s4_root} --source' in text
+    assert f'python -m avsbench data maskiges s4 --data-root {s4_root} --source' in text
 
 
 def clip(**more: object) -> dict:

@@ -155,7 +155,7 @@ class TestErrors:
         bare = write_result(tmp_path / 'bare', 0.8, scores=False)
         finished = compare(one, bare)
         assert finished.code == 2 and 'a result without scores of its frames' in finished.err
-        assert 'tools/score_masks.py' in finished.err
+        assert 'python -m avsbench score' in finished.err
         finished = compare(one, tmp_path / 'nowhere')
         assert finished.code == 2 and 'no result here' in finished.err
         assert compare(one).code == 2

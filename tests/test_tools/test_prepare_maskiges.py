@@ -316,7 +316,7 @@ def test_missing_frames(copy: Callable, run: Callable) -> None:
     frame.unlink()
     code, text = run('s4', root, '--source', 'superpixels')
     assert code == 2 and f'1 of 20 frames cannot be read: {frame}: no such file' in text
-    assert 'check_dataset.py' in text
+    assert 'avsbench data check' in text
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from avsbench.utils.errors import DataError, examples
 _PROTOCOL = ('task', 'num_classes', 'sizes', 'iou_threshold', 'f_beta2', 'f_thresholds')
 _TEXT = {'clip': str, 'frame': str, 'classes': str, 'target': str, 'predicted': str}
 _TEXT |= {'intersection': str}
-_WAY = 'test again with `test.sh`, or score saved masks with `python tools/score_masks.py`'
+_WAY = 'test again with `test.sh`, or score saved masks with `python -m avsbench score`'
 
 
 @dataclass(frozen=True)
@@ -166,11 +166,9 @@ def _facts(first: Result, second: Result) -> dict[str, tuple]:
 
 def _remedy(name: str) -> str:
     if name == 'sizes':
-        return (
-            '; `python tools/score_masks.py DIR --at labels` scores the masks of both at one size'
-        )
+        return '; `python -m avsbench score DIR --at labels` scores the masks of both at one size'
     if name == 'frames_padded':
-        return '; `python tools/score_masks.py DIR --no-count-padded` scores no padded frames'
+        return '; `python -m avsbench score DIR --no-count-padded` scores no padded frames'
     return ''
 
 

@@ -18,7 +18,7 @@ _KEPT = ('config_file', 'checkpoint_sha256', 'seed', 'frames_missing', 'date')
 def add_result(
     path: str | Path, folder: str | Path, system: str, backbone: str, note: str = ''
 ) -> Path:
-    """Add a result, from a work dir or from `tools/score_masks.py`.
+    """Add a result, from a work dir or from `avsbench score`.
 
     Args:
         path: See `avsbench.analysis.comparison.read_result`.
@@ -71,8 +71,8 @@ def _check_comparable(result: Result) -> None:
     sound = entry.get('audio_condition', 'original')
     if sound != 'original':
         raise DataError(
-            f'{result.path}: a result of tools/robustness.py with another sound ({sound}) than the '
-            "clips' own"
+            f'{result.path}: a result of `avsbench robustness` with another sound ({sound}) than '
+            "the clips' own"
         )
     if data.get('synthetic') is None:
         raise DataError(

@@ -87,7 +87,7 @@ def read_robustness(folder: str | Path) -> Robustness:
         return Robustness(scores=scores, settings=settings, **content)
     except (FileNotFoundError, TypeError, KeyError) as error:
         raise DataError(
-            f'{path}: no result of tools/robustness.py ({type(error).__name__}: {error})'
+            f'{path}: no result of `avsbench robustness` ({type(error).__name__}: {error})'
         ) from error
 
 

@@ -3,7 +3,7 @@
     avsbench analyze work_dir/avss/pvt2
     avsbench analyze masks_of_another_system/results/test.json --out parts
 
-The result is a work dir, a folder of results, or a test.json, as test.sh and tools/score_masks.py
+The result is a work dir, a folder of results, or a test.json, as test.sh and `avsbench score`
 leave them. Writes areas.csv, sources.csv, classes.csv and breakdown.png; where masks have classes,
 confused.csv (which is taken for which) and confusion.png as well.
 """

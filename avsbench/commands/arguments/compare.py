@@ -4,7 +4,7 @@
     avsbench compare --system A seeds/a0 seeds/a1 --system B seeds/b0 seeds/b1
 
 Each argument is a work dir, a folder of results, or a test.json, as test.sh and
-tools/score_masks.py leave them. Results of one system trained with several seeds follow --system
+`avsbench score` leave them. Results of one system trained with several seeds follow --system
 and its name; the intervals then hold for training anew as well. Writes tables (Markdown, csv) and a
 picture.
 """

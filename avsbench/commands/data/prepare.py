@@ -150,7 +150,7 @@ def report(layout: Layout, out: Path, outcomes: list[Outcome], missing: list[str
         for split in kind.first_only:
             print(f'  {split} split of {label}: only k = {layout.first_frame} is needed')
     root = shlex.quote(str(out))
-    print(f'To check: python tools/check_dataset.py {layout.subset} --data-root {root}')
+    print(f'To check: python -m avsbench data check {layout.subset} --data-root {root}')
 
 
 def report_faults(faults: list[str]) -> int:

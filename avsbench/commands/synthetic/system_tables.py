@@ -1,4 +1,4 @@
-"""Tables of tools/compare_systems.py as Markdown, and putting them into a document."""
+"""Tables of `avsbench synthetic systems` as Markdown, and putting them into a document."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if not groups:
         raise DataError(
             f'{cfg.data_root}: its test split has no twins; make synthetic data with '
-            '`python tools/synthetic.py clips`'
+            '`python -m avsbench synthetic clips`'
         )
     inferencer = AVSInferencer(cfg, args.checkpoint, device=args.device, show_progress=False)
     table = Table('scene', 'twin', 'J with its true masks', 'J with those of others, at most')

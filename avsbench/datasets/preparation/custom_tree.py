@@ -3,7 +3,7 @@
     videos/<name>.mp4            <name> may have folders in it
     masks/<name>/<k>.png         the mask of second k of that video, k from 1
     prepared/frames/<name>/<k>.jpg, prepared/audio/<name>/<start>_<T>.wav      made by the toolbox
-    prepared/pre_SAM_mask/<name>/<k>_mask_color.png      made by tools/prepare_maskiges.py
+    prepared/pre_SAM_mask/<name>/<k>_mask_color.png      made by `avsbench data maskiges`
 
 The frame of second k is the one on screen after 15/16 of it. Clips are the intervals of T seconds
 of a video that have a mask.

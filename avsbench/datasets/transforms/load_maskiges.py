@@ -14,7 +14,7 @@ from avsbench.utils.errors import ConfigError
 class LoadMaskiges(BaseTransform):
     """Read the Maskiges of a clip: images in which every segment of a frame has a colour.
 
-    Segments are of any kind; `tools/prepare_maskiges.py` makes the images. Geometric transforms
+    Segments are of any kind; `avsbench data maskiges` makes the images. Geometric transforms
     that come later treat them as frames, and `PackAVSInputs` puts them behind the frames on the
     channel axis.
 

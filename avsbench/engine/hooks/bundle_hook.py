@@ -37,7 +37,7 @@ class BundleHook(Hook):
     What the training is, is written before its first step: resolved config, environment, seed,
     counts and hashes of its data, hashes of the weight files it reads. The curve is written after
     each validation and at the end. Only the main process writes; the bundle has no effect on the
-    training. `tools/bundle.py` packs, checks and repeats it.
+    training. `avsbench bundle` packs, checks and repeats it.
     """
 
     priority = 'LOWEST'  # the log is complete

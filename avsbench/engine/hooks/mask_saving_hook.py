@@ -33,7 +33,7 @@ class MaskSavingHook(Hook):
     Binary masks hold 0 and 255; semantic ones hold the class index and the palette of the data set.
     Binary logits (or probabilities) are enlarged bilinearly before the threshold, semantic masks by
     nearest neighbour. Frames that only fill up a clip are left out. What the test scored goes along
-    inside the file (`avsbench.media.scored_masks`), so that `tools/score_masks.py` gives the same
+    inside the file (`avsbench.media.scored_masks`), so that `avsbench score` gives the same
     numbers.
 
     Args:

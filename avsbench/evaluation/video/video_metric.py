@@ -108,7 +108,7 @@ class VideoMetric(RecordMetric):
         if not frames:
             raise DataError(
                 f'there is no annotated frame to score in {len(videos)} videos: check the '
-                f'annotations (`python tools/check_dataset.py`) and `data_root` in the config'
+                f'annotations (`python -m avsbench data check`) and `data_root` in the config'
             )
         empty = sum(not video for video in videos.values())
         videos = {name: video for name, video in videos.items() if video}

@@ -1,4 +1,4 @@
-# The AVSS-like part of the synthetic benchmark at 64 px, as `tools/synthetic.py clips` writes it.
+# The AVSS-like part of the synthetic benchmark at 64 px, as `avsbench synthetic clips` writes it.
 _base_ = './avss.py'
 data_root = 'data/synthetic/AVSS'
 load = dict(type='LoadClip', cache_dir='data/synthetic/cache/log_mel')

@@ -1,4 +1,4 @@
-# The DAVIS-like and YouTube-VOS-like synthetic videos at 64 px of `tools/synthetic.py trees`.
+# The DAVIS-like and YouTube-VOS-like synthetic videos at 64 px of `avsbench synthetic trees`.
 _base_ = './davis.py'
 data_root = 'data/synthetic/DAVIS'
 youtube_vos_root = 'data/synthetic/YTVOS'

@@ -1,4 +1,4 @@
-# The MS3-like part of the synthetic benchmark at 64 px, as `tools/synthetic.py clips` writes it.
+# The MS3-like part of the synthetic benchmark at 64 px, as `avsbench synthetic clips` writes it.
 _base_ = './ms3.py'
 data_root = 'data/synthetic/Multi-sources'
 resize = dict(type='ClipResize', size=(64, 64))

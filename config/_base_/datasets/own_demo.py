@@ -1,4 +1,4 @@
-# Own videos at 64 px, as `tools/synthetic.py videos` writes them.
+# Own videos at 64 px, as `avsbench synthetic videos` writes them.
 _base_ = './own.py'
 resize = dict(type='ClipResize', size=(64, 64))
 train = dict(pipeline=[_base_.load, resize, _base_.flip, _base_.pack])

@@ -1,4 +1,4 @@
-# The S4-like part of the synthetic benchmark at 64 px, as `tools/synthetic.py clips` writes it.
+# The S4-like part of the synthetic benchmark at 64 px, as `avsbench synthetic clips` writes it.
 _base_ = './s4.py'
 data_root = 'data/synthetic/Single-source'
 resize = dict(type='ClipResize', size=(64, 64))
