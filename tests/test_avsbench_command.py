@@ -13,6 +13,7 @@ from avsbench.commands import completion
 from avsbench.commands.main import arguments_of, find_verb, overview, run_avsbench
 from avsbench.commands.verbs import FAMILIES, VERBS, members
 from avsbench.config.paths import CONFIG_ROOT, config_file, find_config, short_names
+from avsbench.datasets.opening import dataset_configs
 from avsbench.utils.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -158,6 +159,13 @@ def test_short_names_of_configs(name, monkeypatch, tmp_path) -> None:
     (tmp_path / 's4' / 'pvt2.py').write_text('')
     mine = Path('s4/pvt2.py') if not name.startswith('config') else CONFIG_ROOT / 's4' / 'pvt2.py'
     assert config_file(name) == mine  # a file in the current folder comes first
+
+
+def test_short_name_instead_of_a_subset() -> None:
+    assert dataset_configs('s4/demo') == dataset_configs(str(CONFIG_ROOT / 's4' / 'demo.py'))
+    assert dataset_configs('s4/demo') != dataset_configs('s4')
+    with pytest.raises(ConfigError, match="did you mean 's4'"):
+        dataset_configs('s44')
 
 
 def test_nearest_short_name() -> None:

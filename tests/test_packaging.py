@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from video_clips import tone, write_video
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = 'from setuptools import build_meta; print(build_meta.build_{}({!r}))'
@@ -119,6 +118,8 @@ def test_contents(sdist, wheel) -> None:
 
 @pytest.mark.slow
 def test_wheel_trains_and_marks_a_video(call, tmp_path) -> None:
+    from video_clips import tone, write_video  # the others need no PyTorch
+
     assert 's4/demo' in call('list').splitlines()
     clips = '--train 4 --val 1 --test 1 --workers 1'.split()
     call('synthetic', 'clips', '--subset', 's4', '--out', 'data/synthetic', *clips)

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from avsbench.config.loading import open_config
-from avsbench.config.paths import CONFIG_ROOT, config_file
+from avsbench.config.paths import CONFIG_ROOT, config_file, find_config
 from avsbench.datasets.base_clip_dataset import BaseClipDataset
 from avsbench.options import SPLITS, SUBSETS
 from avsbench.registry import DATASETS
@@ -34,7 +34,7 @@ def dataset_configs(target: str, data_root: str | None = None) -> dict[str, dict
     Raises:
         ConfigError: There is no such config, or its data sets are none of this toolbox.
     """
-    named = not Path(target).suffix
+    named = target in SUBSETS or not (Path(target).suffix or find_config(target))
     if named:
         check_choice('config file or subset', target, SUBSETS)
         path = CONFIG_ROOT / '_base_' / 'datasets' / f'{_BASES.get(target, target)}.py'
