@@ -16,7 +16,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from avsbench.commands.arguments.running import add_run_arguments, add_test_arguments
+from avsbench.commands.arguments.test import add_arguments
 from avsbench.config.paths import subsets
 from avsbench.engine.commands import apply_test_arguments
 from avsbench.synthetic import generate
@@ -153,12 +153,11 @@ class TestOneProcess:
 
     def test_options_of_a_test_change_the_config(self):
         parser = argparse.ArgumentParser()
-        add_run_arguments(parser)
-        add_test_arguments(parser)
+        add_arguments(parser)
         cfg = Config(dict(model=dict(test_cfg=dict(flip=False, flip_join='maximum'))))
 
         def changed(*words):
-            args, copied = parser.parse_args(['s4', 'x.py', *words]), copy.deepcopy(cfg)
+            args, copied = parser.parse_args(['s4', 'x.py', 'x.pth', *words]), copy.deepcopy(cfg)
             apply_test_arguments(copied, args)
             return copied
 

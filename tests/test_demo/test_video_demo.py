@@ -72,7 +72,7 @@ def test_overlay_masks_table_and_sheet(call, video, tmp_path):
     assert masks[0].shape == SIZE and set(np.unique(masks[0])) == {0, 255}
     assert [int(mask.mean() / 255 * 100) for mask in masks] == [50, 50, 0]
     rows = list(csv.reader(open('out.csv')))
-    assert rows[0] == ['second', 'class', 'area', 'mean_probability']
+    assert rows[0] == ['second', 'class', 'area', 'mean_probability', 'trained_on']
     assert [row[:3] for row in rows[1:]] == [
         ['0', 'sounding', '0.500000'],
         ['1', 'sounding', '0.500000'],
