@@ -145,13 +145,14 @@ RUNNERS = Registry(
 )
 OPTIM_WRAPPERS = _child(mmengine_registry.OPTIM_WRAPPERS, 'avsbench.engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(mmengine_registry.OPTIM_WRAPPER_CONSTRUCTORS, 'avsbench.engine')
+PARAM_SCHEDULERS = _child(mmengine_registry.PARAM_SCHEDULERS, 'avsbench.engine')
 VISUALIZERS = _child(mmengine_registry.VISUALIZERS, 'avsbench.visualization')
 
 # Empty: mmengine warns at each look-up in a registry that has no child for the default scope.
 _EMPTY = [
     _child(getattr(mmengine_registry, name), 'avsbench.engine')
     for name in (
-        'EVALUATOR FUNCTIONS LOG_PROCESSORS LOOPS MODEL_WRAPPERS OPTIMIZERS PARAM_SCHEDULERS '
+        'EVALUATOR FUNCTIONS LOG_PROCESSORS LOOPS MODEL_WRAPPERS OPTIMIZERS '
         'RUNNER_CONSTRUCTORS STRATEGIES TASK_UTILS VISBACKENDS WEIGHT_INITIALIZERS'
     ).split()
 ]

@@ -79,6 +79,10 @@ def fit_to_steps(model: Config) -> None:
         backbone = backbone.backbone
     if 'swin' in backbone.get('model_name', ''):
         backbone.options.strict_img_size = False
+    if backbone.type == 'PVTTokenBackbone':  # queries and patches fill a square
+        model.decode_head.num_queries = 2 * (SIZE // 2 ** (backbone.num_stages + 1)) + 1
+    if backbone.type == 'ViTTokenBackbone':  # blocks are alike; building all takes long
+        backbone.options.depth = 5
 
 
 def load(path: Path, tree: Callable[[Config], Path], cache: Path) -> Config:

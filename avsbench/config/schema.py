@@ -18,7 +18,6 @@ from mmengine.registry import (
     LOOPS,
     MODEL_WRAPPERS,
     OPTIMIZERS,
-    PARAM_SCHEDULERS,
     TASK_UTILS,
     VISBACKENDS,
     Registry,
@@ -196,7 +195,7 @@ def registry_of(path: tuple[str, ...], node: dict) -> Registry | None:
     by_top = dict.fromkeys(LOOP_KEYS, LOOPS) | {
         'model': registries.MODELS,
         'optim_wrapper': registries.OPTIM_WRAPPERS,
-        'param_scheduler': PARAM_SCHEDULERS,
+        'param_scheduler': registries.PARAM_SCHEDULERS,
         'default_hooks': registries.HOOKS,
         'custom_hooks': registries.HOOKS,
         'visualizer': registries.VISUALIZERS,

@@ -26,6 +26,8 @@ from avsbench.models.losses import (
 )
 from avsbench.models.segmentor import AVSegmentor
 from avsbench.models.test_time import TestTimeAugmentation
+from avsbench.models.token_backbones import PVTTokenBackbone, ViTTokenBackbone
+from avsbench.models.tokens import TokenBackbone, TokenState
 
 __all__ = [
     'AVSDataPreprocessor',
@@ -41,11 +43,15 @@ __all__ = [
     'DiceLoss',
     'FrameTargets',
     'HeadSizes',
+    'PVTTokenBackbone',
     'QueryAVSHead',
     'SimpleFeaturePyramid',
     'TestTimeAugmentation',
     'TimmAudioEncoder',
     'TimmBackbone',
+    'TokenBackbone',
+    'TokenState',
     'TransformerDecoder',
     'VGGish',
+    'ViTTokenBackbone',
 ]

@@ -12,10 +12,14 @@ from torch import Tensor, nn
 
 from avsbench.models.layers import xavier_init
 from avsbench.models.losses.pixel import IGNORE, foreground, full_precision
+from avsbench.models.tokens import TokenState
 from avsbench.registry import MODELS
 from avsbench.utils.maps import resize
 from avsbench.utils.signatures import GatheringMeta
 from avsbench.utils.transfer import fetch, send
+
+Features = list[Tensor] | TokenState
+"""What a head gets of a backbone: levels (N, C_l, H_l, W_l), finest first, or tokens."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,9 @@ class AVSDecodeHead(BaseModule, metaclass=GatheringMeta):
         accepts_audio_grid: Whether the head reads several audio tokens per frame, of
             `sizes.audio_grid`. Otherwise the segmentor refuses an audio encoder that gives more
             than one.
+        accepts_tokens: Whether the head reads a `TokenState`, and runs the last blocks of the
+            backbone, instead of reading its levels. The segmentor refuses a backbone that does not
+            fit.
 
     Args:
         sizes: Sizes of what the head reads and predicts; a config names `num_classes`, and the
@@ -148,6 +155,7 @@ class AVSDecodeHead(BaseModule, metaclass=GatheringMeta):
 
     accepts_padding: ClassVar[bool] = False
     accepts_audio_grid: ClassVar[bool] = False
+    accepts_tokens: ClassVar[bool] = False
 
     def __init__(self, sizes: HeadSizes) -> None:
         super().__init__()
@@ -156,7 +164,7 @@ class AVSDecodeHead(BaseModule, metaclass=GatheringMeta):
     @abstractmethod
     def forward(
         self,
-        features: list[Tensor],
+        features: Features,
         audio: Tensor | None,
         clip_lengths: tuple[int, ...],
         frame_valid: Tensor | None = None,
@@ -164,7 +172,8 @@ class AVSDecodeHead(BaseModule, metaclass=GatheringMeta):
         """Run the head.
 
         Args:
-            features: (N, C_l, H_l, W_l) each, finest first.
+            features: (N, C_l, H_l, W_l) each, finest first; or the backbone's tokens, if the head
+                accepts those.
             audio: (N, A, D), A = 1 unless the head accepts a grid; None for a network without
                 audio encoder.
             clip_lengths: Frames of each clip; their sum is N and frames are clip-major.
@@ -251,7 +260,7 @@ class QueryAVSHead(AVSDecodeHead):
     be packed.
     """
 
-    transformer_decoder: nn.Module
+    transformer_decoder: nn.Module  # of those that have one
 
     @abstractmethod
     def prediction_losses(
@@ -299,7 +308,8 @@ class QueryAVSHead(AVSDecodeHead):
     def init_weights(self) -> None:
         """Published start: Xavier in the decoder's layers; the parts have their own."""
         super().init_weights()
-        xavier_init(self.transformer_decoder)
+        if hasattr(self, 'transformer_decoder'):
+            xavier_init(self.transformer_decoder)
 
 
 def present_classes(labels: Tensor, lengths: Sequence[int]) -> list[list[int]]:

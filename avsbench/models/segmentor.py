@@ -5,7 +5,7 @@ from typing import ClassVar
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from avsbench.models.heads import AVSDecodeHead, AVSHeadOutput, FrameTargets
+from avsbench.models.heads import AVSDecodeHead, AVSHeadOutput, Features, FrameTargets
 from avsbench.models.losses.pixel import without_autocast
 from avsbench.models.test_time import TestTimeAugmentation
 from avsbench.registry import MODELS
@@ -32,8 +32,8 @@ class AVSegmentor(BaseModel):
         val_cfg: The same for validations during a training.
 
     Raises:
-        ConfigError: Clips are padded, or there are several audio tokens per frame, and the head
-            does not accept that.
+        ConfigError: Clips are padded, there are several audio tokens per frame, or the backbone
+            gives tokens, and the head does not accept that; or it wants tokens and gets levels.
     """
 
     implied_types: ClassVar[dict[str, str]] = dict.fromkeys(
@@ -69,6 +69,7 @@ class AVSegmentor(BaseModel):
                 f'{type(self.audio_encoder).__name__} gives {grid[0]} x {grid[1]}; set '
                 "model.audio_encoder.tokens='vector', or choose another head"
             )
+        self._check_tokens()
         if getattr(self.data_preprocessor, 'pads', False) and not self.decode_head.accepts_padding:
             raise ConfigError(
                 f'{type(self.decode_head).__name__} does not accept padded clips; set '
@@ -162,8 +163,8 @@ class AVSegmentor(BaseModel):
         with without_autocast(inputs['frames']):
             return self.decode_head.predict(output.full_precision(), shape)
 
-    def visual_features(self, frames: Tensor, clip_lengths: tuple[int, ...]) -> list[Tensor]:
-        """The backbone's levels (N, C_l, H_l, W_l) of frames (N, 3, H, W), finest first."""
+    def visual_features(self, frames: Tensor, clip_lengths: tuple[int, ...]) -> Features:
+        """The backbone's levels (N, C_l, H_l, W_l) of frames (N, 3, H, W), or its tokens."""
         if getattr(self.backbone, 'needs_clips', False):
             return self.backbone(frames, clip_lengths)
         return self.backbone(frames)
@@ -223,6 +224,16 @@ class AVSegmentor(BaseModel):
             if inclusive:
                 sample.set_metainfo({'threshold_inclusive': True})
         return data_samples
+
+    def _check_tokens(self) -> None:
+        given = getattr(self.backbone, 'gives_tokens', False)
+        if given != self.decode_head.accepts_tokens:
+            backbone, head = type(self.backbone).__name__, type(self.decode_head).__name__
+            wanted = 'levels, of TimmBackbone' if given else 'tokens, of ViTTokenBackbone'
+            raise ConfigError(
+                f'{backbone} gives {"tokens" if given else "levels"}, {head} reads {wanted} for '
+                'instance; set model.backbone.type, or choose another head'
+            )
 
     @property
     def in_channels(self) -> int:

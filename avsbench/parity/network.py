@@ -189,6 +189,12 @@ def load_strictly(model: AVSegmentor, fixture: Fixture) -> Callable[[str], str |
     if 'audio_checkpoint' in fixture.content:
         audio = VGGISH.to_ours(fixture.state_dict('audio_checkpoint'))[0]
         ours |= {adapter.audio_prefix + key: tensor for key, tensor in audio.items()}
+    elif adapter.audio_prefix:  # what the audio encoder returns is given
+        ours |= {
+            key: tensor
+            for key, tensor in model.state_dict().items()
+            if key.startswith(adapter.audio_prefix)
+        }
     try:
         model.load_state_dict(ours, strict=True)
     except RuntimeError as error:

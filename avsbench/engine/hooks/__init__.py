@@ -11,6 +11,7 @@ from avsbench.engine.hooks.schedule_hooks import (
     DecayingLossHook,
     FirstRatesHook,
     FreezeBackboneHook,
+    ProgressHook,
     StepSchedulersFirstHook,
 )
 from avsbench.engine.hooks.state_hooks import BroadcastBuffersHook, RandomStateHook
@@ -26,6 +27,7 @@ __all__ = [
     'FirstRatesHook',
     'FreezeBackboneHook',
     'MaskSavingHook',
+    'ProgressHook',
     'RandomStateHook',
     'ReportHook',
     'SafeCheckpointHook',

@@ -154,6 +154,37 @@ class DecayingLossHook(Hook):
         head.loss_factor = math.exp(-runner.epoch / self.epochs)
 
 
+@HOOKS.register_module()
+class ProgressHook(Hook):
+    """Tell the parts of a network how far the training is, before each of its steps.
+
+    They have a method `set_progress(step, total)`: steps that were taken, and all steps. Nothing of
+    it is saved, a training that goes on tells them anew.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Check that somebody listens.
+
+        Raises:
+            ConfigError: No part has such a method.
+        """
+        if not self._listeners(runner):
+            raise ConfigError(
+                'ProgressHook: no part of the network has a method set_progress(step, total); '
+                'leave the hook out of custom_hooks'
+            )
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | tuple | list | None = None
+    ) -> None:
+        """Tell all parts."""
+        for part in self._listeners(runner):
+            part.set_progress(runner.iter, runner.max_iters)
+
+    def _listeners(self, runner: Runner) -> list[nn.Module]:
+        return [part for part in runner.bare_model.modules() if hasattr(part, 'set_progress')]
+
+
 def find_part(runner: Runner, hook: Hook) -> nn.Module:
     """The part of the network that a hook's `module` names."""
     model = runner.bare_model

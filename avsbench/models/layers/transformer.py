@@ -5,6 +5,7 @@ never values. All systems use the same layers with other settings.
 """
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -45,14 +46,16 @@ class FFN(nn.Module):
 
 
 class MLP(nn.Module):
-    """Linear layers with ReLU between them.
+    """Linear layers with an activation between them.
 
     Args:
         widths: Channels before the first layer and after each.
+        act: 'relu' or 'gelu' (the exact one).
     """
 
-    def __init__(self, widths: list[int]) -> None:
+    def __init__(self, widths: list[int], act: str = 'relu') -> None:
         super().__init__()
+        self.act = getattr(F, check_choice('act', act, tuple(ACTIVATIONS)))
         self.layers = nn.ModuleList(
             nn.Linear(before, after) for before, after in zip(widths[:-1], widths[1:], strict=True)
         )
@@ -61,7 +64,7 @@ class MLP(nn.Module):
         """Map (..., first width) to (..., last width)."""
         *hidden, last = self.layers
         for layer in hidden:
-            tokens = layer(tokens).relu()
+            tokens = self.act(layer(tokens))
         return last(tokens)
 
 

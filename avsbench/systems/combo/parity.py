@@ -1,7 +1,7 @@
 """Running our COMBO on a fixture of the published one, with taps along the way."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from avsbench.models import AVSHeadOutput, FrameTargets
-from avsbench.parity.fixture import Computed
+from avsbench.parity.fixture import Computed, Fixture
 from avsbench.parity.network import NetworkRun, Taps, recording
+from avsbench.systems.combo.criterion import MaskSetCriterion
 
 HEAD = 'decode_head'
 FIRST_STAGE = 2  # detectron2 counts the levels of a backbone from `res2`
@@ -154,37 +155,12 @@ class COMBORun(NetworkRun):
         masks[: len(maps)] = maps
         return FrameTargets(masks, torch.arange(entry['frames']) < len(maps))
 
-    @contextmanager
-    def _stored_points(self, predictions: int) -> Iterator[None]:
-        """Let the criterion compare at the fixture's points, prediction by prediction."""
-        prefix = self.fixture.content['points']['names'].split('/<layer>')[0]
-        criterion = self.model.decode_head.criterion
-        layers = [*(f'aux{index}' for index in range(predictions - 1)), 'last']
-
-        def stored(name: str, shape: tuple[int, ...]) -> Tensor:
-            normal = torch.from_numpy(self.fixture.seeded.feature(name, list(shape)))
-            return torch.special.ndtr(normal.double()).float()
-
-        def points(
-            purpose: str, prediction: int, shape: tuple[int, ...], device: torch.device
-        ) -> Tensor:
-            name = f'{prefix}/{layers[prediction]}/{purpose}'
-            if purpose != 'match':
-                return stored(name, shape).to(device)
-            frames = [stored(f'{name}/{frame}', (1, *shape[1:])) for frame in range(shape[0])]
-            return torch.cat(frames).to(device)
-
-        criterion.points = points
-        try:
-            yield
-        finally:
-            del criterion.points
-
     def _add_losses(self, output: AVSHeadOutput, computed: Computed) -> None:
         """All terms before weighting: at the fixture's points, with gradients, and on the grid."""
         wanted, weights = self._targets(), self.fixture.content['loss_weights']
         head = self.model.decode_head
-        with self._stored_points(len(output.cls_logits)):
+        layers = [*(f'aux{index}' for index in range(len(output.cls_logits) - 1)), 'last']
+        with stored_points(self.fixture, head.criterion, layers):
             terms = head.loss(output, wanted)
         computed.losses = {
             name: float(value.detach()) / weights[name] for name, value in terms.items()
@@ -205,3 +181,38 @@ class COMBORun(NetworkRun):
         gradients = [level.grad.split(self.chunk) for level in features]
         for chunk, *parts in zip(frames.split(self.chunk), *gradients, strict=True):
             torch.autograd.backward(self.model.backbone(chunk), parts)
+
+
+@contextmanager
+def stored_points(
+    fixture: Fixture, criterion: MaskSetCriterion, layers: Sequence[str]
+) -> Iterator[None]:
+    """Let a criterion compare at the fixture's points, prediction by prediction.
+
+    Args:
+        fixture: The fixture.
+        criterion: The criterion.
+        layers: Name of each prediction in the fixture.
+    """
+    prefix = fixture.content['points']['names'].split('/<layer>')[0]
+
+    def points(
+        purpose: str, prediction: int, shape: tuple[int, ...], device: torch.device
+    ) -> Tensor:
+        name = f'{prefix}/{layers[prediction]}/{purpose}'
+        if purpose != 'match':
+            return uniform(fixture, name, shape).to(device)
+        frames = [uniform(fixture, f'{name}/{frame}', (1, *shape[1:])) for frame in range(shape[0])]
+        return torch.cat(frames).to(device)
+
+    criterion.points = points
+    try:
+        yield
+    finally:
+        del criterion.points
+
+
+def uniform(fixture: Fixture, name: str, shape: tuple[int, ...]) -> Tensor:
+    """Numbers in [0, 1] that a fixture names, float32."""
+    normal = torch.from_numpy(fixture.seeded.feature(name, list(shape)))
+    return torch.special.ndtr(normal.double()).float()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from avsbench.models.layers import MLP, MultiheadAttention, xavier_init
 from avsbench.models.losses.pixel import full_precision, without_autocast
 from avsbench.registry import MODELS
+from avsbench.utils.draws import gumbel_draw
 from avsbench.utils.errors import ConfigError
 
 
@@ -50,7 +51,7 @@ class HardAssignment(nn.Module):
 
     def noise(self, shape: torch.Size, device: torch.device) -> Tensor:
         """Standard Gumbel noise of a shape (N, Q, S), float32."""
-        return torch.empty(shape, device=device).exponential_().log_().neg_()
+        return gumbel_draw('assignment', shape, device)
 
     def _choose(self, similarity: Tensor) -> tuple[Tensor, Tensor]:
         """Weights (N, Q, S) of the positions, and the query of each, (N, S)."""
