@@ -87,15 +87,10 @@ class TwoPhaseWarmupPolyLR(LRSchedulerMixin, _ParamScheduler):
             optimizer: See the class.
             begin: First epoch.
             end: Epoch at which the rate is 0.
-            by_epoch: True.
+            by_epoch: True, which the runner has checked.
             epoch_length: Iterations of an epoch.
             settings: The other arguments of the class.
         """
-        if not by_epoch:
-            raise ConfigError(
-                'TwoPhaseWarmupPolyLR: convert_to_iter_based=True needs by_epoch=True, with begin '
-                'and end in epochs'
-            )
         first, last = (INF if epoch == INF else epoch * epoch_length for epoch in (begin, end))
         return cls(optimizer, begin=first, end=last, by_epoch=False, **settings)
 

@@ -6,6 +6,7 @@ from avsbench.systems.ease.enhancer import SoundEnhancer
 from avsbench.systems.ease.head import EaseHead
 from avsbench.systems.ease.keys import EASE, EASE_PVT
 from avsbench.systems.ease.parity import EaseRun
+from avsbench.systems.ease.upscaler import TokenUpscaler
 from avsbench.systems.system import System
 
 
@@ -20,4 +21,4 @@ class EaseSystem(System):
     parity_run = EaseRun
 
 
-__all__ = ['AudioVisualAligner', 'EaseHead', 'EaseSystem', 'SoundEnhancer']
+__all__ = ['AudioVisualAligner', 'EaseHead', 'EaseSystem', 'SoundEnhancer', 'TokenUpscaler']

@@ -16,7 +16,6 @@ from avsbench.models.layers import MLP
 from avsbench.models.tokens import TokenState
 from avsbench.registry import MODELS
 from avsbench.systems.combo.masked_head import MaskedQueryHead
-from avsbench.systems.ease.upscaler import TokenUpscaler
 from avsbench.utils.checks import check_choice
 from avsbench.utils.draws import uniform_draw
 from avsbench.utils.errors import ConfigError
@@ -55,7 +54,7 @@ class EaseHead(MaskedQueryHead):
         sound_enhancer: Config; `in_channels` is filled in.
         query_generator: Config; `num_queries` is filled in.
         aligner: Config; `embed_dims` and `audio_channels` are filled in.
-        upscaler: Arguments of the `TokenUpscaler`; its result has a stride of 4.
+        upscaler: Config; `channels` is filled in. Its result has a stride of 4.
         criterion: Config of the losses of one prediction; `num_classes` is filled in.
 
     Raises:
@@ -91,7 +90,7 @@ class EaseHead(MaskedQueryHead):
         self.query_proj = nn.Linear(audio_width, width)
         self.query_feature = nn.Embedding(num_queries, width)
         self.aligner = MODELS.build({'embed_dims': width, 'audio_channels': audio_width, **aligner})
-        self.upscaler = TokenUpscaler(width, **upscaler)
+        self.upscaler = MODELS.build({'channels': width, **upscaler})
         self.classifier = nn.Linear(width, classes + 1)
         self.mask_mlp = MLP([width] * 4, act='gelu')
         self.criterion = MODELS.build({'num_classes': classes, **criterion})

@@ -1,8 +1,10 @@
 """The map of the patches, enlarged; from EoMT (arXiv 2503.19108, github.com/tue-mps/eomt, MIT)."""
 
+from mmengine.model import BaseModule
 from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
+from avsbench.registry import MODELS
 from avsbench.utils.draws import uniform_draw
 
 
@@ -25,7 +27,8 @@ class Doubling(nn.Module):
         return self.norm(self.conv2(self.act(self.conv1(maps))))
 
 
-class TokenUpscaler(nn.Module):
+@MODELS.register_module()
+class TokenUpscaler(BaseModule):
     """Doublings, then dropout of whole channels in training.
 
     Args:
@@ -34,7 +37,7 @@ class TokenUpscaler(nn.Module):
         dropout: Probability of dropping a channel.
     """
 
-    def __init__(self, channels: int, num_doublings: int, dropout: float) -> None:
+    def __init__(self, channels: int, *, num_doublings: int, dropout: float = 0.1) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(Doubling(channels) for _ in range(num_doublings))
         self.dropout = dropout

@@ -18,7 +18,7 @@ model = dict(
             type='AttentionQueryGenerator', num_layers=2, num_heads=8, feedforward_channels=1280
         ),
         aligner=dict(type='AudioVisualAligner', num_heads=8, num_clusters=5, noise=noise),
-        upscaler=dict(num_doublings=2, dropout=0.1),
+        upscaler=dict(type='TokenUpscaler', num_doublings=2, dropout=0.1),
         criterion=dict(
             type='MaskSetCriterion',
             class_weight=2.0,
