@@ -25,7 +25,7 @@ class Backbone(nn.Module):
         return {f'blocks.{index}.weight': index for index in range(4)}
 
 
-def wrapper(**paramwise):
+def optimizer_of(**paramwise):
     model = nn.ModuleDict({'backbone': Backbone(), 'head': nn.Linear(1, 1)})
     cfg = {
         'type': 'OptimWrapper',
@@ -35,31 +35,33 @@ def wrapper(**paramwise):
         'paramwise_cfg': paramwise,
     }
     with DefaultScope.overwrite_default_scope('avsbench'):
-        return build_optim_wrapper(model, cfg)
+        return build_optim_wrapper(model, cfg).optimizer
 
 
 def test_groups_know_their_part_and_decayed_blocks_the_root_of_the_batches() -> None:
     decay = {'layer_decay': 0.5, 'layer_decay_keep_last': 2}
-    groups = wrapper(parts=('backbone',), layer_decay_root=True, **decay).param_groups
+    groups = optimizer_of(parts=('backbone',), layer_decay_root=True, **decay).param_groups
     assert [group['part'] for group in groups] == ['backbone'] * 4 + ['new'] * 2
     rates = [group.get('lr', 1.0) for group in groups]
     assert rates == pytest.approx([3 * 0.125, 3 * 0.25, 1.0, 1.0, 1.0, 1.0])
-    plain = wrapper(**decay).param_groups
+    plain = optimizer_of(**decay).param_groups
     assert [group['lr'] for group in plain][:2] == pytest.approx([0.125, 0.25])
     assert not any('part' in group for group in plain)
     with pytest.raises(ConfigError, match="no part 'backbon'.*mean 'backbone'"):
-        wrapper(parts=('backbon',))
+        optimizer_of(parts=('backbon',))
 
 
 def test_the_root_is_of_all_processes(monkeypatch) -> None:
     monkeypatch.setattr(param_groups, 'get_world_size', lambda: 4)
-    groups = wrapper(layer_decay=1.0, layer_decay_keep_last=2, layer_decay_root=True).param_groups
+    groups = optimizer_of(
+        layer_decay=1.0, layer_decay_keep_last=2, layer_decay_root=True
+    ).param_groups
     assert [group.get('lr', 1.0) for group in groups][:3] == pytest.approx([6.0, 6.0, 1.0])
 
 
 def rates(steps: int, **settings) -> list[tuple[float, float]]:
     """Rates of the new parts and of the backbone at each step."""
-    optimizer = wrapper(parts=('backbone',)).optimizer
+    optimizer = optimizer_of(parts=('backbone',))
     schedule = PARAM_SCHEDULERS.build(
         {'type': 'TwoPhaseWarmupPolyLR', 'later': 'backbone', 'power': 0.9, **settings},
         default_args={'optimizer': optimizer, 'epoch_length': 5},
