@@ -19,7 +19,7 @@ from avsbench.engine.hooks import FiniteLossHook
 from avsbench.structures import AVSDataSample
 
 # 2 for the others: the loss terms, and the norm of gradients.
-LIMITS = {'combo': 4, 'vct': 4, 'catr': 3}
+LIMITS = {'combo': 4, 'ease': 4, 'vct': 4, 'catr': 3}
 # Operators whose result has a shape that the device must report, and numbers that it reports.
 WAITING = {'_local_scalar_dense', 'nonzero', 'masked_select', '_unique2', 'unique_dim', 'equal'}
 BY_MASK = {'index', 'index_put', 'index_put_', '_index_put_impl_'}
