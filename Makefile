@@ -20,7 +20,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 # What the tests import besides the requirements (extra dev of pyproject.toml).
 TOOLS := import av, gradio, h5py, material, mkdocstrings, ninja, onnx, onnxruntime, onnxscript, pycocotools, \
-    pytest, selenium, setuptools, skimage, tensorboard, xdist
+    pytest, selenium, setuptools, skimage, tensorboard, transformers, xdist
 # Where constraints.txt has the exact versions; elsewhere pip chooses.
 TESTED := import sys; sys.exit((sys.version_info[:2], sys.platform) != ((3, 11), "linux"))
 # The stamp's name changes with what is to be installed, and where.

@@ -14,7 +14,7 @@ from avsbench.commands.main import arguments_of, find_verb, overview, run_avsben
 from avsbench.commands.verbs import FAMILIES, VERBS, members
 from avsbench.config.paths import CONFIG_ROOT, config_file, find_config, short_names
 from avsbench.datasets.opening import dataset_configs
-from avsbench.utils.errors import ConfigError
+from avsbench.utils.errors import CheckpointError, ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
 HELP_OF_ALL = """
@@ -172,3 +172,16 @@ def test_nearest_short_name() -> None:
     with pytest.raises(ConfigError, match="did you mean 's4/pvt2'"):
         config_file('s4/pvt')
     assert 's4/pvt2' in short_names() and not any('_base_' in name for name in short_names())
+
+
+@pytest.mark.parametrize('verb', ['video --out OUT.mp4 IN.mp4', 'page'])
+def test_weights_stand_for_config_and_checkpoint(verb, call, capsys) -> None:
+    for words in ('s4/demo --weights a.pth', '--checkpoint b.pth --weights a.pth'):
+        with pytest.raises(SystemExit):
+            call(*verb.split(), *words.split())
+        assert '--weights FILE stands for CONFIG and CHECKPOINT' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        call(*verb.split(), 's4/demo')
+    assert 'CHECKPOINT (or --weights)' in capsys.readouterr().err
+    with pytest.raises(CheckpointError, match='nothing.pth'):
+        call(*verb.split(), '--weights', 'nothing.pth')

@@ -128,7 +128,7 @@ def test_wheel_trains_and_marks_a_video(call, tmp_path) -> None:
     log = next(tmp_path.glob('work_dir/s4/demo/*/*.log')).read_text()
     assert len(re.findall(r'Epoch\(train\)', log)) == 2
     write_video(tmp_path / 'clip.mp4', 10, tone([440, 0]), rate=5)
-    report = call('video', 'clip.mp4', 's4/demo', checkpoint, '--out', 'marked.mp4')
+    report = call('video', 'clip.mp4', '--weights', checkpoint, '--out', 'marked.mp4')
     assert '10 frames, 2 masks' in report
     assert all((tmp_path / f'marked.{kind}').is_file() for kind in ('mp4', 'csv', 'png'))
 

@@ -14,8 +14,9 @@ import numpy as np
 from avsbench.apis import AVSInferencer
 from avsbench.apis.outputs import Outputs
 from avsbench.apis.pipeline import ClipPipeline
-from avsbench.apis.render import RenderReport, render_video
+from avsbench.apis.render import SYNTHETIC, RenderReport, render_video
 from avsbench.apis.views import draw_plots
+from avsbench.commands.network import config_of_arguments
 from avsbench.utils.errors import AVSBenchError, ConfigError
 from avsbench.utils.extras import require
 from avsbench.video import VideoError, VideoFile
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
     gradio = require('gradio', 'the page')
     require('av', 'reading and writing video')
     inferencer = AVSInferencer(
-        args.config,
+        config_of_arguments(args),
         args.checkpoint,
         device=args.device,
         trust_checkpoint=args.trust_checkpoint,
@@ -143,8 +144,10 @@ def describe(inferencer: AVSInferencer) -> str:
         model.get('backbone', {}).get('model_name') or model.get('backbone', {}).get('type'),
     ]
     name = ' on '.join(part for part in parts if part) or model.type
+    warning = f'**Beware: {SYNTHETIC}.**\n\n' if inferencer.synthetic else ''
     return (
-        f'**{name}**, `{cfg.filename}`, checkpoint `{inferencer.checkpoint}`\n\n'
+        f'{warning}**{name}**, `{cfg.filename}`, checkpoint `{inferencer.checkpoint}`, trained on '
+        f'{inferencer.trained_on}\n\n'
         f'Protocol of {pipeline.subset.upper() or "its data set"}: {describe_clips(inferencer)}'
     )
 

@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from avsbench.apis import AVSInferencer
 from avsbench.apis.outputs import Outputs
 from avsbench.apis.render import RenderReport, render_video
+from avsbench.commands.network import config_of_arguments
 from avsbench.config.clips import reads_audio
 from avsbench.config.loading import open_config
 from avsbench.video import VideoFile
@@ -15,13 +16,14 @@ from avsbench.video import VideoFile
 
 def run(args: argparse.Namespace) -> None:
     """Run `avsbench video`."""
-    cfg = open_config(args.config, args.cfg_options)
+    config = config_of_arguments(args)
+    cfg = open_config(config, args.cfg_options)
     # An unusable file is reported before the network is built.
     source = VideoFile(args.video, need_audio=reads_audio(cfg))
     outputs = Outputs(args.out, args.masks, overwrite=args.overwrite, source=args.video)
     try:
         inferencer = AVSInferencer(
-            args.config,
+            config,
             args.checkpoint,
             device=args.device,
             trust_checkpoint=args.trust_checkpoint,

@@ -13,17 +13,28 @@ def add_config_and_checkpoint(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f'--{name}', dest=f'{name}_option', metavar=name.upper(), help='the same as an option'
         )
+    parser.add_argument(
+        '--weights',
+        metavar='FILE',
+        help='in place of both: a checkpoint of this toolbox, which holds its config',
+    )
 
 
 def join_names(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Take config and checkpoint from wherever they were given; stop where one is missing."""
+    if args.weights is not None:
+        given = (args.config, args.config_option, args.checkpoint, args.checkpoint_option)
+        if any(name is not None for name in given):
+            parser.error('--weights FILE stands for CONFIG and CHECKPOINT: leave these out')
+        args.checkpoint = args.weights
+        return
     for name in ('config', 'checkpoint'):
         option = getattr(args, f'{name}_option')
         given = getattr(args, name)
         if option is not None and given is not None:
             parser.error(f'{name.upper()} {given} and --{name} {option}: give one of them')
         if option is None and given is None:
-            parser.error(f'the following arguments are required: {name.upper()}')
+            parser.error(f'the following arguments are required: {name.upper()} (or --weights)')
         setattr(args, name, given if option is None else option)
 
 
