@@ -103,7 +103,8 @@ def complexity(
     parameters = list(model.parameters())
     trainable = sum(p.numel() for p in parameters if p.requires_grad)
     shape = (frames, model.in_channels, *size)
-    inputs = functools.partial(_inputs, shape, front_end(cfg).shape)
+    has_priors = 'prior_masks' in getattr(model, 'needs', ())
+    inputs = functools.partial(_inputs, shape, front_end(cfg).shape, has_priors)
     compiled = ops.choose('cpu').compiled
     with FakeTensorMode(allow_non_fake_inputs=True) as fake, _explained(cfg, shape):
         model._apply(fake.from_tensor)
@@ -167,12 +168,17 @@ def _explained(cfg: Config, shape: tuple[int, ...]) -> Iterator[None]:
 
 
 def _inputs(
-    shape: tuple[int, int, int, int], patch_shape: tuple[int, int, int] = VGGISH.shape
+    shape: tuple[int, int, int, int],
+    patch_shape: tuple[int, int, int] = VGGISH.shape,
+    has_priors: bool = False,
 ) -> dict:
-    """Normalised frames and log-mel of one clip, as the data preprocessor returns them."""
-    frames = shape[0]
+    """Frames, log-mel and masks of an earlier stage, as the data preprocessor returns them."""
+    frames, _, height, width = shape
     audio = torch.zeros(frames, *patch_shape)
-    return {'frames': torch.zeros(shape), 'audio': audio, 'clip_lengths': (frames,)}
+    inputs = {'frames': torch.zeros(shape), 'audio': audio, 'clip_lengths': (frames,)}
+    if has_priors:
+        inputs['prior_masks'] = torch.zeros(frames, height, width, dtype=torch.long)
+    return inputs
 
 
 def flop_counter() -> FlopCounterMode:

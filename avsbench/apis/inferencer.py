@@ -149,6 +149,12 @@ class AVSInferencer(BaseInferencer):
 
     def _init_model(self, cfg: Config, weights: str, device: str = 'cpu') -> BaseModel:
         model = load_model(cfg, weights, device=device, trust=self._trust)
+        if 'prior_masks' in getattr(model, 'needs', ()):
+            raise ConfigError(
+                f'{cfg.filename}: the network needs the masks of an earlier stage, which there are '
+                'none of for own videos; prepare the video as a data set (docs/own_data.md), and '
+                'test both stages on it'
+            )
         self.classes, self.palette = class_names(cfg, model.dataset_meta)
         return model
 

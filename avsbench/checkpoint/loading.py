@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from avsbench.checkpoint import CheckpointAdapter, find_adapter
+from avsbench.checkpoint.frozen import restore
 from avsbench.checkpoint.pretrained import match_pretrained
-from avsbench.checkpoint.reading import read_checkpoint, read_weights, state_dict_of
+from avsbench.checkpoint.reading import TRAINED_ONLY, read_checkpoint, read_weights, state_dict_of
 from avsbench.utils.errors import CheckpointError, examples, nearest
 from avsbench.version import __version__
 
@@ -69,10 +71,12 @@ def translate(
         expected: See `load_weights`.
 
     Returns:
-        The checkpoint with our keys under `state_dict`, and `meta` as `load_weights` returns it.
+        The checkpoint with our keys under `state_dict`, among them those that it leaves out since
+        they are in other files, and `meta` as `load_weights` returns it.
 
     Raises:
-        CheckpointError: Of another head, subset or class count, or without weights.
+        CheckpointError: Of another head, subset or class count, or without weights; or a file that
+            it builds on is missing or another one.
     """
     meta = checkpoint.get('meta')
     meta = dict(meta) if isinstance(meta, Mapping) else {}
@@ -87,6 +91,8 @@ def translate(
         if 2 * sum(key in our_keys for key in state) <= len(state):
             state, layout = _adapt(state, model, expected, source)
             meta.update(layout)
+        if TRAINED_ONLY in meta:
+            state = state | restore(meta[TRAINED_ONLY], model, source, partial(_whole, model))
     except CheckpointError as error:
         message = str(error)
         raise CheckpointError(
@@ -200,6 +206,11 @@ def nonfinite_keys(state: Mapping[str, Tensor]) -> list[str]:
         for key, value in state.items()
         if value.is_floating_point() and not bool(torch.isfinite(value).all())
     ]
+
+
+def _whole(model: nn.Module, path: Path) -> dict[str, Tensor]:
+    """The weights of a checkpoint that another one builds on."""
+    return translate(read_checkpoint(path), model, source=path)['state_dict']
 
 
 def _adapt(

@@ -1,7 +1,7 @@
 """Pretrained weights of a part of the network, as a training starts from them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from avsbench.checkpoint.backbones import (
     PVT_V2_RULES,
     SWIN_RULES,
 )
-from avsbench.checkpoint.reading import read_weights
+from avsbench.checkpoint.reading import digest, read_weights
 from avsbench.utils.errors import CheckpointError, examples
 from avsbench.utils.safe_pickle import load_array_pickle
 
@@ -44,6 +44,8 @@ Matcher = Callable[
 ]  # of a file's weights, for a part; its path
 
 
+FETCHED = 'timm'  # in place of a file: weights that timm fetches
+
 # Where the files are that the configs name.
 SOURCES = {
     'pvt_v2_b5.pth': 'github.com/whai362/PVT',
@@ -71,6 +73,15 @@ class PretrainedPart:
     missing_weights: str | None = None
     # Set by the runner where a checkpoint brings all weights, so that no file is needed.
     checkpoint_follows: bool = False
+    # Set where checkpoints leave out what comes from a file, see `avsbench.checkpoint.frozen`.
+    notes_source: bool = False
+    loaded: tuple[nn.Module, str, dict[str, str]] | None = None  # with a hash of each tensor
+
+    def note_loaded(self, module: nn.Module, keys: Iterable[str]) -> None:
+        """Note, where that is wanted, what `module` has just loaded from `self.weights`."""
+        if self.notes_source:
+            state = module.state_dict()
+            self.loaded = module, self.weights, {key: digest(state[key]) for key in keys}
 
     def load_pretrained(self, module: nn.Module, what: str, match: Matcher | None = None) -> None:
         """Load `self.weights` into `module`.
@@ -95,6 +106,7 @@ class PretrainedPart:
             state = read_weights(self.weights)
         found, left_out = (match or match_pretrained)(state, module, self.weights)
         kept = module.load_state_dict(found, strict=False).missing_keys
+        self.note_loaded(module, found)
         lines = [f'{what}: loaded {self.weights}, {len(found)} tensors']
         if left_out:
             lines.append(f'left out of the file: {examples(left_out)}')
@@ -134,12 +146,12 @@ def match_pretrained(state: StateDict, module: nn.Module, path: str) -> Matched:
         path: The file, for messages.
 
     Returns:
-        Exactly the keys of `module`.
+        Exactly the keys of `module`, but for what was inserted into it.
 
     Raises:
         CheckpointError: Keys are missing or left over, or shapes differ.
     """
-    wanted = module.state_dict()
+    wanted = published_state(module)
     found: StateDict = {}
     left_out = []
     is_detr = any(_DETR_BACKBONE.match(key) for key in state)
@@ -160,6 +172,14 @@ def match_pretrained(state: StateDict, module: nn.Module, path: str) -> Matched:
     found |= {key: wanted[key] for key in wanted if key.endswith(COUNTER) and key not in found}
     check_fit(found, wanted, f'{path} does not fit {type(module).__name__}')
     return Matched(found, left_out)
+
+
+def published_state(module: nn.Module) -> StateDict:
+    """The state of a network without the modules that were inserted into it."""
+    inserted = tuple(
+        f'{name}.' for name, part in module.named_modules() if getattr(part, 'is_inserted', False)
+    )
+    return {key: v for key, v in module.state_dict().items() if not key.startswith(inserted)}
 
 
 def check_fit(found: StateDict, wanted: StateDict, message: str) -> None:

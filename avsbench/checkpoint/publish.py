@@ -12,7 +12,7 @@ from torch import Tensor
 
 from avsbench.checkpoint.config_data import published_config
 from avsbench.checkpoint.loading import nonfinite_keys
-from avsbench.checkpoint.reading import read_checkpoint, state_dict_of
+from avsbench.checkpoint.reading import TRAINED_ONLY, read_checkpoint, state_dict_of
 from avsbench.utils.errors import CheckpointError, examples
 from avsbench.utils.files import atomic_write
 from avsbench.utils.folders import check_writable
@@ -71,6 +71,9 @@ def publish(
         kept['dataset_meta'] = meta['dataset_meta']
     if config := published_config(meta.get('config')):
         kept['config'] = config
+    if TRAINED_ONLY in meta:  # by their names alone, since they may lie beside the checkpoint
+        records = [{**record, 'file': Path(record['file']).name} for record in meta[TRAINED_ONLY]]
+        kept[TRAINED_ONLY] = records
     # A clone leaves behind what else lies in the storage of a view.
     weights = {key: value.clone().contiguous() for key, value in weights.items()}
     content = _safetensors(weights, kept) if safetensors else _torch_file(weights, kept)

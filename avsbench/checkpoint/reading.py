@@ -30,6 +30,8 @@ _DTYPES = {
     *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool),
     *(torch.complex64, torch.complex128),
 }
+# Key of the `meta` of checkpoints that leave out what is in other files, and name these.
+TRAINED_ONLY = 'frozen'
 # Of a safetensors file's metadata, which is text always.
 _STRUCTURES = ('dataset_meta', 'synthetic')  # as json
 _WHOLE_NUMBERS = ('num_classes', 'epoch', 'iter', 'seed')
@@ -116,6 +118,12 @@ def read_weights(path: str | Path, *, trust: bool = False) -> dict[str, Tensor]:
         CheckpointError: Unreadable, or without weights; the message begins with the path.
     """
     checkpoint = read_checkpoint(path, trust=trust)
+    meta = checkpoint.get('meta')
+    if isinstance(meta, Mapping) and TRAINED_ONLY in meta:
+        raise CheckpointError(
+            f'{path}: holds the trained part of a network only; a whole one is needed here, as '
+            'trainings save with default_hooks.checkpoint.trained_only=False'
+        )
     try:
         return state_dict_of(checkpoint)
     except CheckpointError as error:
@@ -191,6 +199,12 @@ def sha256_of(path: str | Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def digest(tensor: Tensor) -> str:
+    """SHA-256 of a tensor's values, 64 hexadecimal digits."""
+    values = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+    return hashlib.sha256(memoryview(values.numpy())).hexdigest()
 
 
 def _check_content(path: Path) -> bool:

@@ -88,6 +88,8 @@ class ClipResults(ClipInfo, total=False):
         ori_shape: (H, W) of the frames on disk (`LoadFrames`).
         img_shape: (H, W) of the frames at this place of the pipeline (`LoadFrames`).
         maskiges: T arrays (H, W, 3) uint8, RGB (`LoadMaskiges`).
+        prior_masks: (T, H, W) uint8, what an earlier stage predicted, 0 and 1 or the class index
+            (`LoadPriorMasks`).
         masks: (T, H, W) uint8, 0 and 1 or the class index (`LoadFrames`).
         masks_separate: Whether the masks still have another size than their frames on disk, and no
             step has resized both (`LoadFrames`).
@@ -102,6 +104,7 @@ class ClipResults(ClipInfo, total=False):
     ori_shape: tuple[int, int]
     img_shape: tuple[int, int]
     maskiges: list[np.ndarray]
+    prior_masks: np.ndarray
     masks: np.ndarray
     masks_separate: bool
     gt_valid: np.ndarray

@@ -38,6 +38,11 @@ REMEDIES = {
     "--source superpixels`, or unpack those that COMBO's authors give out",
     'broken Maskige': 'make it again with `avsbench data maskiges`, which replaces files that are '
     'not whole or not as large as they must be',
+    'missing prior mask': 'predict the split with the network of the earlier stage: `bash test.sh '
+    'SUBSET CONFIG CHECKPOINT --save-masks DIR`, for another split than the one to test on with '
+    '`--cfg-options test_dataloader.dataset.split=train`',
+    'broken prior mask': 'predict the split again with the network of the earlier stage, or '
+    'correct the folder of LoadPriorMasks',
     'broken masks': 'make the file again with the segmentation model, in one of the formats that '
     '`python -m avsbench data maskiges --help` names',
     'size of masks': 'give masks of the frame as it is on disk, or add --resize if they were made '

@@ -17,6 +17,7 @@ from avsbench.models.heads import (
     HeadSizes,
     QueryAVSHead,
 )
+from avsbench.models.inserts import Adapter, LoRA, PromptVectors
 from avsbench.models.layers import TransformerDecoder
 from avsbench.models.losses import (
     AudioVisualMatchingLoss,
@@ -34,6 +35,7 @@ __all__ = [
     'AVSDecodeHead',
     'AVSHeadOutput',
     'AVSegmentor',
+    'Adapter',
     'AudioSpectrogramTransformer',
     'AudioVisualMatchingLoss',
     'BinaryCrossEntropyLoss',
@@ -43,7 +45,9 @@ __all__ = [
     'DiceLoss',
     'FrameTargets',
     'HeadSizes',
+    'LoRA',
     'PVTTokenBackbone',
+    'PromptVectors',
     'QueryAVSHead',
     'SimpleFeaturePyramid',
     'TestTimeAugmentation',

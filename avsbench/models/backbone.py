@@ -1,5 +1,6 @@
 """Any timm network as a pyramid of visual features."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -7,15 +8,36 @@ from mmengine.model import BaseModule
 from timm.layers import freeze_batch_norm_2d
 from torch import Tensor, nn
 
-from avsbench.checkpoint.pretrained import PretrainedPart, match_pretrained
+from avsbench.checkpoint.pretrained import FETCHED, PretrainedPart, match_pretrained
+from avsbench.models.inserts import check_called, insert_modules
 from avsbench.models.timm_layout import inner_network, layers_of, match_weights
 from avsbench.models.timm_networks import check_options, create_network, fetch_weights, pyramid
 from avsbench.registry import MODELS
 from avsbench.utils.errors import ConfigError, nearest
+from avsbench.utils.signatures import GatheringMeta
+
+
+@dataclass(frozen=True)
+class TrainedParts:
+    """What of a network is trained; a config names the fields themselves.
+
+    Attributes:
+        frozen_norm: Replace batch normalisations by fixed scales and shifts, as detectron2's
+            ResNets have them.
+        frozen_parts: What isn't trained, and stays in evaluation mode: names of the network's
+            parts, or one name, such as 'layer1' or 'blocks.0'; 'all'; or a number n for what
+            comes before the blocks and the first n of them (stages, where the network has them).
+        inserts: Configs of modules that are inserted into the network and trained, whatever is
+            frozen: adapters, LoRA or prompts, see `avsbench.models.inserts`.
+    """
+
+    frozen_norm: bool = False
+    frozen_parts: tuple[str, ...] | str | int = ()
+    inserts: tuple[dict, ...] | list[dict] = ()
 
 
 @MODELS.register_module()
-class TimmBackbone(PretrainedPart, BaseModule):
+class TimmBackbone(PretrainedPart, BaseModule, metaclass=GatheringMeta):
     """The feature levels of a timm network.
 
     `out_channels` and `out_strides` describe the levels; the decode head takes its input channels
@@ -33,17 +55,14 @@ class TimmBackbone(PretrainedPart, BaseModule):
         weights: Weights to start training from: a file in the published or timm's layout, 'timm'
             to let timm fetch its own, or None to start from random weights.
         require_weights: Whether a missing file stops the training, or is only reported.
-        frozen_norm: Replace batch normalisations by fixed scales and shifts, as detectron2's
-            ResNets have them.
-        frozen_parts: What isn't trained, and stays in evaluation mode: names of the network's
-            parts, or one name, such as 'layer1' or 'blocks.0'; 'all'; or a number n for what
-            comes before the blocks and the first n of them (stages, where the network has them).
         with_cp: Keep only the activations between blocks and recompute the rest in the backward
             pass: the same numbers with a fraction of the memory.
+        trained: What is trained; a config has `frozen_norm`, `frozen_parts` and `inserts` in its
+            place.
 
     Raises:
         ConfigError: No network of timm has that name, or it lacks these strides, options or a part
-            to freeze, or it can't recompute its blocks.
+            to freeze or to insert at, or it can't recompute its blocks.
     """
 
     in_channels = 3
@@ -58,9 +77,8 @@ class TimmBackbone(PretrainedPart, BaseModule):
         out_indices: tuple[int, ...] | None = None,
         weights: str | None = None,
         require_weights: bool = True,
-        frozen_norm: bool = False,
-        frozen_parts: tuple[str, ...] | str | int = (),
         with_cp: bool = False,
+        trained: TrainedParts,
     ) -> None:
         super().__init__()
         self.options = dict(options or {})
@@ -73,9 +91,12 @@ class TimmBackbone(PretrainedPart, BaseModule):
         info = self.model.feature_info
         self.out_strides = tuple(info.reduction()[index] for index in self._picked)
         self.out_channels = [info.channels()[index] for index in self._picked]
-        if frozen_norm:
+        if trained.frozen_norm:
             self.model = freeze_batch_norm_2d(self.model)
-        self._frozen = self._freeze(frozen_parts)
+        self._frozen = self._freeze(trained.frozen_parts)
+        network = inner_network(self.model)
+        self._inserted = insert_modules('TimmBackbone', network, trained.inserts)
+        self._checks_inserts = bool(self._inserted)
         if with_cp:
             self._checkpoint_blocks()
         self.weights = weights
@@ -85,9 +106,14 @@ class TimmBackbone(PretrainedPart, BaseModule):
         """Compute the levels of frames (N, 3, H, W): (N, C_l, H_l, W_l) each, finest first.
 
         Raises:
-            ConfigError: The network doesn't take frames of that size.
+            ConfigError: The network doesn't take frames of that size, or doesn't run what was
+                inserted into it.
         """
-        return pyramid('TimmBackbone', self.model, frames, self._picked)
+        levels = pyramid('TimmBackbone', self.model, frames, self._picked)
+        if self._checks_inserts:
+            check_called('TimmBackbone', self._inserted)
+            self._checks_inserts = False
+        return levels
 
     def train(self, mode: bool = True) -> 'TimmBackbone':
         """Set the mode; frozen parts stay in evaluation mode."""
@@ -192,12 +218,14 @@ class TimmBackbone(PretrainedPart, BaseModule):
         Raises:
             CheckpointError: They can't be fetched, or don't fit.
         """
-        if self.weights == 'timm':
+        if self.weights == FETCHED:
             if self.checkpoint_follows:
                 return
             remedy = 'set weights to a file of them, or to None to start from random numbers'
             state = fetch_weights('TimmBackbone', self.model_name, remedy, **self._created)
-            self.model.load_state_dict(match_pretrained(state, self.model, 'timm').found)
+            found = match_pretrained(state, self.model, 'timm').found
+            self.model.load_state_dict(found, strict=False)  # of all but what is inserted
+            self.note_loaded(self.model, found)
         else:
             match = partial(match_weights, model_name=self.model_name, options=self.options)
             self.load_pretrained(self.model, f'weights of {self.model_name}', match)

@@ -81,7 +81,8 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
 
         Args:
             data: `inputs` with lists `frames` ((T, 3, H, W) uint8 each, or (T, 6, H, W) with
-                Maskiges) and, for clips with sound, `audio` ((T, 1, 96, 64) each), and optionally
+                Maskiges), for clips with sound, `audio` ((T, 1, 96, 64) each), and with the masks
+                of an earlier stage `prior_masks` ((T, H, W) uint8 each), and optionally
                 `data_samples`, as collated. A sample may keep some frames of its clip only
                 (`kept`), and its targets then are of these; it may also name the size of the
                 prediction (`pred_shape`), which is that of its targets.
@@ -90,7 +91,8 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
         Returns:
             `inputs` with `frames` (N, 3, H, W) float, `audio` (N, 1, 96, 64) if there was any,
             `clip_lengths` (ints), where `makes_audio_keys` is set `audio_keys` (N hashes), where
-            frames were padded `frame_valid` (N,) bool, where a sample keeps some of its frames
+            frames were padded `frame_valid` (N,) bool, where there were any `prior_masks`
+            (N, H, W) int64, zero for padded frames, where a sample keeps some of its frames
             `kept` (N',) int64, their indices among the N, where the prediction has another size
             than the frames `pred_shape` (H', W'), and where the samples have targets `gt_masks`
             (N', H', W') int64, `gt_valid` (N',) bool and `gt_frames`, the indices of the frames
@@ -109,7 +111,7 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
         frames = data['inputs']['frames']
         samples: list[AVSDataSample] | None = data.get('data_samples')
         if self.frame_order != 'natural':
-            frames = [self._reordered(*pair) for pair in zip(frames, samples or [], strict=True)]
+            frames = self._reordered(frames, samples or [])
         lengths = [len(clip) for clip in frames]
         padded = self._padded_lengths(frames)
         inputs = {
@@ -123,6 +125,11 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             inputs['audio'] = self._muted(_join(data['inputs']['audio'], padded))
             if self.makes_audio_keys:
                 inputs['audio_keys'] = _join_keys(keys, inputs['audio'], padded)
+        if 'prior_masks' in data['inputs']:
+            priors = data['inputs']['prior_masks']
+            if self.frame_order != 'natural':
+                priors = self._reordered(priors, samples or [])
+            inputs['prior_masks'] = _join(priors, padded).long()
         if padded != lengths:
             device = inputs['frames'].device
             exists = [torch.ones(length, dtype=torch.bool, device=device) for length in lengths]
@@ -139,8 +146,11 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
     def _muted(self, audio: Tensor) -> Tensor:
         return torch.zeros_like(audio) if self.mute_audio else audio
 
-    def _reordered(self, clip: Tensor, sample: AVSDataSample) -> Tensor:
-        """The frames of a clip (T, 3, H, W) in the order of the control."""
+    def _reordered(self, clips: list[Tensor], samples: list[AVSDataSample]) -> list[Tensor]:
+        """The frames of clips (T, ...) in the order of the control."""
+        return [self._in_order(*pair) for pair in zip(clips, samples, strict=True)]
+
+    def _in_order(self, clip: Tensor, sample: AVSDataSample) -> Tensor:
         kept = sample.get('kept')
         if kept is None or len(kept) != 1:
             raise ConfigError(

@@ -4,6 +4,7 @@ from mmengine.model import BaseModule
 from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
+from avsbench.models.needs import needs_of
 from avsbench.registry import MODELS
 from avsbench.utils.errors import ConfigError
 
@@ -31,6 +32,7 @@ class SimpleFeaturePyramid(BaseModule):
     def __init__(self, backbone: dict, embed_dims: int = 256) -> None:
         super().__init__()
         self.backbone = MODELS.build(backbone)
+        self.needs = needs_of(self.backbone)
         self.in_channels = self.backbone.in_channels
         strides, widths = self.backbone.out_strides, self.backbone.out_channels
         if len(set(strides)) != 1 or len(strides) not in (1, len(SCALES)) or strides[0] % 4:
@@ -47,9 +49,14 @@ class SimpleFeaturePyramid(BaseModule):
             _stage(width, embed_dims, scale) for width, scale in zip(widths, SCALES, strict=True)
         )
 
-    def forward(self, frames: Tensor) -> list[Tensor]:
-        """Compute the levels of frames (N, 3, H, W): (N, C, H_l, W_l) each, finest first."""
-        maps = self.backbone(frames)
+    def forward(self, frames: Tensor, **needed: Tensor) -> list[Tensor]:
+        """Compute the levels of frames (N, 3, H, W): (N, C, H_l, W_l) each, finest first.
+
+        Args:
+            frames: (N, 3, H, W).
+            needed: What the backbone declares as its `needs`.
+        """
+        maps = self.backbone(frames, **needed)
         if len(maps) == 1:
             maps = maps * len(self.stages)
         return [stage(features) for stage, features in zip(self.stages, maps, strict=True)]

@@ -1,5 +1,6 @@
 """The one segmentor of all systems: builds the parts, hands channels on, flattens clips."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from mmengine.model import BaseModel
@@ -7,11 +8,12 @@ from torch import Tensor
 
 from avsbench.models.heads import AVSDecodeHead, AVSHeadOutput, Features, FrameTargets
 from avsbench.models.losses.pixel import without_autocast
+from avsbench.models.needs import check_needs, chosen_needs, needs_of
 from avsbench.models.test_time import TestTimeAugmentation
 from avsbench.registry import MODELS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
-from avsbench.utils.maps import decide, probabilities
+from avsbench.utils.maps import decide, probabilities, resize
 
 
 @MODELS.register_module()
@@ -24,6 +26,8 @@ class AVSegmentor(BaseModel):
     Args:
         backbone: Config; publishes `in_channels` and `out_channels`. One that looks at several
             frames of a clip at once sets `needs_clips`, and is called with the clips' lengths.
+            Like the head it may declare `needs`, see `avsbench.models.needs`; the segmentor passes
+            these as keyword arguments.
         audio_encoder: Config; publishes `out_channels`, and `out_grid` where it gives more than one
             token per frame. None for videos without sound.
         decode_head: Config; `in_channels`, `audio_channels` and `audio_grid` are filled in.
@@ -33,7 +37,8 @@ class AVSegmentor(BaseModel):
 
     Raises:
         ConfigError: Clips are padded, there are several audio tokens per frame, or the backbone
-            gives tokens, and the head does not accept that; or it wants tokens and gets levels.
+            gives tokens, and the head does not accept that; or it wants tokens and gets levels; or
+            a part needs what is unknown or not there.
     """
 
     implied_types: ClassVar[dict[str, str]] = dict.fromkeys(
@@ -70,6 +75,7 @@ class AVSegmentor(BaseModel):
                 "model.audio_encoder.tokens='vector', or choose another head"
             )
         self._check_tokens()
+        check_needs(self.backbone, self.audio_encoder, self.decode_head)
         if getattr(self.data_preprocessor, 'pads', False) and not self.decode_head.accepts_padding:
             raise ConfigError(
                 f'{type(self.decode_head).__name__} does not accept padded clips; set '
@@ -92,7 +98,8 @@ class AVSegmentor(BaseModel):
         Args:
             inputs: `frames` (N, 3, H, W), with an audio encoder `audio` (N, *shape), with the shape
                 of its front end, `clip_lengths`, and as far as the data preprocessor made them
-                `frame_valid` (N,), `kept` (N',), the frames that are to be predicted, and
+                `frame_valid` (N,), `prior_masks` (N, H', W'), `kept` (N',), the frames that are to
+                be predicted, and
                 `pred_shape` (H', W'), the size of the prediction; for the mode 'loss' `gt_masks`,
                 `gt_valid` and, if they are known, `gt_frames` and `categories`, see `FrameTargets`.
             data_samples: One per clip; the mode 'predict' writes into them.
@@ -130,8 +137,8 @@ class AVSegmentor(BaseModel):
             return self(inputs, samples, mode='predict')
         audio = self.audio_features(inputs)
 
-        def probability(frames: Tensor) -> Tensor:
-            maps = self.maps(self.head_output(frames, inputs, audio), inputs)
+        def probability(frames: Tensor, mirrored: bool) -> Tensor:
+            maps = self.maps(self.head_output(frames, inputs, audio, mirrored), inputs)
             return probabilities(maps) if self.decode_head.predicts_logits else maps.clamp_(max=1)
 
         joined = augmentation(inputs['frames'], probability)
@@ -139,7 +146,7 @@ class AVSegmentor(BaseModel):
         return self.postprocess(joined, samples, are_logits=False, inclusive=inclusive)
 
     def head_output(
-        self, frames: Tensor, inputs: dict, audio: Tensor | None = None
+        self, frames: Tensor, inputs: dict, audio: Tensor | None = None, mirrored: bool = False
     ) -> AVSHeadOutput:
         """What the decode head makes of a batch.
 
@@ -147,12 +154,22 @@ class AVSegmentor(BaseModel):
             frames: (N, 3, h, w), those of the batch or of another size.
             inputs: The batch.
             audio: (N, A, D) audio tokens; None: it is computed here, if there is sound.
+            mirrored: Whether these frames are the mirror images of those of the batch.
         """
         lengths = inputs['clip_lengths']
-        features = self.visual_features(frames, lengths)
+        given: dict[str, Tensor | None] = {}
+        if 'prior_masks' in self.needs:
+            given['prior_masks'] = _prior_masks(inputs, frames, mirrored)
+        # Else the backbone comes first, as it always has: both may draw random numbers.
+        if audio is None and 'audio' in needs_of(self.backbone):
+            audio = self.audio_features(inputs)
+        features = self.visual_features(
+            frames, lengths, chosen_needs(self.backbone, {**given, 'audio': audio})
+        )
         if audio is None:
             audio = self.audio_features(inputs)
-        return self.decode_head(features, audio, lengths, inputs.get('frame_valid'))
+        further = chosen_needs(self.decode_head, given)  # audio is an argument of every head
+        return self.decode_head(features, audio, lengths, inputs.get('frame_valid'), **further)
 
     def maps(self, output: AVSHeadOutput, inputs: dict) -> Tensor:
         """Maps (N', K, H', W') of the frames that are to be predicted, at the prediction's size."""
@@ -163,11 +180,21 @@ class AVSegmentor(BaseModel):
         with without_autocast(inputs['frames']):
             return self.decode_head.predict(output.full_precision(), shape)
 
-    def visual_features(self, frames: Tensor, clip_lengths: tuple[int, ...]) -> Features:
-        """The backbone's levels (N, C_l, H_l, W_l) of frames (N, 3, H, W), or its tokens."""
-        if getattr(self.backbone, 'needs_clips', False):
-            return self.backbone(frames, clip_lengths)
-        return self.backbone(frames)
+    def visual_features(
+        self,
+        frames: Tensor,
+        clip_lengths: tuple[int, ...],
+        further: Mapping[str, Tensor | None] | None = None,
+    ) -> Features:
+        """The backbone's levels (N, C_l, H_l, W_l) of frames (N, 3, H, W), or its tokens.
+
+        Args:
+            frames: (N, 3, H, W).
+            clip_lengths: Frames of each clip.
+            further: What the backbone declares as its `needs`, by name.
+        """
+        lengths = (clip_lengths,) if getattr(self.backbone, 'needs_clips', False) else ()
+        return self.backbone(frames, *lengths, **(further or {}))
 
     def audio_features(self, inputs: dict) -> Tensor | None:
         """The audio tokens (N, A, D) of a batch, or None without an audio encoder."""
@@ -236,6 +263,11 @@ class AVSegmentor(BaseModel):
             )
 
     @property
+    def needs(self) -> frozenset[str]:
+        """What backbone and head need beside frames, levels and audio tokens."""
+        return needs_of(self.backbone) | needs_of(self.decode_head)
+
+    @property
     def in_channels(self) -> int:
         """Channels of the frames: 3, or 6 with Maskiges."""
         return self.backbone.in_channels
@@ -245,3 +277,20 @@ class AVSegmentor(BaseModel):
         """Weight files that the training should have started from, but were not there."""
         parts = [getattr(module, 'missing_weights', None) for module in self.modules()]
         return list(dict.fromkeys(part for part in parts if part))  # two parts may share a file
+
+
+def _prior_masks(inputs: dict, frames: Tensor, mirrored: bool) -> Tensor:
+    """The masks (N, h, w) of an earlier stage that belong to frames (N, 3, h, w).
+
+    Raises:
+        ConfigError: The batch has none.
+    """
+    if 'prior_masks' not in inputs:
+        raise ConfigError(
+            'the network needs the masks of an earlier stage, and the batch has none: add '
+            "dict(type='LoadPriorMasks', folder=...) after LoadClip in every pipeline, with the "
+            'folder that `test.sh --save-masks` has written'
+        )
+    masks = inputs['prior_masks']
+    masks = masks.flip(-1) if mirrored else masks
+    return resize(masks[:, None].float(), frames.shape[-2:], 'nearest')[:, 0].long()

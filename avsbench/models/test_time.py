@@ -52,13 +52,13 @@ class TestTimeAugmentation:
         self.threshold_inclusive = threshold_inclusive
 
     @torch.no_grad()
-    def __call__(self, frames: Tensor, predict: Callable[[Tensor], Tensor]) -> Tensor:
+    def __call__(self, frames: Tensor, predict: Callable[[Tensor, bool], Tensor]) -> Tensor:
         """Predict and join.
 
         Args:
             frames: (N, 3, H, W), normalised.
             predict: Makes probabilities (N', K, H', W'), which may be written to, of frames
-                (N, 3, h, w) of any size.
+                (N, 3, h, w) of any size, and of whether they are mirrored.
 
         Returns:
             (N', K, H', W') probabilities.
@@ -67,11 +67,12 @@ class TestTimeAugmentation:
         return join((self._at_all_scales(frames, predict, side) for side in sides), self.flip_join)
 
     def _at_all_scales(
-        self, frames: Tensor, predict: Callable[[Tensor], Tensor], mirrored: bool
+        self, frames: Tensor, predict: Callable[[Tensor, bool], Tensor], mirrored: bool
     ) -> Tensor:
         if mirrored:
             frames = frames.flip(-1)
-        joined = join((predict(_scaled(frames, r)) for r in self.scales), self.scales_join)
+        scaled = (predict(_scaled(frames, scale), mirrored) for scale in self.scales)
+        joined = join(scaled, self.scales_join)
         return joined.flip(-1) if mirrored else joined
 
 

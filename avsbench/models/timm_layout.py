@@ -17,6 +17,7 @@ from avsbench.checkpoint.pretrained import (
     Matched,
     check_fit,
     match_pretrained,
+    published_state,
 )
 from avsbench.models.timm_networks import whole_network
 from avsbench.utils.errors import CheckpointError, ConfigError
@@ -57,11 +58,26 @@ def layers_of(
     groups = group_parameters(whole, whole.group_matcher(coarse=coarse), reverse=True)
     layers = {new_name: layer for name, layer in groups.items() for new_name in feature_names(name)}
     names = [name for name, _ in network.named_parameters()]
+    layers |= _layers_around(network, layers)
     if unknown := [name for name in names if name not in layers]:
         raise ConfigError(f'{owner}: timm knows no layer of {model_name} for {unknown[0]}')
     # What no feature needs is left out, so that some numbers may be missing.
     ranks = {layer: rank for rank, layer in enumerate(sorted({layers[name] for name in names}))}
     return {name: ranks[layers[name]] for name in names}
+
+
+def _layers_around(network: nn.Module, layers: Mapping[str, int]) -> dict[str, int]:
+    """Layers of the parameters of inserted modules: of the module that each was inserted at."""
+    found = {}
+    for path, part in network.named_modules():
+        if not getattr(part, 'is_inserted', False):
+            continue
+        around, inside = path, []
+        while around and not inside:
+            around = around.rpartition('.')[0]
+            inside = [layer for name, layer in layers.items() if name.startswith(f'{around}.')]
+        found |= {f'{path}.{name}': max(inside) for name, _ in part.named_parameters() if inside}
+    return found
 
 
 def match_weights(
@@ -97,7 +113,7 @@ def match_weights(
     ]
     kept = {key: value for key, value in converted.items() if key not in left_out}
     check_fit(kept, wanted, f'{path} does not fit {model_name}')
-    needed = network.state_dict()
+    needed = published_state(network)
     found = {
         new_name: value
         for key, value in kept.items()

@@ -238,6 +238,21 @@ def test_siamese_backbone_weighs_the_second_picture() -> None:
         backbone(frames[:, :3])
 
 
+def test_siamese_backbones_of_two_kinds() -> None:
+    torch.manual_seed(0)
+    first = {'type': 'TimmBackbone', 'model_name': 'resnet10t', 'out_strides': (8, 32)}
+    second = {'type': 'TimmBackbone', 'model_name': 'test_efficientnet', 'out_strides': (8, 32)}
+    backbone = SiameseBackbone(first, maskige_backbone=second).eval()
+    given = [part.out_channels for part in (backbone.image_backbone, backbone.maskige_backbone)]
+    assert given[0] != given[1] and backbone.out_channels == given[0]
+    frames = torch.randn(1, 6, 64, 64)
+    plain, levels = backbone.image_backbone(frames[:, :3]), backbone(frames)
+    for level, own in zip(levels, plain, strict=True):
+        assert level.shape == own.shape and not torch.equal(level, own)
+    with pytest.raises(ConfigError, match=r'strides \(8, 32\) and \(8, 16\)'):
+        SiameseBackbone(first, maskige_backbone={**second, 'out_strides': (8, 16)})
+
+
 def test_bilateral_fusion_settings() -> None:
     feature, audio = torch.randn(2, 16, 4, 4), torch.randn(2, 1, 6)
     for residual in ('normalized', 'input'):

@@ -16,6 +16,7 @@ from avsbench.datasets.transforms.colour import (
 from avsbench.datasets.transforms.formatting import PackAVSInputs
 from avsbench.datasets.transforms.frame_selection import KeepAnnotatedFrames, SampleFrames
 from avsbench.datasets.transforms.load_maskiges import LoadMaskiges
+from avsbench.datasets.transforms.load_prior_masks import LoadPriorMasks
 from avsbench.datasets.transforms.loading import LoadClip, LoadFrames
 from avsbench.datasets.transforms.mask_reader import MASK_CODINGS
 from avsbench.datasets.transforms.video_transforms import (
@@ -44,6 +45,7 @@ __all__ = [
     'LoadClip',
     'LoadFrames',
     'LoadMaskiges',
+    'LoadPriorMasks',
     'PackAVSInputs',
     'SampleFrames',
 ]

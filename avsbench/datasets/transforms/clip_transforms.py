@@ -1,6 +1,7 @@
 """Geometry of whole clips: random values are drawn once per clip, so all frames move alike.
 
-Maskiges, where they were loaded, move as frames do, and are resized as images.
+Maskiges, where they were loaded, move as frames do, and are resized as images; the masks of an
+earlier stage move as frames do, too, and are resized as masks.
 
 Random numbers come from `numpy.random`, as in mmcv. The runner seeds it for every sample from the
 run's seed, the epoch and the sample's index, so that the numbers differ between epochs and are the
@@ -271,7 +272,10 @@ class ClipPad(BaseTransform):
 
         if max(added) > 0:
             apply_to_clip(
-                results, lambda frame: pad(frame, self.value), lambda mask: pad(mask, self.label)
+                results,
+                lambda frame: pad(frame, self.value),
+                lambda mask: pad(mask, self.label),
+                lambda mask: pad(mask, 0),
             )
             results['img_shape'] = self.size
         return results
@@ -315,6 +319,7 @@ def resize_clip(
             results,
             lambda frame: _resize(frame, size, Image.Resampling.BILINEAR),
             lambda mask: mask if resize_mask is None else resize_mask(mask, size),
+            lambda mask: centre_nearest(mask, size),
         )
         results['img_shape'] = size
         results['masks_separate'] = resize_mask is None and results.get('masks_separate', False)
@@ -356,13 +361,29 @@ def check_sides(name: str, sides: Sequence[int]) -> tuple[int, ...]:
     return tuple(sides)
 
 
-def apply_to_clip(results: ClipResults, on_frame: Callable, on_mask: Callable) -> None:
-    """Change each image (H, W, 3) and each mask (H, W) of a clip."""
+def apply_to_clip(
+    results: ClipResults,
+    on_frame: Callable,
+    on_mask: Callable,
+    on_prior: Callable | None = None,
+) -> None:
+    """Change each image (H, W, 3) and each mask (H, W) of a clip.
+
+    Args:
+        results: The clip.
+        on_frame: Changes an image.
+        on_mask: Changes a mask.
+        on_prior: Changes a mask of an earlier stage, which always has the size of its frame; None
+            for `on_mask`.
+    """
     for key in ('frames', 'maskiges'):
         if key in results:
             results[key] = [on_frame(image) for image in results[key]]
     if 'masks' in results:
         results['masks'] = np.stack([on_mask(mask) for mask in results['masks']])
+    if 'prior_masks' in results:
+        on_prior = on_prior or on_mask
+        results['prior_masks'] = np.stack([on_prior(mask) for mask in results['prior_masks']])
 
 
 def _resize(pixels: np.ndarray, size: tuple[int, int], how: Image.Resampling) -> np.ndarray:

@@ -21,8 +21,9 @@ class PackAVSInputs(BaseTransform):
     """Make tensors of a clip.
 
     The result is `inputs` and `data_samples`. `inputs` has `frames` (T, 3, H, W) uint8, or
-    (T, 6, H, W) where Maskiges were loaded: they follow the frames on the channel axis; and `audio`
-    (T, 1, frames, bands) float32 of clips with log-mel.
+    (T, 6, H, W) where Maskiges were loaded: they follow the frames on the channel axis; `audio`
+    (T, 1, frames, bands) float32 of clips with log-mel; and `prior_masks` (T, H, W) uint8 where
+    masks of an earlier stage were loaded.
 
     `data_samples` is an `AVSDataSample` with `gt_masks` (T', H', W') uint8 where masks were loaded,
     `gt_valid` (T',) bool where annotations were, and `frame_valid` (T',) bool, all True: padding is
@@ -44,6 +45,8 @@ class PackAVSInputs(BaseTransform):
         inputs = {'frames': torch.from_numpy(np.ascontiguousarray(frames))}
         if 'log_mel' in results:
             inputs['audio'] = torch.from_numpy(results['log_mel'])
+        if 'prior_masks' in results:
+            inputs['prior_masks'] = torch.from_numpy(np.ascontiguousarray(results['prior_masks']))
         return {'inputs': inputs, 'data_samples': _pack_sample(results)}
 
 

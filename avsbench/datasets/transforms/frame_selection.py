@@ -9,7 +9,7 @@ from avsbench.utils.errors import ConfigError
 
 PER_FRAME_KEYS = (
     *('frames', 'masks', 'gt_valid', 'frame_paths'),
-    *('log_mel', 'maskiges', 'maskige_paths', 'frame_idx'),
+    *('log_mel', 'maskiges', 'maskige_paths', 'prior_masks', 'frame_idx'),
 )
 
 

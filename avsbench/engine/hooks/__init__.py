@@ -6,6 +6,7 @@ from avsbench.engine.hooks.cost_hook import CostHook
 from avsbench.engine.hooks.crf_hook import CRFHook
 from avsbench.engine.hooks.finite_loss_hook import FiniteLossHook, TrainingDivergedError
 from avsbench.engine.hooks.mask_saving_hook import MaskSavingHook
+from avsbench.engine.hooks.phase_hook import PhaseHook
 from avsbench.engine.hooks.report_hook import ReportHook
 from avsbench.engine.hooks.schedule_hooks import (
     DecayingLossHook,
@@ -27,6 +28,7 @@ __all__ = [
     'FirstRatesHook',
     'FreezeBackboneHook',
     'MaskSavingHook',
+    'PhaseHook',
     'ProgressHook',
     'RandomStateHook',
     'ReportHook',

@@ -8,6 +8,14 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from avsbench.checkpoint.frozen import (
+    FrozenSource,
+    checkpoint_source,
+    leave_out,
+    note_sources,
+    weight_sources,
+)
+from avsbench.checkpoint.reading import TRAINED_ONLY
 from avsbench.engine.checkpoint_files import link_atomically
 from avsbench.engine.work_dir import INTERRUPTED
 from avsbench.registry import HOOKS
@@ -43,6 +51,10 @@ class SafeCheckpointHook(CheckpointHook):
     leaves none. Besides, the best checkpoint gets a name that stays the same: `best_<key>.pth`
     links to it.
 
+    Where much of a network is frozen, checkpoints may leave out what is still as it came from a
+    file, a backbone's weights for example, and name that file (`avsbench.checkpoint.frozen`). They
+    load like others as long as it is there.
+
     Args:
         interval: Epochs or iterations between two saves.
         by_epoch: Whether `interval` counts epochs.
@@ -51,6 +63,8 @@ class SafeCheckpointHook(CheckpointHook):
         save_best: Metric whose best weights are kept as `best_<key>.pth`.
         rule: 'greater' or 'less', which value of `save_best` is better.
         save_begin: Epoch or iteration before which nothing is saved.
+        trained_only: Leave out what is not trained and in a file that the training started from:
+            the weights of its parts, or `load_from`.
     """
 
     def __init__(
@@ -62,6 +76,7 @@ class SafeCheckpointHook(CheckpointHook):
         save_best: str | list[str] | None = None,
         rule: str | list[str] | None = None,
         save_begin: int = 0,
+        trained_only: bool = False,
     ) -> None:
         super().__init__(
             interval=interval,
@@ -73,6 +88,40 @@ class SafeCheckpointHook(CheckpointHook):
             save_begin=save_begin,
         )
         self._in_training = False
+        self.trained_only = trained_only
+        self._started_from: list[FrozenSource] = []
+        self._has_said = False
+
+    def before_run(self, runner: Runner) -> None:
+        """Let the parts of the network note what they load, where checkpoints leave that out."""
+        if self.trained_only:
+            note_sources(runner.bare_model)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Note the checkpoint that the training starts from, or the one that the first run did."""
+        if not self.trained_only:
+            return
+        if runner._resume:
+            records = checkpoint['meta'].get(TRAINED_ONLY, ())
+            self._started_from = [record for record in records if record['part'] is None]
+        elif runner._load_from is not None:
+            state = checkpoint['state_dict']
+            frozen = [key for key in state if key not in _trained(runner)]
+            self._started_from = [checkpoint_source(runner._load_from, state, frozen)]
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Leave out what is in other files."""
+        if not self.trained_only:
+            return
+        sources = [*weight_sources(runner.bare_model), *self._started_from]
+        count = leave_out(checkpoint, sources, _trained(runner))
+        if not self._has_said:
+            self._has_said = True
+            files = ', '.join(source['file'] for source in sources) or 'other files'
+            kept = len(checkpoint['state_dict'])
+            runner.logger.info(
+                f'checkpoints leave out {count} tensors of {files}, {kept} are saved'
+            )
 
     def before_train(self, runner: Runner) -> None:
         """Take over from a resumed run, also when its directory has been moved since."""
@@ -118,3 +167,9 @@ class SafeCheckpointHook(CheckpointHook):
     def _here(self, path: str) -> str:
         """A file of a resumed run, by its name in the directory of this one."""
         return str(Path(self.out_dir, Path(path).name))
+
+
+def _trained(runner: Runner) -> set[str]:
+    """Names of the parameters that are trained now."""
+    named = runner.bare_model.named_parameters()
+    return {name for name, parameter in named if parameter.requires_grad}

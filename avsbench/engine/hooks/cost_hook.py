@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -62,17 +63,33 @@ class CostHook(Hook):
 
 
 def parameter_lines(model: nn.Module) -> list[str]:
-    """A line for each part of a network, with its trained and frozen parameters in millions."""
+    """A line for each part of a network, with its trained and frozen parameters in millions.
+
+    Modules that were inserted into a part (`avsbench.models.inserts`) follow it, by their kind;
+    their parameters are among the part's.
+    """
     lines = ['parameters in millions, trained and frozen:']
     for name, part in (*model.named_children(), ('all', model)):
-        counts = [
-            sum(p.numel() for p in part.parameters() if p.requires_grad == trained)
-            for trained in (True, False)
-        ]
-        if any(counts):
-            trained, frozen = (count / 1e6 for count in counts)
-            lines.append(f'  {name:<16} {trained:8.2f} {frozen:8.2f}')
+        lines += _line(name, [part])
+        kinds: dict[str, list[nn.Module]] = {}
+        for module in part.modules() if part is not model else ():
+            if getattr(module, 'is_inserted', False):
+                kinds.setdefault(type(module).__name__, []).append(module)
+        for kind, inserted in kinds.items():
+            lines += _line(f'  {len(inserted)} {kind}', inserted)
     return lines
+
+
+def _line(name: str, parts: Sequence[nn.Module]) -> list[str]:
+    """The line of some modules, none where they have no parameters."""
+    parameters = [parameter for part in parts for parameter in part.parameters()]
+    if not parameters:
+        return []
+    trained, frozen = (
+        sum(p.numel() for p in parameters if p.requires_grad == state) / 1e6
+        for state in (True, False)
+    )
+    return [f'  {name:<16} {trained:8.2f} {frozen:8.2f}']
 
 
 def _duration(seconds: float) -> str:

@@ -6,6 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
+from avsbench.engine.hooks.phase_hook import PhaseHook
 from avsbench.engine.training_state import each_scheduler
 from avsbench.registry import HOOKS
 from avsbench.utils.errors import ConfigError, nearest
@@ -35,12 +36,10 @@ class StepSchedulersFirstHook(Hook):
 
 
 @HOOKS.register_module()
-class FreezeBackboneHook(Hook):
+class FreezeBackboneHook(PhaseHook):
     """Give a part of the network no gradient before an epoch, and one from then on.
 
-    As in AVSegFormer's published training, only the gradient is switched: batch norm statistics
-    go on being updated, and drop path stays active. Parameters that had none from the start keep
-    none.
+    The two phases of AVSegFormer's published training, see `PhaseHook`.
 
     Args:
         until_epoch: First epoch, counted from 0, in which the part is trained.
@@ -52,7 +51,8 @@ class FreezeBackboneHook(Hook):
             raise ConfigError(f'until_epoch={until_epoch}, expected 0 or more')
         self.until_epoch = until_epoch
         self.module = module
-        self._parameters: list[nn.Parameter] = []
+        first = [dict(until=until_epoch, frozen=[module])] if until_epoch else []
+        super().__init__([*first, {}])
 
     def before_train(self, runner: Runner) -> None:
         """Find the parameters to switch.
@@ -60,19 +60,16 @@ class FreezeBackboneHook(Hook):
         Raises:
             ConfigError: The network has no part of that name.
         """
-        part = find_part(runner, self)
-        self._parameters = [p for p in part.parameters() if p.requires_grad]
+        find_part(runner, self)
+        super().before_train(runner)
 
-    def before_train_epoch(self, runner: Runner) -> None:
-        """Switch the gradient according to the epoch."""
-        trained = runner.epoch >= self.until_epoch
-        for parameter in self._parameters:
-            parameter.requires_grad_(trained)
-            if not trained:
-                parameter.grad = None
-        if runner.epoch in (0, self.until_epoch) and self.until_epoch > 0:
-            state = 'trained' if trained else f'frozen until epoch {self.until_epoch + 1}'
-            runner.logger.info(f'{self.module}: {state}')
+    def description(self, model: nn.Module, index: int) -> str:
+        """Whether the part is trained."""
+        if not self.until_epoch:
+            return ''
+        frozen = self.phases[index].until is not None
+        state = f'frozen until epoch {self.until_epoch + 1}' if frozen else 'trained'
+        return f'{self.module}: {state}'
 
 
 @HOOKS.register_module()

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from avsbench.checkpoint.pretrained import PretrainedPart
+from avsbench.checkpoint.pretrained import FETCHED, PretrainedPart
 from avsbench.models.audio_encoders.base import AudioEncoder
 from avsbench.models.timm_networks import create_network, fetch_weights, run_network
 from avsbench.registry import MODELS
@@ -39,7 +39,7 @@ class TimmAudioEncoder(PretrainedPart, AudioEncoder):
         self._options = {'in_chans': 1, 'num_classes': 0}
         self.model = create_network('TimmAudioEncoder', model_name, **self._options)
         self.model_name = model_name
-        self.weights = 'timm' if pretrained else None
+        self.weights = FETCHED if pretrained else None
         # Some networks widen the pooled features before the classifier.
         self.out_channels = getattr(self.model, 'head_hidden_size', self.model.num_features)
         self.mean = mean
@@ -66,3 +66,4 @@ class TimmAudioEncoder(PretrainedPart, AudioEncoder):
             remedy = 'set pretrained=False to start from random numbers'
             state = fetch_weights('TimmAudioEncoder', self.model_name, remedy, **self._options)
             self.model.load_state_dict(state)
+            self.note_loaded(self.model, state)

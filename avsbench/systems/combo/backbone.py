@@ -7,8 +7,9 @@ github.com/yannqi/COMBO-AVS. The two backbones share no weights, only their init
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from avsbench.models.needs import chosen_needs, needs_of
 from avsbench.registry import MODELS
-from avsbench.utils.errors import DataError
+from avsbench.utils.errors import ConfigError, DataError
 
 
 class ChannelWeight(nn.Module):
@@ -31,29 +32,49 @@ class ChannelWeight(nn.Module):
 
 @MODELS.register_module()
 class SiameseBackbone(BaseModule):
-    """Two backbones of one kind; the second one's levels are added to the first one's, weighted.
+    """Two backbones; the second one's levels are added to the first one's, weighted.
 
     Args:
         backbone: Config of both.
+        maskige_backbone: Config of the second one, where it is of another kind; levels of another
+            width are brought to that of the first one's by 1 x 1 convolutions. None for `backbone`.
         reduction: Of the channel weights' hidden layers.
+
+    Raises:
+        ConfigError: The levels of the two have different strides.
     """
 
-    def __init__(self, backbone: dict, *, reduction: int = 16) -> None:
+    def __init__(
+        self, backbone: dict, *, maskige_backbone: dict | None = None, reduction: int = 16
+    ) -> None:
         super().__init__()
         self.image_backbone = MODELS.build(backbone)
-        self.maskige_backbone = MODELS.build(backbone)
+        self.maskige_backbone = MODELS.build(maskige_backbone or backbone)
+        strides = [tuple(part.out_strides) for part in self._backbones]
+        if strides[0] != strides[1]:
+            raise ConfigError(
+                f'SiameseBackbone: levels of strides {strides[0]} and {strides[1]}, which can not '
+                'be added; set out_strides of both to the same'
+            )
+        self.needs = needs_of(self.image_backbone) | needs_of(self.maskige_backbone)
         self.in_channels = 2 * self.image_backbone.in_channels
         self.out_channels = self.image_backbone.out_channels
         self.out_strides = self.image_backbone.out_strides
         self.weights = nn.ModuleList(
             ChannelWeight(channels, reduction) for channels in self.out_channels
         )
+        widths = zip(self.maskige_backbone.out_channels, self.out_channels, strict=True)
+        self.projections = nn.ModuleList(
+            nn.Identity() if given == wanted else nn.Conv2d(given, wanted, 1)
+            for given, wanted in widths
+        )
 
-    def forward(self, frames: Tensor) -> list[Tensor]:
+    def forward(self, frames: Tensor, **needed: Tensor) -> list[Tensor]:
         """Compute the levels.
 
         Args:
             frames: (N, 6, H, W), the frame's three channels before its Maskige's.
+            needed: What the backbones declare as their `needs`; each gets its part.
 
         Returns:
             (N, C_l, H_l, W_l) each, finest first.
@@ -66,8 +87,14 @@ class SiameseBackbone(BaseModule):
                 f'SiameseBackbone: frames have {frames.shape[1]} channels, expected 6: add '
                 'LoadMaskiges after LoadClip in the pipeline, or use its inner backbone alone'
             )
-        image, maskige = frames.split(3, 1)
-        levels = zip(
-            self.image_backbone(image), self.maskige_backbone(maskige), self.weights, strict=True
+        levels, others = (
+            backbone(images, **chosen_needs(backbone, needed))
+            for backbone, images in zip(self._backbones, frames.split(3, 1), strict=True)
         )
-        return [level + weight(other) * other for level, other, weight in levels]
+        others = [project(level) for project, level in zip(self.projections, others, strict=True)]
+        parts = zip(levels, others, self.weights, strict=True)
+        return [level + weight(other) * other for level, other, weight in parts]
+
+    @property
+    def _backbones(self) -> tuple[nn.Module, nn.Module]:
+        return self.image_backbone, self.maskige_backbone
