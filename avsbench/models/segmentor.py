@@ -99,9 +99,9 @@ class AVSegmentor(BaseModel):
             inputs: `frames` (N, 3, H, W), with an audio encoder `audio` (N, *shape), with the shape
                 of its front end, `clip_lengths`, and as far as the data preprocessor made them
                 `frame_valid` (N,), `prior_masks` (N, H', W'), `kept` (N',), the frames that are to
-                be predicted, and
-                `pred_shape` (H', W'), the size of the prediction; for the mode 'loss' `gt_masks`,
-                `gt_valid` and, if they are known, `gt_frames` and `categories`, see `FrameTargets`.
+                be predicted, and `pred_shape` (H', W'), the size of the prediction; for the mode
+                'loss' `gt_masks`, `gt_valid` and, if they are known, `gt_frames` and `categories`,
+                see `FrameTargets`.
             data_samples: One per clip; the mode 'predict' writes into them.
             mode: 'loss' for loss terms, 'predict' for data samples with `seg_logits` (or
                 `seg_probs`, see `AVSDataSample`) and `pred_masks`, 'tensor' for the head's output,
