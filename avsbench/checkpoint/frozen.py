@@ -114,6 +114,9 @@ def restore(
     Raises:
         CheckpointError: A file is missing, or is another one.
     """
+    fields = FrozenSource.__annotations__.keys()
+    if not all(isinstance(record, Mapping) and fields <= record.keys() for record in records):
+        raise CheckpointError('what it says of the files of its frozen part is damaged')
     state: StateDict = {}
     for record in records:
         beside = Path(source).parent / Path(record['file']).name
