@@ -145,6 +145,7 @@ class AudioSpectrogramTransformer(PretrainedPart, AudioEncoder):
             remedy = 'set weights=None to start from random numbers'
             state = fetch_weights(_OWNER, self.model_name, remedy, **self._options)
             self.model.load_state_dict(state)
+            self.note_loaded(self.model, state)
 
 
 def _plain_transformer(model_name: str, options: dict[str, Any]) -> VisionTransformer:
