@@ -39,6 +39,13 @@ def remove_results(work_dir: Path) -> None:
         shutil.rmtree(folder)
 
 
+class Measured(str):
+    """The name of a training in place of what was measured of it."""
+
+    def value(self, condition: str, metric: str) -> float:
+        return {'noise': 0.25, 'off_screen': 0.5, 'swapped': 0.125}[condition]
+
+
 @pytest.fixture
 def tool(monkeypatch, tmp_path):
     """The tool, with trainings that take no time; `tool.trained` and `tool.tested` list them."""
@@ -65,11 +72,11 @@ def tool(monkeypatch, tmp_path):
     def complexity(cfg) -> Complexity:
         return Complexity(5, (64, 64), 12_340_000, 0, 2_500_000_000, {}, {}, 0, 0, 'reference')
 
-    def evaluate(config, checkpoint, folder, overwrite) -> str:
+    def evaluate(config, checkpoint, folder, overwrite) -> Measured:
         module.measured.append(f'{checkpoint.parent.name}/{checkpoint.name}')
         folder.mkdir(exist_ok=True)
         (folder / 'robustness.json').write_text('')
-        return folder.parent.name
+        return Measured(folder.parent.name)
 
     ceilings = {'audio_blind': {'bound_J': 0.3333}, 'time_blind': {'bound_J': 0.4}}
     truth = [
@@ -80,7 +87,7 @@ def tool(monkeypatch, tmp_path):
     monkeypatch.setattr(systems, 'test_training', test_training)
     monkeypatch.setattr(systems, 'complexity', complexity)
     monkeypatch.setattr(systems, 'evaluate_robustness', evaluate)
-    monkeypatch.setattr(systems, 'read_robustness', lambda folder: folder.parent.name)
+    monkeypatch.setattr(systems, 'read_robustness', lambda folder: Measured(folder.parent.name))
     monkeypatch.setattr(systems, 'systems_table', lambda found: f'robust {found}\n')
     monkeypatch.setattr(systems, 'load_ceilings', lambda root: {'test': ceilings})
     monkeypatch.setattr(systems, 'load_truth', lambda root: truth)
@@ -209,6 +216,11 @@ def test_document(tool, tmp_path) -> None:
     assert text.strip() in content and 'old' not in content
     tool.run('--systems', 'catr', '--seeds', '0', '--readme', str(document))
     assert document.read_text() == content
+    short = '<!-- begin compare_systems s4 short -->\n<!-- end compare_systems s4 short -->\n'
+    document.write_text(short)
+    tool.run('--systems', 'catr', '--seeds', '0', '--documents', str(document))
+    (row,) = rows_of(document.read_text(), '| system')
+    assert row[0] == 'CATR' and len(row) == 6 and '[' in row[1] and row[4]
     document.write_text('no marks')
     with pytest.raises(DataError, match='expected one line <!-- begin compare_systems s4 -->'):
         tool.run('--systems', 'catr', '--seeds', '0', '--readme', str(document))

@@ -1,18 +1,22 @@
 """Tables of `avsbench synthetic systems` as Markdown, and putting them into a document."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from avsbench.analysis.comparison import Comparison
+from avsbench.analysis.robustness import Robustness
+from avsbench.analysis.robustness.measuring import FPR, J
+from avsbench.analysis.robustness.report import mean_text
 from avsbench.utils.errors import DataError
 from avsbench.utils.files import write_text
 from avsbench.utils.text import read_text
 
 COLUMNS = ('system', 'params', 'GFLOPs', 'seeds', 'J', 'F', 'std of seeds, J')
 COLUMNS += ('J, audio zeroed', 'due to audio', 'minutes')
+SHORT = (('noise', FPR), ('off_screen', FPR), ('swapped', J))  # conditions of the short table
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,25 @@ def score_table(rows: Sequence[SystemRow], comparison: Comparison) -> list[str]:
     return markdown_table(COLUMNS, cells)
 
 
+def short_table(
+    rows: Sequence[SystemRow],
+    comparison: Comparison,
+    measured: Mapping[str, Sequence[Robustness]] | None,
+) -> list[str]:
+    """One line for each system: J with its interval, without audio, and with other sounds."""
+    scores = comparison.scores.set_index(['system', 'score'])
+    others = SHORT if measured is not None else ()
+    cells = []
+    for row in rows:
+        j = scores.loc[(row.title, 'J')]
+        seeds = measured[row.title] if measured is not None else ()
+        values = [mean_text([found.value(*column) for found in seeds]) for column in others]
+        interval = f'{j.value:.3f} [{j.low:.3f}, {j.high:.3f}]'
+        cells.append((row.title, interval, f'{row.muted:.3f}', *values))
+    heads = [f'{condition}: {metric}' for condition, metric in others]
+    return markdown_table(['system', 'J', 'J, audio zeroed', *heads], cells)
+
+
 def wins_table(comparison: Comparison) -> list[str]:
     """Scenes that the system of the row wins by J against that of the column."""
     rows = comparison.differences[comparison.differences.score == 'J']
@@ -86,17 +109,25 @@ def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> lis
     return [f'| {" | ".join(cell.replace("|", "/") for cell in line)} |' for line in lines]
 
 
-def replace_block(path: Path, name: str, text: str) -> None:
+def replace_block(path: Path, name: str, text: str, short: str = '') -> None:
     """Replace what is between `<!-- begin NAME -->` and `<!-- end NAME -->` in a document.
+
+    Args:
+        path: The document.
+        name: Of the marks.
+        text: What goes between them.
+        short: What goes there if the marks in the document are those of `NAME short`.
 
     Raises:
         DataError: The document does not have these marks, once and in this order.
     """
-    begin, end = f'<!-- begin {name} -->', f'<!-- end {name} -->'
     try:
         content = read_text(path)
     except FileNotFoundError as error:
         raise DataError(f'{path}: no such document') from error
+    if short and f'<!-- begin {name} short -->' in content:
+        name, text = f'{name} short', short
+    begin, end = f'<!-- begin {name} -->', f'<!-- end {name} -->'
     if content.count(begin) != 1 or content.count(end) != 1:
         raise DataError(f'{path}: expected one line {begin} and one {end}, for the tables')
     before, rest = content.split(begin)

@@ -25,6 +25,7 @@ from avsbench.commands.synthetic.system_tables import (
     SystemRow,
     replace_block,
     score_table,
+    short_table,
     wins_table,
 )
 from avsbench.config.loading import load_config
@@ -73,13 +74,13 @@ def run(args: argparse.Namespace) -> None:
                 f'{", ".join(map(str, args.seeds))}; leave out --finished to train, or name others '
                 'with --systems'
             )
-        text = _tables(subset, runs, args)
+        text, short = _tables(subset, runs, args)
         print(text)
         target = args.out / f'{subset}.md'
         write_text(target, text)
         print(f'written to {target}')
-        if args.readme:
-            replace_block(args.readme, f'compare_systems {subset}', text)
+        for document in args.documents:
+            replace_block(document, f'compare_systems {subset}', text, short)
 
 
 def _runs(subset: str, system: str, args: argparse.Namespace) -> dict[int, Run]:
@@ -129,8 +130,10 @@ def _work_dir(subset: str, system: str, seed: int, args: argparse.Namespace) -> 
     return args.out / subset / f'{system}_demo_seed{seed}'
 
 
-def _tables(subset: str, runs: dict[str, dict[int, Run]], args: argparse.Namespace) -> str:
-    """The Markdown of a subset."""
+def _tables(
+    subset: str, runs: dict[str, dict[int, Run]], args: argparse.Namespace
+) -> tuple[str, str]:
+    """The Markdown of a subset, and the short one."""
     root = load_config(config_file(f'{subset}/demo.py')).data_root
     scenes = {clip['clip_id']: clip['group'] for clip in load_truth(root)}
     titles = {system: SYSTEMS.module_dict[system].title for system in runs}
@@ -146,11 +149,9 @@ def _tables(subset: str, runs: dict[str, dict[int, Run]], args: argparse.Namespa
     ]
     comparison = compare(results, ComparisonSettings())
     rows = [_row(subset, system, list(done.values())) for system, done in runs.items()]
-    lines = [
-        _heading(subset, runs, comparison, root),
-        '',
-        *score_table(rows, comparison),
-    ]
+    heading = _heading(subset, runs, comparison, root)
+    lines = [heading, '', *score_table(rows, comparison)]
+    measured = None
     if len(runs) > 1:
         lines += ['', *wins_table(comparison)]
     if not args.no_robustness:
@@ -159,7 +160,8 @@ def _tables(subset: str, runs: dict[str, dict[int, Run]], args: argparse.Namespa
             for system, done in runs.items()
         }
         lines += ['', ROBUSTNESS_NOTE, '', systems_table(measured).strip()]
-    return '\n'.join(lines) + '\n'
+    short = [heading, '', *short_table(rows, comparison, measured)]
+    return '\n'.join(lines) + '\n', '\n'.join(short) + '\n'
 
 
 def _robustness(subset: str, system: str, seed: int, args: argparse.Namespace) -> Robustness:

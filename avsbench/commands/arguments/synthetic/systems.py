@@ -23,7 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--again', action='store_true', help='train again what is finished')
     add('--finished', action='store_true', help='train nothing: tables of what is finished already')
     add('--no-robustness', action='store_true', help='leave out the tests with other sounds')
-    add('--readme', type=Path, metavar='FILE', help='also replace the tables in this file')
+    add(
+        '--documents',
+        '--readme',
+        nargs='+',
+        type=Path,
+        default=[],
+        metavar='FILE',
+        help='also replace the tables between the marks "compare_systems SUBSET" in these files, '
+        'or the short one between those of "compare_systems SUBSET short"',
+    )
     add('--out', type=Path, metavar='DIR', default=Path('work_dir/comparison'), help='%(default)s')
 
 
