@@ -200,6 +200,17 @@ blocks (of stages, where the network has stages) or `'all'`. `out_indices=(2, 5,
 and `layer_decay_keep_last=4` leaves the last four at the whole rate.
 `python tools/list_encoders.py --config NETWORK` prints the config of any network of timm.
 
+The same head on several encoders, over several seeds, with intervals, on generated clips:
+
+```bash
+python tools/compare_systems.py --systems tpavi --backbones resnet18 convnext_atto pvt_v2_b0
+```
+
+trains each system of demo size on each encoder and writes the tables of [listening](listening.md).
+Encoders start from random numbers, or from timm's weights with `--backbone-weights timm`. A training
+takes minutes on a CPU. On AVSBench's data the same is a config of five lines for each encoder, and
+`tools/compare_results.py` compares the results.
+
 Weights come from timm's places on the Hugging Face Hub when a training starts (`weights='timm'`),
 or from a file in timm's layout or, for most networks, that of the authors
 (`weights='pretrained/FILE.pth'`).

@@ -48,7 +48,11 @@ def whole_network(model_name: str, options: dict[str, Any]) -> nn.Module:
     Args:
         model_name: Its name.
         options: Arguments of `timm.create_model`.
+
+    Raises:
+        ConfigError: There is no such network.
     """
+    _check_name('TimmBackbone', model_name)
     with torch.device('meta'):
         return timm.create_model(model_name, **{'num_classes': 0, **options})
 

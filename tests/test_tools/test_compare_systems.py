@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from test_compare_results import CATEGORIES, write_result
 
-from avsbench.analysis.complexity import Complexity
+from avsbench.analysis.complexity import Complexity, build_model
 from avsbench.commands.main import run_verb
 from avsbench.commands.synthetic import listening, scripts, systems
 from avsbench.commands.synthetic.listening import WITHOUT_AUDIO, Run
@@ -51,23 +51,23 @@ def tool(monkeypatch, tmp_path):
     """The tool, with trainings that take no time; `tool.trained` and `tool.tested` list them."""
     module = types.SimpleNamespace(trained=[], tested=[], measured=[])
 
-    def tested(subset, name, seed, work_dir, minutes) -> Run:
-        system = name.removesuffix('_demo.py')
+    def tested(subset, config, seed, work_dir, minutes) -> Run:
+        name, system = config.name, config.name.split('_')[0]
         for folder, value in ((work_dir, quality(system)), (work_dir / WITHOUT_AUDIO, 0.125)):
             write_result(folder, value + 0.01 * seed, seed=seed, subset=subset)
         j = json.loads((work_dir / 'results/test.json').read_text())['metrics']['mIoU']
         return Run(subset, name, seed, False, minutes, j, 0.6, 0.125, 1 / 3)
 
-    def listen(subset: str, name: str, seed: int, work_dir: Path) -> Run:
-        module.trained.append((subset, name, seed))
+    def listen(subset: str, config: Path, seed: int, work_dir: Path) -> Run:
+        module.trained.append((subset, config.name, seed))
         write_training(work_dir)
         remove_results(work_dir)
-        return tested(subset, name, seed, work_dir, 4.25)
+        return tested(subset, config, seed, work_dir, 4.25)
 
-    def test_training(subset, name, *others) -> Run:
-        module.tested.append((subset, name, others[0]))
+    def test_training(subset, config, *others) -> Run:
+        module.tested.append((subset, config.name, others[0]))
         remove_results(others[1])
-        return tested(subset, name, *others)
+        return tested(subset, config, *others)
 
     def complexity(cfg) -> Complexity:
         return Complexity(5, (64, 64), 12_340_000, 0, 2_500_000_000, {}, {}, 0, 0, 'reference')
@@ -157,6 +157,30 @@ def test_twins_are_resampled_together(tool, monkeypatch) -> None:
     assert value == low == high
 
 
+def test_same_head_on_other_encoders(tool, tmp_path) -> None:
+    backbones = ('resnet10t', 'vit_tiny_patch16_224')
+    words = ('--systems', 'tpavi', '--seeds', '0', '1', '--backbones', *backbones)
+    text = tool.run(*words)
+    names = [f'tpavi_demo_{name}' for name in backbones]
+    assert tool.trained == [('s4', f'{name}.py', seed) for name in names for seed in (0, 1)]
+    assert [row[0] for row in rows_of(text, '| system')] == [f'TPAVI, {name}' for name in backbones]
+    assert rows_of(text, '| wins')[0][0] == 'TPAVI, resnet10t'
+    own = [load_config(tmp_path / 'work_dir/comparison/config/s4' / f'{name}.py') for name in names]
+    demo = load_config(CONFIG_ROOT / 's4/tpavi_demo.py')
+    assert own[0].model.backbone == dict(type='TimmBackbone', model_name='resnet10t', weights=None)
+    assert own[1].model.backbone.type == 'SimpleFeaturePyramid'
+    assert all(cfg.model.decode_head == demo.model.decode_head for cfg in own)
+    assert all(cfg.train_dataloader == demo.train_dataloader for cfg in own)
+    network = build_model(own[1])
+    assert network.backbone.out_strides == (4, 8, 16, 32)
+    tool.run(*words)
+    assert len(tool.trained) == 4  # kept
+    with pytest.raises(ConfigError, match='resnet10x.*did you mean'):
+        tool.run('--systems', 'tpavi', '--backbones', 'resnet10x')
+    with pytest.raises(SystemExit):
+        tool.run('--backbone-weights', 'timm')
+
+
 def test_one_seed_says_so(tool) -> None:
     text = tool.run('--systems', 'catr', '--seeds', '0')
     assert 'over scenes alone, since a system has one seed' in text
@@ -201,7 +225,7 @@ def test_only_what_is_finished(tool, tmp_path) -> None:
     assert len(tool.trained) == trained
     assert [row[3] for row in rows_of(text, '| system')] == ['2', '1']
     assert 'not every system has all' in text and 'over scenes alone' in text
-    with pytest.raises(ConfigError, match='no finished training of combo with the seeds 0, 1'):
+    with pytest.raises(ConfigError, match='no finished training of combo_demo with the seeds 0, 1'):
         tool.run('--systems', 'catr', 'combo', '--seeds', '0', '1', '--finished')
 
 

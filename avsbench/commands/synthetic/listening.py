@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if passed else 1
 
 
-def listen(subset: str, name: str, seed: int, work_dir: Path, *, muted: bool = False) -> Run:
+def listen(subset: str, name: str | Path, seed: int, work_dir: Path, *, muted: bool = False) -> Run:
     """Train a config, then test its best checkpoint with and without audio.
 
     An earlier training in the work dir is replaced, see `check_trainings`. For the results, see
@@ -86,7 +86,7 @@ def listen(subset: str, name: str, seed: int, work_dir: Path, *, muted: bool = F
 
     Args:
         subset: 's4' or 'ms3'.
-        name: File name below `config/<subset>/`.
+        name: File name below `config/<subset>/`, or a whole path.
         seed: Of the training.
         work_dir: Where logs, checkpoints and results go.
         muted: Train without audio.
@@ -94,7 +94,7 @@ def listen(subset: str, name: str, seed: int, work_dir: Path, *, muted: bool = F
     Raises:
         AVSBenchError: A command failed; the end of its log is in the message.
     """
-    words = [subset, str(config_file(f'{subset}/{name}')), '--work-dir', str(work_dir)]
+    words = [subset, str(_config(subset, name)), '--work-dir', str(work_dir)]
     options = ['--cfg-options', f'randomness.seed={seed}', *([MUTE] if muted else [])]
     start = time.monotonic()
     # In float32 on every machine, so that tables and reference curves of several compare.
@@ -106,7 +106,7 @@ def listen(subset: str, name: str, seed: int, work_dir: Path, *, muted: bool = F
 
 def test_training(
     subset: str,
-    name: str,
+    name: str | Path,
     seed: int,
     work_dir: Path,
     minutes: float | None,
@@ -120,7 +120,7 @@ def test_training(
 
     Args:
         subset: 's4' or 'ms3'.
-        name: File name below `config/<subset>/`.
+        name: File name below `config/<subset>/`, or a whole path.
         seed: Of the training.
         work_dir: Of the training.
         minutes: That it took, for the record.
@@ -129,7 +129,7 @@ def test_training(
     Raises:
         AVSBenchError: A command failed; the end of its log is in the message.
     """
-    config = config_file(f'{subset}/{name}')
+    config = _config(subset, name)
     ceiling = load_ceilings(load_config(config).data_root)['test']['audio_blind']['bound_J']
     words = [subset, str(config), str(work_dir / 'best_mIoU.pth')]
     metrics = []
@@ -139,7 +139,7 @@ def test_training(
         metrics.append(read_json(folder / RESULTS / 'test.json')['metrics'])
     return Run(
         subset=subset,
-        config=name,
+        config=Path(name).name,
         seed=seed,
         muted=muted,
         minutes=minutes,
@@ -148,6 +148,10 @@ def test_training(
         score_when_muted=metrics[1]['mIoU'],
         ceiling=ceiling,
     )
+
+
+def _config(subset: str, name: str | Path) -> Path:
+    return Path(name) if Path(name).is_absolute() else config_file(f'{subset}/{name}')
 
 
 def _name(muted: bool, seed: int) -> str:

@@ -20,6 +20,7 @@ from avsbench.analysis.robustness import (
     systems_table,
 )
 from avsbench.commands.synthetic.listening import WITHOUT_AUDIO, Run, listen, test_training
+from avsbench.commands.synthetic.networks import SmallNetwork, small_networks
 from avsbench.commands.synthetic.scripts import check_trainings
 from avsbench.commands.synthetic.system_tables import (
     SystemRow,
@@ -53,21 +54,24 @@ def run(args: argparse.Namespace) -> None:
     """Run `avsbench synthetic systems`."""
     SYSTEMS.import_from_location()
     names = sorted(SYSTEMS.module_dict)
-    args.systems = [check_choice('--systems', name, names) for name in args.systems or names]
+    systems = [check_choice('--systems', name, names) for name in args.systems or names]
+    networks = small_networks(systems, args.backbones)
     if not args.finished:
         unfinished = [
-            _work_dir(subset, system, seed, args)
+            _work_dir(subset, network, seed, args)
             for subset in args.subset
-            for system in args.systems
+            for network in networks
             for seed in args.seeds
-            if not _is_finished(subset, system, seed, args)
+            if not _is_finished(subset, network, seed, args)
         ]
         check_trainings(args.seeds, unfinished, again=args.again)
     for seed in args.seeds:
         check_seed('--seeds', seed)
     for subset in args.subset:
-        runs = {system: _runs(subset, system, args) for system in args.systems}
-        missing = [system for system, done in runs.items() if not done]
+        for network in networks:
+            network.write_config(subset, args.out, args.backbone_weights)
+        runs = {network: _runs(subset, network, args) for network in networks}
+        missing = [network.stem for network, done in runs.items() if not done]
         if missing:
             raise ConfigError(
                 f'{args.out / subset}: no finished training of {", ".join(missing)} with the seeds '
@@ -83,25 +87,25 @@ def run(args: argparse.Namespace) -> None:
             replace_block(document, f'compare_systems {subset}', text, short)
 
 
-def _runs(subset: str, system: str, args: argparse.Namespace) -> dict[int, Run]:
+def _runs(subset: str, network: SmallNetwork, args: argparse.Namespace) -> dict[int, Run]:
     """The record of each seed's training, which is trained and tested unless that is done."""
     runs = {}
     for seed in args.seeds:
-        finished = _is_finished(subset, system, seed, args) and not args.again
+        finished = _is_finished(subset, network, seed, args) and not args.again
         if args.finished and not finished:
-            print(f'{subset}, {system}, seed {seed}: not finished, left out', flush=True)
+            print(f'{subset}, {network.stem}, seed {seed}: not finished, left out', flush=True)
             continue
-        work_dir = _work_dir(subset, system, seed, args)
-        record, name = work_dir / RECORD, f'{system}_demo.py'
+        work_dir = _work_dir(subset, network, seed, args)
+        record, config = work_dir / RECORD, network.config(subset, args.out)
         known = Run(**read_json(record)) if finished and record.is_file() else None
         if known is not None and _is_tested(work_dir):
             run = known
         elif finished:
-            run = test_training(subset, name, seed, work_dir, known and known.minutes)
+            run = test_training(subset, config, seed, work_dir, known and known.minutes)
         else:
             for stale in (record, work_dir / ROBUSTNESS / 'robustness.json'):
                 stale.unlink(missing_ok=True)  # of a training that this one replaces
-            run = listen(subset, name, seed, work_dir)
+            run = listen(subset, config, seed, work_dir)
         if run is not known:
             write_json(record, asdict(run))
         print(run, flush=True)
@@ -109,14 +113,15 @@ def _runs(subset: str, system: str, args: argparse.Namespace) -> dict[int, Run]:
     return runs
 
 
-def _is_finished(subset: str, system: str, seed: int, args: argparse.Namespace) -> bool:
+def _is_finished(subset: str, network: SmallNetwork, seed: int, args: argparse.Namespace) -> bool:
     """Whether the training has come to its end, and nothing trains in its folder."""
-    work_dir = _work_dir(subset, system, seed, args)
+    work_dir = _work_dir(subset, network, seed, args)
     if not (work_dir / BEST).is_file() or (work_dir / LOCK).exists():
         return False
     if (work_dir / RECORD).is_file():
         return True
-    epochs = load_config(config_file(f'{subset}/{system}_demo.py')).train_cfg.max_epochs
+    config = config_file(f'{subset}/{network.system}_demo.py')  # the schedule is the system's
+    epochs = load_config(config).train_cfg.max_epochs
     return (work_dir / f'epoch_{epochs}.pth').is_file()
 
 
@@ -126,29 +131,28 @@ def _is_tested(work_dir: Path) -> bool:
     return all((folder / RESULTS / 'test.json').is_file() for folder in folders)
 
 
-def _work_dir(subset: str, system: str, seed: int, args: argparse.Namespace) -> Path:
-    return args.out / subset / f'{system}_demo_seed{seed}'
+def _work_dir(subset: str, network: SmallNetwork, seed: int, args: argparse.Namespace) -> Path:
+    return args.out / subset / f'{network.stem}_seed{seed}'
 
 
 def _tables(
-    subset: str, runs: dict[str, dict[int, Run]], args: argparse.Namespace
+    subset: str, runs: dict[SmallNetwork, dict[int, Run]], args: argparse.Namespace
 ) -> tuple[str, str]:
     """The Markdown of a subset, and the short one."""
     root = load_config(config_file(f'{subset}/demo.py')).data_root
     scenes = {clip['clip_id']: clip['group'] for clip in load_truth(root)}
-    titles = {system: SYSTEMS.module_dict[system].title for system in runs}
     results = [
         System(
-            titles[system],
+            network.title,
             tuple(
-                _by_scene(read_result(_work_dir(subset, system, seed, args)), scenes)
+                _by_scene(read_result(_work_dir(subset, network, seed, args)), scenes)
                 for seed in done
             ),
         )
-        for system, done in runs.items()
+        for network, done in runs.items()
     ]
     comparison = compare(results, ComparisonSettings())
-    rows = [_row(subset, system, list(done.values())) for system, done in runs.items()]
+    rows = [_row(subset, network, list(done.values()), args) for network, done in runs.items()]
     heading = _heading(subset, runs, comparison, root)
     lines = [heading, '', *score_table(rows, comparison)]
     measured = None
@@ -156,21 +160,23 @@ def _tables(
         lines += ['', *wins_table(comparison)]
     if not args.no_robustness:
         measured = {
-            titles[system]: [_robustness(subset, system, seed, args) for seed in done]
-            for system, done in runs.items()
+            network.title: [_robustness(subset, network, seed, args) for seed in done]
+            for network, done in runs.items()
         }
         lines += ['', ROBUSTNESS_NOTE, '', systems_table(measured).strip()]
     short = [heading, '', *short_table(rows, comparison, measured)]
     return '\n'.join(lines) + '\n', '\n'.join(short) + '\n'
 
 
-def _robustness(subset: str, system: str, seed: int, args: argparse.Namespace) -> Robustness:
+def _robustness(
+    subset: str, network: SmallNetwork, seed: int, args: argparse.Namespace
+) -> Robustness:
     """What a training marks when it hears something else; measured unless that is done."""
-    work_dir = _work_dir(subset, system, seed, args)
+    work_dir = _work_dir(subset, network, seed, args)
     folder = work_dir / ROBUSTNESS
     if (folder / 'robustness.json').is_file():
         return read_robustness(folder)
-    config = config_file(f'{subset}/{system}_demo.py')
+    config = network.config(subset, args.out)
     return evaluate_robustness(config, work_dir / BEST, folder, overwrite=True)
 
 
@@ -180,11 +186,13 @@ def _by_scene(result: Result, scenes: dict[str, str]) -> Result:
     return replace(result, table=table)
 
 
-def _row(subset: str, system: str, runs: list[Run]) -> SystemRow:
-    cost = complexity(load_config(config_file(f'{subset}/{system}_demo.py')))
+def _row(
+    subset: str, network: SmallNetwork, runs: list[Run], args: argparse.Namespace
+) -> SystemRow:
+    cost = complexity(load_config(network.config(subset, args.out)))
     minutes = [run.minutes for run in runs]
     return SystemRow(
-        title=SYSTEMS.module_dict[system].title,
+        title=network.title,
         params=cost.params,
         flops=cost.flops,
         muted=sum(run.score_when_muted for run in runs) / len(runs),
@@ -193,7 +201,7 @@ def _row(subset: str, system: str, runs: list[Run]) -> SystemRow:
 
 
 def _heading(
-    subset: str, runs: dict[str, dict[int, Run]], comparison: Comparison, root: str
+    subset: str, runs: dict[SmallNetwork, dict[int, Run]], comparison: Comparison, root: str
 ) -> str:
     """What the tables are of; what their intervals do not say, too."""
     test = load_ceilings(root)['test']

@@ -8,6 +8,11 @@ split with intervals over seeds and scenes, how much of J is owed to the audio, 
 systems wins how many scenes, and what each marks when it hears something else. A finished training
 is kept and not done again. None of the numbers is comparable with AVSBench's, nor do they rank the
 published systems.
+
+The same heads on other image encoders of timm, at the size of the demo, from random numbers or from
+timm's weights (`--backbone-weights timm`, which are downloaded):
+
+    avsbench synthetic systems --systems avsegformer --backbones resnet18 convnext_atto pvt_v2_b0
 """
 
 import argparse
@@ -19,6 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add('--subset', nargs='+', choices=('s4', 'ms3'), default=['s4'])
     add('--systems', nargs='+', metavar='SYSTEM', help='default: all')
+    add(
+        '--backbones',
+        nargs='+',
+        metavar='NAME',
+        help='image encoders by their names in timm (docs/encoders.md) in place of those of the '
+        'demo configs; each system is trained on each of them',
+    )
+    add('--backbone-weights', choices=('timm',), help='of --backbones; default: random numbers')
     add('--seeds', nargs='+', type=int, default=[0, 1, 2], help='default: 0 1 2')
     add('--again', action='store_true', help='train again what is finished')
     add('--finished', action='store_true', help='train nothing: tables of what is finished already')
@@ -40,5 +53,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Stop where arguments contradict each other."""
     if args.again and args.finished:
         parser.error('--again trains, --finished does not: choose one')
+    if args.backbone_weights and not args.backbones:
+        parser.error('--backbone-weights are those of --backbones, which is missing')
     if len(set(args.seeds)) < len(args.seeds):
         parser.error('--seeds: the same seed twice is no second training')
