@@ -207,9 +207,9 @@ python tools/compare_systems.py --systems tpavi --backbones resnet18 convnext_at
 ```
 
 trains each system of demo size on each encoder and writes the tables of [listening](listening.md).
-Encoders start from random numbers, or from timm's weights with `--backbone-weights timm`. A training
-takes minutes on a CPU. On AVSBench's data the same is a config of five lines for each encoder, and
-`tools/compare_results.py` compares the results.
+Encoders start from random numbers, or from timm's weights with `--backbone-weights timm`. A
+training takes minutes on a CPU. On AVSBench's data the same is a config of five lines for each
+encoder, and `tools/compare_results.py` compares the results.
 
 Weights come from timm's places on the Hugging Face Hub when a training starts (`weights='timm'`),
 or from a file in timm's layout or, for most networks, that of the authors

@@ -52,7 +52,7 @@ class SmallNetwork:
         """Write the config of a network with another encoder: its demo config, and that backbone.
 
         Raises:
-            ConfigError: timm has no such network, or it gives no features.
+            ConfigError: No network of timm has that name, or it gives no features.
         """
         if self.backbone is None:
             return
