@@ -177,7 +177,7 @@ class TestOneProcess:
 
     def test_help(self, call):
         for script, words in (
-            ('train', ('--resume', '--amp', '--cfg-options', 'example: GPUS=2')),
+            ('train', ('--resume', '--amp', '--cfg-options', 'GPUS=2')),
             ('test', ('--save-masks', '--overwrite', '--trust-checkpoint', 'checkpoint', '--crf')),
             ('test', ('--no-flip', '--scales', *subsets())),
         ):

@@ -16,6 +16,7 @@ from avsbench.config.schema import check_arguments
 from avsbench.maskiges import plan, prepare
 from avsbench.registry import DATASETS, METRICS, MODELS
 from avsbench.synthetic import generate
+from avsbench.synthetic.classes import CLASSES
 from avsbench.utils.errors import ConfigError
 
 LEAVES = sorted(
@@ -79,6 +80,9 @@ def fit_to_steps(model: Config) -> None:
         backbone = backbone.backbone
     if 'swin' in backbone.get('model_name', ''):
         backbone.options.strict_img_size = False
+    prototypes = model.decode_head.get('loss_prototype') or {}
+    if prototypes.get('categories'):  # of S4; the clips are synthetic
+        prototypes.categories = [*CLASSES, *prototypes.categories[len(CLASSES) :]]
     if backbone.type == 'PVTTokenBackbone':  # queries and patches fill a square
         model.decode_head.num_queries = 2 * (SIZE // 2 ** (backbone.num_stages + 1)) + 1
     if backbone.type == 'ViTTokenBackbone':  # blocks are alike; building all takes long

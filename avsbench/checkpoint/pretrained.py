@@ -58,6 +58,8 @@ SOURCES = {
     'swin_base_patch4_window7_224_22k.pth': 'github.com/microsoft/Swin-Transformer',
     '384_coco_r101.pth': 'github.com/Epiphqny/VisTR',
     'vggish-10086976.pth': 'github.com/harritaylor/torchvggish',
+    'audioset_0.4593.pth': 'github.com/YuanGongND/ast',
+    'clap_htsat_unfused.safetensors': 'huggingface.co/laion/clap-htsat-unfused',
 }
 
 

@@ -179,7 +179,7 @@ def _augmented(fixture: Fixture, settings: dict) -> Tensor:
         flip_join=JOINS[settings['flip_gather']],
     )
     clip = torch.from_numpy(fixture.input('clip'))
-    return augmentation(clip, lambda frames: resize(network(frames), size).sigmoid())[:, 0]
+    return augmentation(clip, lambda frames, _masks: resize(network(frames), size).sigmoid())[:, 0]
 
 
 def _write_tree(fixture: Fixture, root: Path) -> None:
