@@ -10,6 +10,7 @@ behind a branch of a network of timm nor prompts of one. What is left of it is a
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -25,7 +26,7 @@ NAME = 'adapter'
 LAYOUTS = ('tokens', 'maps')
 
 
-class Insert(nn.Module):
+class Insert(nn.Module, ABC):
     """Base of what can be inserted into a network.
 
     Attributes:
@@ -45,9 +46,9 @@ class Insert(nn.Module):
         self.at = at
         self.called = False
 
+    @abstractmethod
     def forward(self, inputs: Tensor, output: Tensor) -> Tensor:
         """What takes the place of the output (or, with `before`, of the input, given twice)."""
-        raise NotImplementedError
 
 
 @MODELS.register_module()
