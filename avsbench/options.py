@@ -5,7 +5,7 @@ Light on purpose: a program names them in its help before anything heavy is impo
 
 from avsbench.layouts import LAYOUTS
 
-AUDIO_SUBSETS = (*LAYOUTS, 'own')
+AUDIO_SUBSETS = (*LAYOUTS, 'custom')
 VIDEO_SUBSETS = ('davis', 'youtube_vos', 'youtube_objects', 'moca', 'a2d', 'vspw')
 SUBSETS = (*AUDIO_SUBSETS, *VIDEO_SUBSETS)
 SPLITS = ('train', 'val', 'test')

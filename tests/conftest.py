@@ -83,7 +83,7 @@ def run_script(tmp_path: Path):
 
 
 @pytest.fixture(scope='session')
-def own_data():
+def custom_data():
     """A function that makes a folder of small videos and their masks."""
     from video_clips import SIZE, tone, write_video
 

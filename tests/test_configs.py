@@ -20,7 +20,9 @@ from avsbench.synthetic.classes import CLASSES
 from avsbench.utils.errors import ConfigError
 
 LEAVES = sorted(
-    path for subset in ('s4', 'ms3', 'avss', 'own') for path in (CONFIG_ROOT / subset).glob('*.py')
+    path
+    for subset in ('s4', 'ms3', 'avss', 'custom')
+    for path in (CONFIG_ROOT / subset).glob('*.py')
 )
 SIZE = 32  # pixels, of the steps; the pipelines are checked at their own size
 
@@ -30,15 +32,15 @@ def name(path: Path) -> str:
 
 
 @pytest.fixture(scope='session')
-def tree(tmp_path_factory, own_data) -> Callable[[Config], Path]:
+def tree(tmp_path_factory, custom_data) -> Callable[[Config], Path]:
     """The tiny synthetic tree of a config's subset, made once; with Maskiges if it loads them."""
     roots = {}
 
     def get(cfg: Config) -> Path:
         if cfg.subset not in roots:
             folder = tmp_path_factory.mktemp('synthetic')
-            own = cfg.subset == 'own'
-            roots[cfg.subset] = own_data(folder) if own else generate(cfg.subset, folder)
+            custom = cfg.subset == 'custom'
+            roots[cfg.subset] = custom_data(folder) if custom else generate(cfg.subset, folder)
         root = roots[cfg.subset]
         dataset = cfg.train_dataloader.dataset
         if any(transform.type == 'LoadMaskiges' for transform in dataset.pipeline):

@@ -1,7 +1,7 @@
 """Every command that a document or a tool's help names is one that its script accepts.
 
-The commands of the README, of docs/own_data.md and of CONTRIBUTING.md are run as well, see
-test_readme.py, test_own_data.py and test_contributing.py; options in comments of configs are
+The commands of the README, of docs/custom_data.md and of CONTRIBUTING.md are run as well, see
+test_readme.py, test_custom_data.py and test_contributing.py; options in comments of configs are
 checked in test_config/test_comments.py.
 """
 

@@ -10,7 +10,7 @@ The rules, all in one place:
 Data sets have clips of two kinds, and `fps` a default for each. A network gets the kind that the
 data set of its config has, with or without sound.
 
-Clips of seconds (`avsbench.apis.second_clips`: S4, MS3, AVSS, own data), by default 1 mask per
+Clips of seconds (`avsbench.apis.second_clips`: S4, MS3, AVSS, custom data), by default 1 mask per
 second:
 
 * A clip has the frames of T consecutive seconds, one per second, and their audio if the network

@@ -151,9 +151,9 @@ class AVSInferencer(BaseInferencer):
         model = load_model(cfg, weights, device=device, trust=self._trust)
         if 'prior_masks' in getattr(model, 'needs', ()):
             raise ConfigError(
-                f'{cfg.filename}: the network needs the masks of an earlier stage, which there are '
-                'none of for own videos; prepare the video as a data set (docs/own_data.md), and '
-                'test both stages on it'
+                f'{cfg.filename}: the network needs the masks of an earlier stage, which a video '
+                'file does not have; prepare the video as a data set (docs/custom_data.md), '
+                'and test both stages on it'
             )
         self.classes, self.palette = class_names(cfg, model.dataset_meta)
         return model
@@ -247,7 +247,7 @@ class AVSInferencer(BaseInferencer):
             amp = 'bf16' if on_cpu and cpu_computes_bf16() else 'off'
             if amp == 'bf16':
                 print_log(
-                    "own videos are computed in bfloat16 on this CPU; amp='off' (--amp off) takes "
+                    "videos are computed in bfloat16 on this CPU; amp='off' (--amp off) takes "
                     'float32'
                 )
         check_choice('AVSInferencer: amp', amp, (*DTYPES, 'off'))

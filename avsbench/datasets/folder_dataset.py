@@ -55,7 +55,7 @@ class FolderAVSDataset(BaseAVSDataset):
         DataError: Videos, masks or lists are missing, malformed, or named in another way.
     """
 
-    subset = 'own'
+    subset = 'custom'
     short_audio = 'repeat'
     clip_frames = 5
 

@@ -238,13 +238,13 @@ def test_where_classes_come_from(tmp_path) -> None:
         clip_classes(dataset, infos, path)
 
 
-def test_classes_of_own_videos(own_data, tmp_path) -> None:
+def test_classes_of_custom_videos(custom_data, tmp_path) -> None:
     """They are those of the masks; without classes there are none."""
     pytest.importorskip('av')
-    dataset = FolderAVSDataset(own_data(tmp_path / 'one'), 'test', fractions={'test': 1.0})
+    dataset = FolderAVSDataset(custom_data(tmp_path / 'one'), 'test', fractions={'test': 1.0})
     assert clip_classes(dataset, list(dataset.clip_infos())) == {}
     names = ('background', 'bar', 'foo')
-    root = own_data(tmp_path / 'several', classes=3)
+    root = custom_data(tmp_path / 'several', classes=3)
     dataset = FolderAVSDataset(root, 'test', fractions={'test': 1.0}, classes=names)
     found = clip_classes(dataset, list(dataset.clip_infos()))
     assert {classes.sounding for classes in found.values()} == {frozenset({'bar', 'foo'})}

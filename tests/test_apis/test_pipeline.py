@@ -23,7 +23,7 @@ from avsbench.utils.errors import ConfigError
 
 LEAVES = sorted(path for path in CONFIG_ROOT.glob('*/*.py') if path.parent.name != '_base_')
 DEMOS = [path for path in LEAVES if path.stem.endswith('demo')]
-AUDIO_SUBSETS = {'s4': 5, 'ms3': 5, 'own': 5, 'avss': 10}  # T
+AUDIO_SUBSETS = {'s4': 5, 'ms3': 5, 'custom': 5, 'avss': 10}  # T
 FRAMES = np.random.default_rng(0).integers(0, 255, (2, 40, 60, 3), dtype=np.uint8)
 
 
@@ -44,7 +44,7 @@ def test_clips_of_every_config(path):
     pipeline = ClipPipeline(cfg)
     assert pipeline.consecutive == (cfg.subset not in AUDIO_SUBSETS)
     assert pipeline.length == AUDIO_SUBSETS.get(cfg.subset, 6)
-    assert pipeline.fill == (cfg.subset in ('s4', 'ms3', 'own'))
+    assert pipeline.fill == (cfg.subset in ('s4', 'ms3', 'custom'))
     assert pipeline.sound == (cfg.model.audio_encoder is not None) == (not pipeline.consecutive)
     resized = [pipeline.resize(frame) for frame in FRAMES]
     log_mel = np.zeros((2, 1, 96, 64), np.float32) if pipeline.sound else None

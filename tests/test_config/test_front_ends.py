@@ -1,4 +1,4 @@
-"""The front end follows the audio encoder: in pipelines, own videos, and under several heads."""
+"""The front end follows the audio encoder: in pipelines, videos, and under several heads."""
 
 from pathlib import Path
 

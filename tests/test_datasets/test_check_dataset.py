@@ -205,7 +205,7 @@ def test_missing_root_and_split(s4_copy: Path, run: Callable) -> None:
 @pytest.mark.parametrize(
     ('target', 'words'),
     [
-        ('s5', "one of 's4', 'ms3', 'avss', 'own', 'davis'"),
+        ('s5', "one of 's4', 'ms3', 'avss', 'custom', 'davis'"),
         ('s5', "did you mean 's4'?"),
         ('config/s4/pvt3.py', 'pvt3.py'),
         (ROOT / 'config/_base_/default_runtime.py', 'no train_, val_ or test_dataloader'),

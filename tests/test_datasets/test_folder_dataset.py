@@ -62,7 +62,7 @@ def test_clips_of_a_folder(root):
     rows = item['data_samples'].gt_masks[:2].any(-1).sum(-1)
     assert rows.tolist() == [11, 12]
     assert dataset.summary() | {'audio': None, 'padded_audio': None, 'cut_audio': None} == {
-        'subset': 'own',
+        'subset': 'custom',
         'split': 'train',
         'synthetic': False,
         'clips': 3,
@@ -266,12 +266,12 @@ def test_frames_to_draw_on(root):
     assert task.wav_path is None
 
 
-def test_maskiges(tool, own_data, tmp_path):
-    root = own_data(tmp_path)
+def test_maskiges(tool, custom_data, tmp_path):
+    root = custom_data(tmp_path)
     with_maskiges = [PIPELINE[0], dict(type='LoadMaskiges'), *PIPELINE[1:]]
-    with pytest.raises(DataError, match='avsbench data maskiges own --data-root'):
+    with pytest.raises(DataError, match='avsbench data maskiges custom --data-root'):
         FolderAVSDataset(str(root), 'train', pipeline=with_maskiges)
-    call = ['prepare_maskiges', 'own', '--data-root', root, '--source', 'superpixels']
+    call = ['prepare_maskiges', 'custom', '--data-root', root, '--source', 'superpixels']
     done = tool(*call, '--workers', 0)
     assert done.code == 0, done.err
     dataset = FolderAVSDataset(str(root), 'train', pipeline=with_maskiges)

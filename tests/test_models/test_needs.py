@@ -172,10 +172,10 @@ class TestPriorMasks:
         with pytest.raises(ConfigError, match='LoadPriorMasks'):
             network(decode_head=self.HEAD).test_step(batch())
 
-    def test_own_videos_have_none(self, monkeypatch) -> None:
+    def test_a_video_file_has_none(self, monkeypatch) -> None:
         model = network(decode_head=self.HEAD)
         monkeypatch.setattr('avsbench.apis.inferencer.load_model', lambda *_, **__: model)
-        with pytest.raises(ConfigError, match='second.py: .* none of for own videos'):
+        with pytest.raises(ConfigError, match='second.py: .* a video file does not have'):
             AVSInferencer._init_model(
                 SimpleNamespace(_trust=False), SimpleNamespace(filename='second.py'), 'x.pth'
             )

@@ -217,10 +217,10 @@ def test_tree_of_avss(tool, tmp_path):
     assert info['clip_id'] == 'v1m/b' and len(info['frame_paths']) == 5
 
 
-def test_frames_of_own_videos(tool, videos, tmp_path):
-    out = tmp_path / 'own'
+def test_frames_of_custom_videos(tool, videos, tmp_path):
+    out = tmp_path / 'custom'
     (videos / 'bad.mp4').write_bytes(b'junk')
-    call = ['prepare_data', 'own', '--videos', videos, '--out', out, '--workers', 0]
+    call = ['prepare_data', 'custom', '--videos', videos, '--out', out, '--workers', 0]
     done = tool(*call)
     assert done.code == 1 and 'bad.mp4' in done.err
     assert '3 videos, 15 seconds' in done.out

@@ -1,4 +1,4 @@
-"""Own videos from end to end: seconds of video a second, and what they are spent on.
+"""Videos from end to end: seconds of video a second, and what they are spent on.
 
 A video is made (moving images, gliding tones at 44.1 kHz) and given to what
 `demo/video_demo.py` runs: decoding, the audio's log-mel, the network, the masks at full size with

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     """Run `avsbench data prepare`."""
     if args.workers < 0:
         raise ConfigError(f'--workers: got {args.workers}, expected 0 or more')
-    if args.subset == 'own':
+    if args.subset == 'custom':
         return prepare_custom(args)
     return prepare_tree(LAYOUTS[args.subset], args)
 
@@ -72,7 +72,7 @@ def prepare_custom(args: argparse.Namespace) -> int:
     """The frames of custom videos that masks are to be drawn on."""
     for name in ('csv', 'trim', 'seconds', 'size', 'frames_by', 'log_mel'):
         if getattr(args, name):
-            raise ConfigError(f'own: --{name.replace("_", "-")} is for the other layouts')
+            raise ConfigError(f'custom: --{name.replace("_", "-")} is for the other layouts')
     check_writable(args.out, 'data_root to make', 'choose another with --out')
     tree = replace(CustomTree.of(args.out), videos=args.videos)
     tasks, faults = [], []

@@ -8,9 +8,9 @@ Without --csv the folders below --videos tell the split (S4: and the category):
 train, val and test; the csv is written. With --csv the videos lie in any folders, under the names
 in it. Masks are yours to add; where they belong is printed at the end.
 
-    avsbench data prepare own --videos data/own/videos --out data/own
+    avsbench data prepare custom --videos data/custom/videos --out data/custom
 
-extracts one image per second of custom videos, to draw masks on (docs/own_data.md).
+extracts one image per second of custom videos, to draw masks on (docs/custom_data.md).
 
 A clip is the first seconds of a video. Files that are there already stay, so that an interrupted
 call goes on where it was. Exit code 1 if a video could not be used; these are named at the end.
@@ -25,7 +25,7 @@ from avsbench.layouts import LAYOUTS
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `avsbench data prepare`."""
-    parser.add_argument('subset', choices=[*LAYOUTS, 'own'], help='whose layout the tree has')
+    parser.add_argument('subset', choices=[*LAYOUTS, 'custom'], help='whose layout the tree has')
     parser.add_argument('--videos', type=Path, required=True, metavar='DIR')
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='data_root to make')
     parser.add_argument('--csv', type=Path, help='with the published columns')

@@ -1,6 +1,6 @@
-"""Make synthetic videos with masks, to try training on custom videos with: docs/own_data.md.
+"""Make synthetic videos with masks, to try training on custom videos with: docs/custom_data.md.
 
-    avsbench synthetic videos --out data/own --num 40
+    avsbench synthetic videos --out data/custom --num 40
 
 Writes DIR/videos/<scene>.mp4 and DIR/masks/<scene>/<second>.png. In each video some shapes lie
 about, and one or several sound: the masks mark these. The scenes are those of the synthetic

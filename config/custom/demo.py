@@ -1,7 +1,7 @@
-# A small AVSegFormer on the synthetic videos of docs/own_data.md: minutes on a CPU.
+# A small AVSegFormer on the synthetic videos of docs/custom_data.md: minutes on a CPU.
 _base_ = [
     '../_base_/default_runtime.py',
-    '../_base_/datasets/own_demo.py',
+    '../_base_/datasets/custom_demo.py',
     '../_base_/models/avsegformer_demo.py',
     '../_base_/schedules/demo.py',
 ]

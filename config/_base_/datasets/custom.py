@@ -1,8 +1,8 @@
-# Own videos at 224 x 224: data_root/videos/<name>.mp4 with data_root/masks/<name>/<second>.png, see
-# docs/own_data.md. One foreground; for several classes give the data sets `classes`.
+# Custom videos at 224 x 224: data_root/videos/<name>.mp4 with data_root/masks/<name>/<second>.png,
+# see docs/custom_data.md. One foreground; for several classes give the data sets `classes`.
 _base_ = './common.py'
-subset = 'own'
-data_root = 'data/own'
+subset = 'custom'
+data_root = 'data/custom'
 data = dict(type='FolderAVSDataset', data_root=data_root)
 flip = dict(type='ClipRandomFlip', prob=0.5)
 train_pipeline = [_base_.load, _base_.resize, flip, _base_.pack]

@@ -1,5 +1,5 @@
-# Own videos at 64 px, as `avsbench synthetic videos` writes them.
-_base_ = './own.py'
+# Custom videos at 64 px, as `avsbench synthetic videos` writes them.
+_base_ = './custom.py'
 resize = dict(type='ClipResize', size=(64, 64))
 train = dict(pipeline=[_base_.load, resize, _base_.flip, _base_.pack])
 test = dict(pipeline=[_base_.load, resize, _base_.pack])

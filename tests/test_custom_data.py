@@ -1,4 +1,4 @@
-"""The commands and configs of docs/own_data.md, on a few synthetic videos."""
+"""The commands and configs of docs/custom_data.md, on a few synthetic videos."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from avsbench.config.schema import check_arguments
 from avsbench.registry import DATASETS, METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
-TEXT = (ROOT / 'docs' / 'own_data.md').read_text()
+TEXT = (ROOT / 'docs' / 'custom_data.md').read_text()
 # To be over soon: pattern -> replacement.
 SHORTCUTS = (
     ('--num 40', '--num 10'),
@@ -57,14 +57,14 @@ def test_the_worked_example(checkout):
             line = re.sub(pattern, replacement, line)
         done = run(line, checkout)
         assert done.returncode == 0, f'{line}\n{done.stdout}\n{done.stderr}'
-    own = checkout / 'work_dir' / 'own'
-    assert (own / 'curves.png').is_file()
-    assert len(list(own.glob('data/*.png'))) == 7
-    assert len(list(own.glob('masks/*.png'))) == 2  # one test video, and the sheet
-    assert len(list(own.glob('demo/*/vis_data/vis_image/*.png'))) == 1
+    results = checkout / 'work_dir' / 'custom'
+    assert (results / 'curves.png').is_file()
+    assert len(list(results.glob('data/*.png'))) == 7
+    assert len(list(results.glob('masks/*.png'))) == 2  # one test video, and the sheet
+    assert len(list(results.glob('demo/*/vis_data/vis_image/*.png'))) == 1
 
-    first = next(block for block in blocks('bash') if 'prepare_data.py own' in block)
-    frames = checkout / 'data' / 'own' / 'prepared' / 'frames'
+    first = next(block for block in blocks('bash') if 'prepare_data.py custom' in block)
+    frames = checkout / 'data' / 'custom' / 'prepared' / 'frames'
     before = sorted(frames.rglob('*.jpg'))
     done = run(first, checkout)
     assert done.returncode == 0, done.stderr
@@ -76,7 +76,7 @@ def write_config(block: str, path: Path, root: Path) -> Path:
     """A config of the page, with a base that is small and reads `root`."""
     base = path.with_name('base.py')
     base.write_text(
-        f"_base_ = '{ROOT}/config/own/demo.py'\ndata_root = '{root}'\n"
+        f"_base_ = '{ROOT}/config/custom/demo.py'\ndata_root = '{root}'\n"
         + ''.join(
             f"{split}_dataloader = dict(dataset=dict(data_root='{root}'))\n"
             for split in ('train', 'val', 'test')
@@ -88,9 +88,9 @@ def write_config(block: str, path: Path, root: Path) -> Path:
 
 
 @pytest.mark.parametrize('kind', ['split_list', 'classes'])
-def test_configs_of_the_page(kind, tmp_path, own_data):
+def test_configs_of_the_page(kind, tmp_path, custom_data):
     block = next(block for block in blocks('python') if kind in block)
-    root = own_data(tmp_path / 'own', classes=3 if kind == 'classes' else None)
+    root = custom_data(tmp_path / 'custom', classes=3 if kind == 'classes' else None)
     for split in ('train', 'val', 'test'):
         (root / f'{split}.txt').write_text(f'{split}/a  # one\n')
     cfg = load_config(write_config(block, tmp_path / 'mine.py', root))
