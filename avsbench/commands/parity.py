@@ -1,17 +1,23 @@
 """The work of `avsbench parity`."""
 
 import argparse
+import time
 
-from avsbench.parity import check_fixture
+from avsbench.parity import Fixture, check_fixture
+from avsbench.parity.coverage import document_row, update_document
 
 
 def run(args: argparse.Namespace) -> int:
     """Run `avsbench parity`."""
     failed = 0
     for path in args.fixtures:
+        start = time.perf_counter()
         rows = check_fixture(path, args.config)
+        seconds = time.perf_counter() - start
         bad = sum(not row.passed for row in rows)
         failed += bad + (not rows)
         print(*rows, sep='\n')
         print(f'{path}: {len(rows) - bad} of {len(rows)} pass\n', flush=True)
+        if args.document and rows:
+            update_document(args.document, document_row(Fixture(path), rows, seconds))
     return 1 if failed else 0

@@ -1,0 +1,1 @@
+"""What the pages of systems are made of: figures and tables."""
