@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from avsbench.commands import completion
-from avsbench.commands.main import arguments_of, find_verb, overview, run_avsbench
+from avsbench.commands.main import add_help, arguments_of, find_verb, overview, parse, run_avsbench
 from avsbench.commands.verbs import FAMILIES, VERBS, members
 from avsbench.config.paths import CONFIG_ROOT, config_file, find_config, short_names
 from avsbench.datasets.opening import dataset_configs
@@ -110,6 +110,33 @@ def test_config_and_checkpoint_as_words_or_as_options(capsys) -> None:
         with pytest.raises(SystemExit):
             arguments.check(parser, args)
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        'IN.mp4 s4/demo best.pth --out OUT.mp4 --fps 2',
+        'IN.mp4 --out OUT.mp4 s4/demo best.pth --fps 2',
+        '--fps 2 IN.mp4 s4/demo --out OUT.mp4 best.pth',
+        '--out OUT.mp4 --fps 2 -- IN.mp4 s4/demo best.pth',
+    ],
+)
+def test_options_may_stand_between_the_words(words) -> None:
+    arguments = arguments_of('video')
+    parser = add_help(argparse.ArgumentParser(), arguments)
+    args = parse(parser, words.split())
+    arguments.check(parser, args)
+    assert (str(args.video), args.config, args.checkpoint) == ('IN.mp4', 's4/demo', 'best.pth')
+    assert (str(args.out), args.fps) == ('OUT.mp4', 2)
+
+
+@pytest.mark.parametrize('name', VERBS)
+def test_every_verb_sorts_its_words(name, capsys) -> None:
+    """And says so where one is too many, or what it does not know."""
+    parser = add_help(argparse.ArgumentParser(), arguments_of(name))
+    with pytest.raises(SystemExit) as stopped:
+        parse(parser, ['--no-such-option'])
+    assert stopped.value.code == 2 and 'error: ' in capsys.readouterr().err
 
 
 def test_list(call) -> None:

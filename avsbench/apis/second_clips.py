@@ -47,7 +47,7 @@ def _log_mel(audio: Audio, start: int, seconds: int, pipeline: ClipPipeline) -> 
         samples = audio.between(start, start + seconds)
         silence = length * audio.rate - len(samples)
         samples = np.pad(samples, (0, max(0, silence)))
-        return pipeline.front_end.patches(samples, audio.rate)[:length]
+        return pipeline.front_end.own_patches(samples, audio.rate)[:length]
 
 
 def _batches(

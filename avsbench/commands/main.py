@@ -80,7 +80,7 @@ def run_verb(
     """
     arguments = arguments_of(name)
     parser = add_help(argparse.ArgumentParser(prog=prog), arguments)
-    args = parser.parse_args(words)
+    args = parse(parser, sys.argv[1:] if words is None else words)
     if hasattr(arguments, 'check'):
         arguments.check(parser, args)
     if launch and getattr(args, 'launcher', None) == 'none':
@@ -90,6 +90,18 @@ def run_verb(
         if code is not None:
             return code
     return import_module(f'avsbench.commands.{_module(name)}').run(args)
+
+
+def parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
+    """Parse a command line, in which options may stand anywhere between the other words.
+
+    Words after `--` are no options, so there is nothing to sort there, and commands of a verb sort
+    their own.
+    """
+    commands = any(isinstance(a, argparse._SubParsersAction) for a in parser._actions)
+    if commands or '--' in words:
+        return parser.parse_args(words)
+    return parser.parse_intermixed_args(words)
 
 
 def arguments_of(name: str) -> ModuleType:

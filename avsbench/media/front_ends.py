@@ -8,6 +8,7 @@ from importlib.metadata import version
 import numpy as np
 
 from avsbench.media import clap_mel, fbank, log_mel, mel_power
+from avsbench.media.resampling import resample_own
 from avsbench.media.seconds import count_seconds
 
 _SILENCE = -4.6  # log(0.01), VGGish's log-mel of silence
@@ -28,6 +29,8 @@ class FrontEnd:
         revision: Raise it when the values of `patches`, or of `read_wav`, change: what is cached is
             then computed again.
         resampler: Package whose version the values depend on.
+        own_rate: Rate in Hz to which own videos are brought before, without waiting for resampy;
+            None where `patches` needs none of it.
     """
 
     name: str
@@ -39,6 +42,13 @@ class FrontEnd:
     count: Callable[[int, int], int]
     revision: int
     resampler: str
+    own_rate: int | None = None
+
+    def own_patches(self, samples: np.ndarray, rate: int) -> np.ndarray:
+        """`patches` of an own video, see `avsbench.media.resampling`."""
+        if self.own_rate is not None:
+            samples, rate = resample_own(samples, rate, self.own_rate), self.own_rate
+        return self.patches(samples, rate)
 
     @property
     def cache_key(self) -> tuple:
@@ -56,6 +66,7 @@ VGGISH = FrontEnd(
     count=log_mel.count_patches,
     revision=2,
     resampler='resampy',
+    own_rate=log_mel.SAMPLE_RATE,
 )
 MEL_POWER = FrontEnd(
     name='mel_power',
@@ -84,6 +95,7 @@ AST = FrontEnd(
     count=count_seconds,
     revision=1,
     resampler='resampy',
+    own_rate=fbank.SAMPLE_RATE,
 )
 CLAP = FrontEnd(
     name='clap',

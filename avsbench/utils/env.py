@@ -31,6 +31,7 @@ _PACKAGES = (
     'opencv-python-headless',
     'soundfile',
     'resampy',
+    'soxr',
     'librosa',
     'matplotlib',
     'rich',
