@@ -1,4 +1,4 @@
-"""Puts the configs into a wheel; all else about the build is in pyproject.toml."""
+"""Puts configs and citations into a wheel; all else about the build is in pyproject.toml."""
 
 import shutil
 from pathlib import Path
@@ -14,13 +14,14 @@ class BuildWithConfigs(build_py):
     """
 
     def run(self) -> None:
-        """Build the package, then add the configs."""
+        """Build the package, then add the configs and what a model card cites."""
         super().run()
         if self.editable_mode:
             return
         target = Path(self.build_lib, 'avsbench', 'packaged_configs')
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree('config', target, ignore=shutil.ignore_patterns('__pycache__', '*.pyc'))
+        shutil.copy('CITATION.cff', Path(self.build_lib, 'avsbench'))
 
 
 setup(cmdclass={'build_py': BuildWithConfigs})

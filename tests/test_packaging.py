@@ -108,6 +108,7 @@ def test_contents(sdist, wheel) -> None:
     start = 'avsbench/packaged_configs/'
     assert {name.removeprefix(start) for name in names if name.startswith(start)} == configs
     assert {'avsbench/py.typed', 'avsbench/synthetic/README.md'} <= names
+    assert {'avsbench/weights/index.yaml', 'avsbench/CITATION.cff'} <= names
     outside = {name.split('/')[0] for name in names if not name.startswith('avsbench/')}
     assert all(name.endswith('.dist-info') for name in outside)
     with tarfile.open(sdist) as archive:

@@ -27,16 +27,16 @@ from avsbench.apis.prediction import (
     second_text,
 )
 from avsbench.apis.sources import VideoSource, open_source
-from avsbench.apis.standalone import config_of
+from avsbench.apis.standalone import parts_of
 from avsbench.apis.timing import stage
 from avsbench.apis.views import clip_view
-from avsbench.checkpoint.reading import check_file
 from avsbench.config.sources import SUFFIXES
 from avsbench.structures import AVSDataSample
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError
 from avsbench.utils.precision import DTYPES, cpu_computes_bf16
 from avsbench.visualization import AVSLocalVisualizer
+from avsbench.weights.locating import find_checkpoint
 
 
 class AVSInferencer(BaseInferencer):
@@ -44,6 +44,7 @@ class AVSInferencer(BaseInferencer):
 
         inferencer = AVSInferencer('work_dir/s4/pvt2/best_mIoU.pth')
         inferencer = AVSInferencer('config/s4/pvt2.py', 'published.pth')
+        inferencer = AVSInferencer('vct_s4_swinb')               # a name of `avsbench list weights`
         inferencer('clip.mp4')['predictions'][0]['masks']        # (seconds, H, W) uint8
 
     An input is the path of a video, or a dict: `frames`, a folder of images or an array
@@ -58,8 +59,8 @@ class AVSInferencer(BaseInferencer):
 
     Args:
         config: Path of a config, or one that `load_config` has read; or, alone, a checkpoint of
-            this toolbox, which holds its config.
-        checkpoint: Of this toolbox, or published by a supported system.
+            this toolbox, which holds its config, or published weights, see `find_checkpoint`.
+        checkpoint: Of this toolbox, or published by a supported system; see `find_checkpoint`.
         device: 'cpu', 'cuda', ...; None for CUDA where available.
         trust_checkpoint: See `avsbench.checkpoint.reading`.
         cfg_options: Changes of the config, dotted key -> value.
@@ -98,9 +99,9 @@ class AVSInferencer(BaseInferencer):
         amp: str | None = None,
     ) -> None:
         if checkpoint is None:
-            config, checkpoint = _standalone(config, trust_checkpoint), config
+            config, checkpoint = _standalone(config, trust_checkpoint)
         cfg = open_network_config(config, cfg_options, augment=augment)
-        check_file(checkpoint)
+        checkpoint = find_checkpoint(checkpoint, trust=trust_checkpoint)
         self._trust = trust_checkpoint
         self.checkpoint = str(checkpoint)
         self.background = metainfo(cfg).get('background', True)
@@ -363,12 +364,12 @@ class AVSInferencer(BaseInferencer):
         return {'predictions': [result], 'visualization': visualization}
 
 
-def _standalone(checkpoint: str | Path | Config, trust: bool) -> Config:
-    """The config that a checkpoint holds, where no other was given."""
+def _standalone(checkpoint: str | Path | Config, trust: bool) -> tuple[str | Config, Path]:
+    """The config that a checkpoint holds or belongs to, where no other was given, and its file."""
     if isinstance(checkpoint, Config) or Path(checkpoint).suffix in SUFFIXES:
         name = checkpoint.filename if isinstance(checkpoint, Config) else checkpoint
         raise ConfigError(
             f'{name}: a config has no weights: AVSInferencer(config, checkpoint), or '
             'AVSInferencer(checkpoint) with a checkpoint of this toolbox'
         )
-    return config_of(checkpoint, trust=trust)
+    return parts_of(checkpoint, trust=trust)

@@ -23,7 +23,7 @@ from avsbench.visualization.overlay import MaskPainter
 
 SYNTHETIC = (
     'this network was trained on generated clips and knows drawn shapes with made-up sounds; what '
-    'it marks in a real video means nothing. docs/weights.md names published weights'
+    'it marks in a real video means nothing. `avsbench list weights` names published ones'
 )
 Progress = Callable[[float, float | None], None]
 """Receives the seconds done and, where known, those of the whole video."""

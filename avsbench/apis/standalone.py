@@ -16,9 +16,24 @@ from avsbench.checkpoint.config_data import without_places
 from avsbench.checkpoint.reading import read_checkpoint, state_dict_of
 from avsbench.reproduction.strangers import distrusted
 from avsbench.utils.errors import CheckpointError
+from avsbench.weights.locating import find_trained_parts
 
 # What running a network needs; the rest is about its training.
 _NEEDED = ('default_scope', 'subset', 'num_classes', 'model', 'test_dataloader')
+
+
+def parts_of(checkpoint: str | Path, *, trust: bool = False) -> tuple[str | Config, Path]:
+    """The config that a checkpoint holds, or that published weights belong to, and the file.
+
+    Args:
+        checkpoint: See `find_checkpoint`.
+        trust: See `config_of`.
+
+    Raises:
+        CheckpointError: See `find_checkpoint` and `config_of`.
+    """
+    path, name = find_trained_parts(checkpoint, trust=trust)
+    return (config_of(path, trust=trust) if name is None else name), path
 
 
 def config_of(checkpoint: str | Path, *, trust: bool = False) -> Config:

@@ -16,6 +16,7 @@ from avsbench.checkpoint.pretrained import match_pretrained
 from avsbench.checkpoint.reading import TRAINED_ONLY, read_checkpoint, read_weights, state_dict_of
 from avsbench.utils.errors import CheckpointError, examples, nearest
 from avsbench.version import __version__
+from avsbench.weights.store import find_pretrained
 
 LAYOUT = 'avsbench'  # how `meta` calls our key names
 
@@ -231,11 +232,12 @@ def _audio_file(model: nn.Module, adapter: CheckpointAdapter) -> dict[str, Tenso
     """The audio encoder's weights, from the file that its config names."""
     encoder = model.get_submodule(adapter.audio_prefix.rstrip('.'))
     path = getattr(encoder, 'weights', None)
-    if path is None or not Path(path).is_file():
+    path = path and find_pretrained(path)
+    if path is None or not path.is_file():
         raise CheckpointError(
             f'{adapter.name} keeps the audio encoder in a separate file, and there is none at '
-            f'model.audio_encoder.weights={path!r}; put it there, or join the two with '
-            '`python -m avsbench convert --audio`'
+            f'model.audio_encoder.weights={path and str(path)!r}; put it there, or join the two '
+            'with `python -m avsbench convert --audio`'
         )
     weights = match_pretrained(read_weights(path), encoder, str(path)).found
     return {adapter.audio_prefix + key: tensor for key, tensor in weights.items()}

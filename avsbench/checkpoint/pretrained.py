@@ -17,6 +17,7 @@ from avsbench.checkpoint.backbones import (
 from avsbench.checkpoint.reading import digest, read_weights
 from avsbench.utils.errors import CheckpointError, examples
 from avsbench.utils.safe_pickle import load_array_pickle
+from avsbench.weights.index import read_index
 
 # What a classification network has on top of the features.
 CLASSIFIER_PREFIXES = ('head.', 'fc.', 'classifier.', 'stem.fc.', 'norm.')
@@ -45,22 +46,6 @@ Matcher = Callable[
 
 
 FETCHED = 'timm'  # in place of a file: weights that timm fetches
-
-# Where the files are that the configs name.
-SOURCES = {
-    'pvt_v2_b5.pth': 'github.com/whai362/PVT',
-    'resnet50-19c8e357.pth': 'download.pytorch.org/models',
-    'resnet101-63fe2227.pth': 'download.pytorch.org/models',
-    'swin_base_patch244_window877_kinetics400_22k.pth': (
-        'github.com/SwinTransformer/Video-Swin-Transformer'
-    ),
-    'swin_base_patch4_window12_384_22k.pth': 'github.com/microsoft/Swin-Transformer',
-    'swin_base_patch4_window7_224_22k.pth': 'github.com/microsoft/Swin-Transformer',
-    '384_coco_r101.pth': 'github.com/Epiphqny/VisTR',
-    'vggish-10086976.pth': 'github.com/harritaylor/torchvggish',
-    'audioset_0.4593.pth': 'github.com/YuanGongND/ast',
-    'clap_htsat_unfused.safetensors': 'huggingface.co/laion/clap-htsat-unfused',
-}
 
 
 class PretrainedPart:
@@ -118,12 +103,10 @@ class PretrainedPart:
 
     def _report_missing(self, what: str) -> None:
         if self.require_weights and not self.checkpoint_follows:
-            source = SOURCES.get(Path(self.weights).name)
-            origin = f', published at {source} (docs/weights.md)' if source else ''
             raise CheckpointError(
-                f'{what}: no file {self.weights!r}{origin}; put it there, or set weights=None in '
-                'this part of the model to start from random numbers, which does not reach '
-                'published results'
+                f'{what}: no file {self.weights!r}{_origin(self.weights)}; put it there, or set '
+                'weights=None in this part of the model to start from random numbers, which does '
+                'not reach published results'
             )
         self.missing_weights = self.weights
         if self.checkpoint_follows:
@@ -135,6 +118,15 @@ class PretrainedPart:
             'current',
             level=30,
         )
+
+
+def _origin(path: str) -> str:
+    """Where a file that a config names was published; empty if that is not known."""
+    entry = read_index().encoder_of(path)
+    if entry is None:
+        return ''
+    by_name = f'; `avsbench fetch {entry.name}` downloads it' if entry.address else ''
+    return f', published at {entry.page} (docs/weights.md){by_name}'
 
 
 def match_pretrained(state: StateDict, module: nn.Module, path: str) -> Matched:

@@ -6,7 +6,6 @@ from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 
 from avsbench.apis.model import load_model, open_network_config
-from avsbench.checkpoint.reading import check_file
 from avsbench.config.build import build_part
 from avsbench.registry import DATASETS
 from avsbench.utils.errors import DataError
@@ -19,11 +18,12 @@ from avsbench.visualization.gallery import (
     scenes,
     spread,
 )
+from avsbench.weights.locating import find_checkpoint
 
 
 def run(args: argparse.Namespace) -> None:
     """Run `avsbench show`."""
-    check_file(args.checkpoint)
+    args.checkpoint = find_checkpoint(args.checkpoint, trust=args.trust_checkpoint)
     check_folder(args.out, overwrite=args.overwrite)
     dataset, model = build(args)
     visualizer = AVSLocalVisualizer()

@@ -25,12 +25,13 @@ VERBS = {
     'synthetic moving': 'train on videos, test without motion, compare with the ceiling',
     'synthetic systems': 'compare all systems, made small',
     'convert': 'rename the keys of a checkpoint',
-    'publish': 'strip a training checkpoint to its weights',
+    'publish': 'strip a training checkpoint to its weights, push them to a hub',
+    'fetch': 'download published weights by name',
     'parity': 'show that the code equals the published one on fixtures',
     'bundle': 'pack, check and repeat trainings',
     'refine': 'refine masks on DAVIS by the dense CRF',
     'info': 'versions, devices, and where the configs are',
-    'list': 'list configs, systems or encoders',
+    'list': 'list configs, systems, encoders or published weights',
     'completion': 'print the completion script of a shell',
 }
 """Verb -> what it does. Two words are a family and its member."""

@@ -5,13 +5,13 @@ import argparse
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from avsbench.checkpoint.reading import check_file
 from avsbench.config.build import building
 from avsbench.config.loading import check_subset, default_work_dir, open_config
 from avsbench.engine.amp import resolve_precision, use_amp
 from avsbench.engine.compiling import use_compile
 from avsbench.registry import RUNNERS
 from avsbench.utils.errors import ConfigError
+from avsbench.weights.locating import find_checkpoint
 
 
 def build_runner(args: argparse.Namespace) -> Runner:
@@ -37,7 +37,7 @@ def build_runner(args: argparse.Namespace) -> Runner:
         cfg.resume, cfg.load_from = False, args.checkpoint
     apply_test_arguments(cfg, args)
     if cfg.get('load_from') is not None:
-        check_file(cfg.load_from)
+        cfg.load_from = str(find_checkpoint(cfg.load_from, trust=args.trust_checkpoint))
     with building(cfg):
         return RUNNERS.build(cfg)
 

@@ -17,6 +17,7 @@ PACKAGES = {
     'shtab': ('shtab', 'shtab', 'completion'),
     'h5py': ('h5py', 'h5py', 'a2d'),
     'transformers': ('transformers', 'transformers', 'audio'),
+    'huggingface_hub': ('huggingface_hub', 'huggingface_hub', 'hub'),
     'pycocotools': ('pycocotools', 'pycocotools', 'maskiges'),
 }
 

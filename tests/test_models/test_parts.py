@@ -5,7 +5,6 @@ import timm
 import torch
 from huggingface_hub.constants import HF_HUB_CACHE
 
-from avsbench.checkpoint.pretrained import SOURCES
 from avsbench.config.paths import CONFIG_ROOT
 from avsbench.models import TimmAudioEncoder, TimmBackbone, VGGish
 from avsbench.systems.avsegformer.fusion import ChannelGateFusion
@@ -15,6 +14,7 @@ from avsbench.systems.avsegformer.query_generators import (
     RepeatQueryGenerator,
 )
 from avsbench.utils.errors import CheckpointError, ConfigError
+from avsbench.weights.index import read_index
 
 
 @pytest.mark.parametrize(
@@ -186,14 +186,15 @@ def test_missing_weights_that_are_published_name_their_place(tmp_path) -> None:
 
 def test_places_of_published_weights_are_those_of_the_documents() -> None:
     """And each file that a config names is among them."""
+    known = {entry.file for entry in read_index().encoders.values()}
     table = (CONFIG_ROOT.parent / 'docs/weights.md').read_text()
-    assert all(f'`pretrained/{name}`' in table for name in SOURCES)
+    assert all(f'`pretrained/{name}`' in table for name in known)
     named = {
         name
         for path in CONFIG_ROOT.rglob('*.py')
         for name in re.findall(r"'pretrained/([^']+)'", path.read_text())
     }
-    assert named == SOURCES.keys()
+    assert named == known
 
 
 def test_weights_of_another_network_are_refused(tmp_path) -> None:

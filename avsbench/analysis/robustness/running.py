@@ -14,7 +14,6 @@ from mmengine.runner import Runner
 
 from avsbench.analysis.comparison.results import Result, read_result
 from avsbench.analysis.robustness.conditions import Clip, Condition
-from avsbench.checkpoint.reading import check_file
 from avsbench.config.build import building
 from avsbench.config.loading import open_config
 from avsbench.datasets import BaseAVSDataset
@@ -29,6 +28,7 @@ from avsbench.media.log_mel import count_channels
 from avsbench.registry import RUNNERS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
+from avsbench.weights.locating import find_checkpoint
 
 
 class ConditionReader:
@@ -145,9 +145,8 @@ class Session:
     ) -> None:
         cfg = open_config(config, options)
         cfg.launcher, cfg.work_dir = 'none', str(out / 'runs')
-        cfg.resume, cfg.load_from = False, str(checkpoint)
+        cfg.resume, cfg.load_from = False, str(find_checkpoint(checkpoint, trust=trust))
         cfg.trust_checkpoint, cfg.any_subset, cfg.log_level = trust, any_subset, 'WARNING'
-        check_file(cfg.load_from)
         with building(cfg):
             self.runner: Runner = RUNNERS.build(cfg)
         self.out, self.cfg = out, cfg

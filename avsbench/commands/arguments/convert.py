@@ -15,7 +15,7 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `avsbench convert`."""
-    parser.add_argument('source', type=Path, metavar='IN')
+    parser.add_argument('source', metavar='IN', help='a file, or a name of `avsbench list weights`')
     parser.add_argument('target', type=Path, metavar='OUT')
     parser.add_argument('--to', default='avsbench', help='layout of OUT: avsbench or a system')
     parser.add_argument(

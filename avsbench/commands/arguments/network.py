@@ -15,8 +15,9 @@ def add_config_and_checkpoint(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument(
         '--weights',
-        metavar='FILE',
-        help='in place of both: a checkpoint of this toolbox, which holds its config',
+        metavar='FILE|NAME|hf:USER/REPO',
+        help='in place of both: a checkpoint of this toolbox, which holds its config, or published '
+        'weights by their name (avsbench list weights)',
     )
 
 
