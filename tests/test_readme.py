@@ -38,7 +38,7 @@ SHORTCUTS = (
     (r'^(bash test.sh .*)$', r'\1 --cfg-options test_dataloader.dataset.indices=2'),
     (r'tests/parity/avsegformer_\*.json', 'tests/parity/metrics_*.json'),
     (
-        r'^avsbench (.*) s4/pvt2 S4_pvt.pth',
+        r'^avsbench (.*) --weights avsegformer_s4_pvt2',
         r'python -m avsbench \1 s4/demo work_dir/s4/demo/best_mIoU.pth',
     ),
 )
@@ -53,7 +53,7 @@ NOT_RUN = {
     ],
     'bash ops/make.sh': ['bash', '-n', 'ops/make.sh'],
     "pip install -e '.[demo]'": ['grep', '-q', '^demo = ', 'pyproject.toml'],
-    'avsbench page s4/pvt2 S4_pvt.pth': ['python', '-m', 'avsbench', 'page', '--help'],
+    'avsbench page --weights avsegformer_s4_pvt2': ['python', '-m', 'avsbench', 'page', '--help'],
 }
 
 
