@@ -27,7 +27,7 @@ class AVSDataSample(BaseDataElement):
     (H, W) as fed to the network, `frame_paths` (list of T' str), `flip` (bool).
 
     Metainfo of clips with audio: `front_end` (str, what computed the log-mel), `category` (str,
-    what sounds; absent where the data set has no one category per clip).
+    the object that sounds; absent where the data set has no one category per clip).
 
     Metainfo of videos: `video` (str, its name), `frame_idx` (list of T' ints, positions in the
     video), `kept` (list of T' ints, positions in the clip; absent where all T are wanted),

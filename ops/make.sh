@@ -3,7 +3,7 @@
 #
 #   bash ops/make.sh                             CPU kernels, and CUDA kernels where a toolkit is
 #   AVSBENCH_OPS_CUDA=0 bash ops/make.sh         CPU kernels alone; 1: fail without CUDA
-#   AVSBENCH_OPS_OPTIONAL=1 bash ops/make.sh     if it can't be built, print one line and end well
+#   AVSBENCH_OPS_OPTIONAL=1 bash ops/make.sh     if it can't be built, print one line and succeed
 #   TORCH_CUDA_ARCH_LIST=9.0 bash ops/make.sh    for this GPU alone; default 8.0 8.6 8.9 9.0+PTX
 #   MAX_JOBS=2 bash ops/make.sh                  compilers at a time
 #   PYTHON=.venv/bin/python bash ops/make.sh     another interpreter than the active `python`

@@ -2,7 +2,7 @@
 
 AVSBENCH_OPS_CUDA      auto (default): the CUDA kernels, where there are a toolkit and a PyTorch
                        built for its major version, and they compile; 1: fail without them; 0: never
-AVSBENCH_OPS_OPTIONAL  1: if the build fails, print one line and end well
+AVSBENCH_OPS_OPTIONAL  1: if the build fails, print one line and succeed
 TORCH_CUDA_ARCH_LIST   GPUs to build for, default 8.0 8.6 8.9 9.0+PTX
 """
 

@@ -35,8 +35,9 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess:
         'PYTHON': sys.executable,
         'PATH': f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}',
     }
+    words = shlex.split(re.sub(r'^avsbench ', 'python -m avsbench ', command))
     return subprocess.run(
-        shlex.split(command), cwd=folder, env=variables, capture_output=True, text=True, timeout=300
+        words, cwd=folder, env=variables, capture_output=True, text=True, timeout=300
     )
 
 
@@ -51,7 +52,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_the_worked_example(checkout):
-    example = next(block for block in blocks('bash') if 'synthetic.py videos' in block)
+    example = next(block for block in blocks('bash') if 'synthetic videos' in block)
     for line in example.splitlines():
         for pattern, replacement in SHORTCUTS:
             line = re.sub(pattern, replacement, line)
@@ -63,7 +64,7 @@ def test_the_worked_example(checkout):
     assert len(list(results.glob('masks/*.png'))) == 2  # one test video, and the sheet
     assert len(list(results.glob('demo/*/vis_data/vis_image/*.png'))) == 1
 
-    first = next(block for block in blocks('bash') if 'prepare_data.py custom' in block)
+    first = next(block for block in blocks('bash') if 'data prepare custom' in block)
     frames = checkout / 'data' / 'custom' / 'prepared' / 'frames'
     before = sorted(frames.rglob('*.jpg'))
     done = run(first, checkout)
@@ -119,7 +120,7 @@ def test_configs_of_the_page(kind, tmp_path, custom_data):
 def test_layout_of_avsbench(checkout):
     from video_clips import tone, write_video
 
-    (command,) = (block for block in blocks('bash') if 'prepare_data.py s4' in block)
+    (command,) = (block for block in blocks('bash') if 'data prepare s4' in block)
     for split in ('train', 'val'):
         folder = checkout / 'data' / 'raw' / split / 'dog'
         folder.mkdir(parents=True)

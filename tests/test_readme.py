@@ -37,6 +37,7 @@ SHORTCUTS = (
     (r'^(.*bash train.sh \S+ config/\S+/(pvt2|res50).py.*)$', rf'\1 {FULL_SIZE}'),
     (r'^(bash test.sh .*)$', r'\1 --cfg-options test_dataloader.dataset.indices=2'),
     (r'tests/parity/avsegformer_\*.json', 'tests/parity/metrics_*.json'),
+    (r'^avsbench (data|parity|info)', r'python -m avsbench \1'),
     (
         r'^avsbench (.*) --weights avsegformer_s4_pvt2',
         r'python -m avsbench \1 s4/demo work_dir/s4/demo/best_mIoU.pth',

@@ -205,7 +205,7 @@ def _sample(dataset: Dataset, index: int) -> str:
 
 
 def _kill_workers() -> None:
-    """Before the interpreter joins its children: workers don't hear a SIGTERM."""
+    """Before the interpreter joins its children: workers don't receive a SIGTERM."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch's handler raises
     pids = _forgotten.union(*(table.pids for table in _tables))

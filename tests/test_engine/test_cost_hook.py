@@ -20,7 +20,7 @@ def test_parameters_and_expected_time_are_logged(build_toy, monkeypatch) -> None
     assert re.search(rf'^  all +{trained:.2f} +0\.00$', parameters, re.MULTILINE)
     # 12 steps; the first of an epoch is not timed, so 5 are known after the seventh
     (expected,) = [line for line in lines if 'steps are left' in line]
-    assert expected.startswith('5 of 12 steps are left: about 50 minutes at 600 s a step')
+    assert expected.startswith('5 of 12 steps are left: about 50 minutes at 600 s per step')
 
 
 def test_frozen_parts_are_told_apart() -> None:

@@ -13,6 +13,8 @@ from test_compare_results import write_result
 DOCS = Path(__file__).resolve().parents[2] / 'docs'
 MORE = {'leaderboard': ('--data', 'board', '--out', 'pages'), 'compare_results': ('--overwrite',)}
 
+SCRIPTS = {'score': 'score_masks', 'analyze': 'analyze_results', 'compare': 'compare_results'}
+
 
 def commands() -> list[list[str]]:
     text = (DOCS / 'results.md').read_text()
@@ -46,9 +48,8 @@ def test_commands_run(tool, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = commands()
     assert len(found) >= 5
-    for python, script, *words in found:
-        assert python == 'python'
-        name = Path(script).stem
+    for program, word, *words in found:
+        name = Path(word).stem if program == 'python' else SCRIPTS[word]
         finished = tool(name, *words, *MORE.get(name, ()))
         assert finished.code == 0, f'{name}: {finished.err}'
     made = {

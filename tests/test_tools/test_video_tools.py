@@ -24,7 +24,7 @@ def test_benchmark_prints_speed_and_shares():
     size = ('--seconds', 1, '--repeat', 2, '--size', 48, 64, '--rate', 5, '--rounds', 1)
     done = run('tools/benchmark.py', 'video', *size)
     assert done.returncode == 0, done.stderr
-    assert 's4/demo.py, 2 s of 64 x 48 at 5 frames a second' in done.stdout
+    assert 's4/demo.py, 2 s of 64 x 48 at 5 frames per second' in done.stdout
     assert re.search(r'[\d.]+ s of video a second \(.*\), 10 frames, [23] masks', done.stdout)
     assert 100 < float(re.search(r'(\d+) MiB of memory at the peak', done.stdout)[1]) < 8000
     shares = re.findall(r'(\w+) ([\d.]+)%', done.stdout)

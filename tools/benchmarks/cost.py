@@ -41,7 +41,7 @@ COLUMNS = {
     'device': 'device',
     'precision': 'precision',
     'measured_steps': 'steps timed',
-    'step_ms': 'ms a step',
+    'step_ms': 'ms per step',
     'steps': 'steps',
     'hours': 'hours',
     'gib': 'GiB',
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
             measured = pool.apply(measure, (config, args, device))
         row = {'kind': 'cost', 'config': config, **measured, **setting}
         print(
-            f'{config}: {row["step_ms"]:.1f} ms a step, {row["steps"]} steps: '
+            f'{config}: {row["step_ms"]:.1f} ms per step, {row["steps"]} steps: '
             f'{row["hours"]:.1f} hours; {row["gib"]:.2f} GiB at the peak'
             + ('' if row['watts'] is None else f', {row["watts"]:.0f} W'),
             flush=True,
@@ -143,7 +143,7 @@ def count_steps(cfg: Config, trained_clips: int | None = None) -> int:
 
 
 def page(rows: list[dict[str, Any]]) -> str:
-    """The table of costs and frames a second, a line for each config and setting."""
+    """The table of costs and frames per second, one line per config and setting."""
     lines: dict[tuple, dict[str, Any]] = {}
     for row in rows:
         key = tuple(row[name] for name in ('config', 'device', 'threads', 'commit', 'date'))

@@ -1,4 +1,4 @@
-"""Frames a second in tests, one clip at a time, with and without the audio encoder.
+"""Frames per second in tests, one clip at a time, with and without the audio encoder.
 
 Random clips and weights, in the size that the config tests at: normalisation, network, and the
 masks at the size of the frames, without reading files. The first clips warm up; then the median.
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         rates, clips = frames_per_second(config, args, device)
         height, width = clips.size
         print(
-            f'{config}: {rates["without"]:.2f} frames a second without the audio encoder, '
+            f'{config}: {rates["without"]:.2f} frames per second without the audio encoder, '
             f'{rates["with"]:.2f} with it; clips of {clips.frames} frames, {height} x {width} px',
             flush=True,
         )
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 def frames_per_second(
     config: str, args: argparse.Namespace, device: str
 ) -> tuple[dict[str, float], Clips]:
-    """Frames a second 'with' and 'without' the audio encoder, and the clips they were taken of."""
+    """Frames per second 'with' and 'without' the audio encoder, and the clips they are of."""
     cfg = load_config(config_file(config))
     cfg.model.pop('test_cfg', None)  # one pass for each clip
     args.clips = 1

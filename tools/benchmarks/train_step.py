@@ -86,7 +86,7 @@ class Step:
         """The printed row."""
         height, width = self.clips.size
         parts = [
-            f'{self.config} {self.precision} {self.variant}: {self.step_ms:.2f} ms a step of '
+            f'{self.config} {self.precision} {self.variant}: {self.step_ms:.2f} ms per step of '
             f'{self.clips.number} clips x {self.clips.frames} frames, {height} x {width} px',
             f'first {self.first_seconds:.1f} s, loss {self.loss:.4f}',
             f'{self.param_groups} parameter groups',

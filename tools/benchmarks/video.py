@@ -1,4 +1,4 @@
-"""Videos from end to end: seconds of video a second, and what they are spent on.
+"""Videos from end to end: seconds of video per second, and what they are spent on.
 
 A video is made (moving images, gliding tones at 44.1 kHz) and given to what
 `demo/video_demo.py` runs: decoding, the audio's log-mel, the network, the masks at full size with
@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seconds', type=int, default=20, help='of the video')
     parser.add_argument('--repeat', type=int, default=1, help='times, in one video')
     parser.add_argument('--size', type=int, nargs=2, default=(360, 640), metavar=('H', 'W'))
-    parser.add_argument('--rate', type=int, default=25, help='frames a second of the video')
-    parser.add_argument('--fps', type=int, default=1, help='masks a second')
+    parser.add_argument('--rate', type=int, default=25, help='frames per second of the video')
+    parser.add_argument('--fps', type=int, default=1, help='masks per second')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--rounds', type=int, default=5)
@@ -93,9 +93,9 @@ def line(config: str, reports: list[RenderReport], args: argparse.Namespace) -> 
     height, width = args.size
     peak = peak_memory() / 2**20
     return (
-        f'\n{config}, {seconds} s of {width} x {height} at {args.rate} frames a second, '
-        f'{args.fps} masks a second, {args.device}, {args.threads} thread(s)\n'
-        f'  {middle:.2f} s of video a second ({low:.2f} to {high:.2f}, {len(reports)} rounds), '
+        f'\n{config}, {seconds} s of {width} x {height} at {args.rate} frames per second, '
+        f'{args.fps} masks per second, {args.device}, {args.threads} thread(s)\n'
+        f'  {middle:.2f} s of video per second ({low:.2f} to {high:.2f}, {len(reports)} rounds), '
         f'{reports[0].frames} frames, {reports[0].masks} masks\n  {spent}\n'
         f'  {peak:.0f} MiB of memory at the peak'
     )

@@ -1,4 +1,4 @@
-"""What a network marks when it hears something else than the sound of the clip.
+"""What a network marks when the sound is not that of the clip.
 
 found = evaluate_robustness('config/s4/pvt2.py', 'best_mIoU.pth', 'robustness')
 found.value('silence', 'FPR')

@@ -1,4 +1,4 @@
-"""What a network hears in place of a clip's sound.
+"""The sounds that a network gets in place of the clip's.
 
 Every condition is a 16-bit sound that could have been the file of the clip; it goes through the
 front end that the network was trained with, as the clip's own sound does. Only those of the group

@@ -35,7 +35,7 @@ class ConditionReader:
     """Reads the sound of a clip under a condition, in place of `LogMelReader`.
 
     Args:
-        condition: What is heard.
+        condition: The sound that it gets.
         reader: The reader of the config's pipeline.
         from_files: Compute log-mel from audio files, also where it is stored.
     """
@@ -60,7 +60,7 @@ class Outcome:
     """A condition, and what came out.
 
     Attributes:
-        condition: What was heard.
+        condition: The sound that it got.
         result: Of the clips that can have it; None if none can.
         changes: Change of the prediction for each frame: clip, change.
         left_out: Reason -> number of clips.

@@ -1,4 +1,4 @@
-"""Measure what a network marks when it hears something else than the sound of the clip.
+"""Measure what a network marks when the sound is not that of the clip.
 
     avsbench robustness config/s4/pvt2.py work_dir/s4/pvt2/best_mIoU.pth
     avsbench robustness --system A a.py a0.pth a1.pth --system B b.py b0.pth --out robustness

@@ -39,7 +39,7 @@ class SystemRow:
 
 
 def score_table(rows: Sequence[SystemRow], comparison: Comparison) -> list[str]:
-    """One line for each system: cost, scores with intervals, what is owed to the audio."""
+    """One line for each system: cost, scores with intervals, what is due to the audio."""
     scores = comparison.scores.set_index(['system', 'score'])
     cells = []
     for row in rows:

@@ -171,7 +171,7 @@ def _tables(
 def _robustness(
     subset: str, network: SmallNetwork, seed: int, args: argparse.Namespace
 ) -> Robustness:
-    """What a training marks when it hears something else; measured unless that is done."""
+    """What a training marks with other sounds; measured unless that is done."""
     work_dir = _work_dir(subset, network, seed, args)
     folder = work_dir / ROBUSTNESS
     if (folder / 'robustness.json').is_file():

@@ -1,4 +1,4 @@
-"""A2D: actors and actions, a few labelled frames a video (Xu et al., CVPR 2015)."""
+"""A2D: actors and actions, a few labelled frames per video (Xu et al., CVPR 2015)."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence

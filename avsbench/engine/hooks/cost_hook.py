@@ -58,7 +58,7 @@ class CostHook(Hook):
             left = runner.max_iters - runner.iter - 1
             runner.logger.info(
                 f'{left} of {runner.max_iters} steps are left: about {_duration(left * step)} '
-                f'at {step:.3g} s a step, and validations'
+                f'at {step:.3g} s per step, and validations'
             )
 
 

@@ -128,7 +128,7 @@ def _account(terms: Mapping[str, float], data_batch: Any, shared: bool) -> str:
     bad = not all(map(math.isfinite, terms.values()))
     own = (bad, f'{shown}; samples of the step: {examples(sample_ids(data_batch))}')
     accounts = all_gather_object(own) if shared else [own]
-    # Where some processes have a loss that is no number, the others have only heard of it.
+    # Where some processes have a loss that is no number, the others only get word of it.
     guilty = [text for is_bad, text in accounts if is_bad] or [text for _, text in accounts]
     return ' / '.join(guilty)
 

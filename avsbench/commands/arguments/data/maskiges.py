@@ -3,7 +3,7 @@
     avsbench data maskiges s4 --data-root data/Single-source --source superpixels
     avsbench data maskiges s4 --data-root data/Single-source --source masks --masks DIR
 
-`superpixels` needs nothing but the frames: a classical method that knows no objects. `masks` reads
+`superpixels` needs nothing but the frames; superpixels follow colours, not objects. `masks` reads
 what a segmentation model has found, one file per frame: DIR mirrors the folders of the frames, and
 `x/y/1.png` has its masks in `x/y/1.npz`, `.npy` or `.json`, or `1_mask.npz` and so on.
 
@@ -16,7 +16,7 @@ Swin-L, prompt level 3). Masks are of the frame on disk; those of AVSS may also 
 it is cut to 224 x 224 (training: shorter side, then centre; else squashed).
 
 Whole files of the right size are kept, so a run that was interrupted goes on where it was. A
-Maskige holds 149 segments; of more, the smallest are left out, and counted in the report.
+Maskige holds 149 segments; the smallest ones beyond that are dropped, and counted in the report.
 """
 
 import argparse

@@ -4,8 +4,8 @@
 
 Trains the demo config of each system on the same clips with each seed, tests it with and without
 audio, and writes tables as Markdown: parameters, operations for a clip, J and F on the twin test
-split with intervals over seeds and scenes, how much of J is owed to the audio, which of two
-systems wins how many scenes, and what each marks when it hears something else. A finished training
+split with intervals over seeds and scenes, how much of J is due to the audio, which of two
+systems wins how many scenes, and what each marks with other sounds. A finished training
 is kept and not done again. None of the numbers is comparable with AVSBench's, nor do they rank the
 published systems.
 
