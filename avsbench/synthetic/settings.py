@@ -102,8 +102,8 @@ class Settings:
         preset: `tiny` (for tests) or `default`.
         size: Side of the square images in pixels, 64 or 224. The same scene exists at both.
         seed: Seed of everything visible.
-        state_seed: Seed of which objects sound when; None = `seed`. With another one the images stay the
-            same byte for byte, while soundtracks and masks change.
+        state_seed: Seed of which objects sound when; None = `seed`. With another one the images
+            stay the same byte for byte, while soundtracks and masks change.
         tiers: Any of T1 to T4; T1 is the base and the others add their change to it.
         tell: Control: sounding objects turn bright, so that a blind model can win.
         grid: Length of a state in seconds: 1.0, or 0.96 to match the VGGish examples.
