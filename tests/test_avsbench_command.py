@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -44,6 +45,28 @@ def test_help_of_every_verb_imports_nothing_heavy() -> None:
     heavy, verbs = json.loads(done.stdout)
     assert heavy == []
     assert set(verbs) == {name.split()[0] for name in VERBS}
+
+
+def test_threads_sleep_while_they_wait_unless_the_user_chose(call, monkeypatch) -> None:
+    monkeypatch.setenv('OMP_WAIT_POLICY', 'ACTIVE')
+    call('list', 'systems')
+    assert os.environ['OMP_WAIT_POLICY'] == 'ACTIVE'
+    monkeypatch.delenv('OMP_WAIT_POLICY')
+    call('list', 'systems')
+    assert os.environ['OMP_WAIT_POLICY'] == 'PASSIVE'
+
+
+def test_torch_is_not_imported_before_the_policy_is_set() -> None:
+    code = (
+        'import os, sys; import avsbench.commands.main as main; seen = []; '
+        'main.arguments_of = lambda name: seen.append(("torch" in sys.modules, '
+        'os.environ["OMP_WAIT_POLICY"])) or sys.exit(print(seen)); main.run_verb("train", [])'
+    )
+    environment = {k: v for k, v in os.environ.items() if k != 'OMP_WAIT_POLICY'}
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "[(False, 'PASSIVE')]", done.stderr
 
 
 @pytest.mark.parametrize('name', VERBS)

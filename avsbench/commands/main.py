@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -78,6 +79,9 @@ def run_verb(
         prog: How the help calls the program; by default its file.
         launch: Whether to start as many processes as GPUS or PARTITION ask for.
     """
+    # OpenMP reads it once, when torch is imported. Threads that spin while they wait take the cores
+    # from everything else that runs there, their own siblings too: docs/benchmarks/waiting.md.
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
     arguments = arguments_of(name)
     parser = add_help(argparse.ArgumentParser(prog=prog), arguments)
     args = parse(parser, sys.argv[1:] if words is None else words)

@@ -58,6 +58,7 @@ def collect_environment() -> dict[str, Any]:
         'cpu_cores': os.cpu_count(),
         'torch_threads': torch.get_num_threads(),
         'omp_num_threads': os.environ.get('OMP_NUM_THREADS'),
+        'omp_wait_policy': os.environ.get('OMP_WAIT_POLICY'),
         'deformable_attention': ops.describe(),
         'mm_packages': mm_packages(),
         'packages': {name: _version(name) for name in _PACKAGES},
