@@ -29,7 +29,7 @@ from avsbench.apis.prediction import (
 from avsbench.apis.sources import VideoSource, open_source
 from avsbench.apis.standalone import parts_of
 from avsbench.apis.timing import stage
-from avsbench.apis.views import clip_view
+from avsbench.apis.views import FRAME_WIDTH, clip_view
 from avsbench.config.sources import SUFFIXES
 from avsbench.structures import AVSDataSample
 from avsbench.utils.checks import check_choice
@@ -166,7 +166,7 @@ class AVSInferencer(BaseInferencer):
         return pseudo_collate
 
     def _init_visualizer(self, cfg: Config) -> AVSLocalVisualizer:
-        visualizer = AVSLocalVisualizer()
+        visualizer = AVSLocalVisualizer(cell=FRAME_WIDTH)
         if self.palette is not None:
             visualizer.dataset_meta = {
                 'classes': self.classes,
@@ -280,14 +280,17 @@ class AVSInferencer(BaseInferencer):
         with torch.autocast(device, DTYPES.get(self.amp), enabled=self.amp != 'off'):
             samples = self.model.test_step(self.collate_fn(inputs.clips))
         found = []
-        for sample, clip, masks in zip(samples, inputs.clips, inputs.masks, strict=True):
+        parts = zip(samples, inputs.clips, inputs.masks, inputs.thumbnails, strict=True)
+        for sample, clip, masks, thumbnails in parts:
             found += mask_predictions(
                 sample,
                 clip,
                 masks,
+                thumbnails,
                 size=inputs.size,
                 threshold=threshold,
                 with_logits=with_logits,
+                background=self.background,
             )
         return found
 

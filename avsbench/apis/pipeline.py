@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from mmengine.config import Config, ConfigDict
 
@@ -18,6 +19,7 @@ from avsbench.utils.errors import ConfigError
 from avsbench.utils.extras import require
 
 PLAIN_COMBO = 'config/s4/combo_pvt2_plain.py'
+THUMBNAIL = 160  # pixels of the height of the frames that are drawn
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,13 @@ class ResizedFrame:
         frame: (h, w, 3) uint8, RGB.
         maskige: Its Maskige (h, w, 3) uint8, or None.
         original_size: (H, W) of the frame before.
+        thumbnail: (h', w', 3) uint8, RGB: the frame before, at most `THUMBNAIL` pixels high.
     """
 
     frame: np.ndarray
     maskige: np.ndarray | None
     original_size: tuple[int, int]
+    thumbnail: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,13 @@ class ClipBatch:
         masks: For each clip, the masks that its kept frames stand for, or its first ones: a clip of
             seconds may have further frames that only fill it.
         size: (H, W) of the frames of the video.
+        thumbnails: For each clip, the frames of its masks, see `ResizedFrame`.
     """
 
     clips: list[dict]
     masks: list[Sequence[MaskSpan]]
     size: tuple[int, int]
+    thumbnails: list[Sequence[np.ndarray]]
 
 
 class ClipPipeline:
@@ -112,7 +118,7 @@ class ClipPipeline:
         """Bring a frame (H, W, 3) uint8, RGB, to the size of the network's input."""
         resized = self._transform(frame)
         maskige = PALETTE[rank_map(superpixels(resized))[0]] if self.maskiges else None
-        return ResizedFrame(resized, maskige, frame.shape[:2])
+        return ResizedFrame(resized, maskige, frame.shape[:2], _thumbnail(frame))
 
     def _transform(self, frame: np.ndarray) -> np.ndarray:
         size = frame.shape[:2]
@@ -160,6 +166,15 @@ class ClipPipeline:
         if self.maskiges:
             results['maskiges'] = [frame.maskige for frame in frames]
         return self._pack(results)
+
+
+def _thumbnail(frame: np.ndarray) -> np.ndarray:
+    """A frame (H, W, 3), reduced to the height of a thumbnail, or as it is."""
+    height, width = frame.shape[:2]
+    if height <= THUMBNAIL:
+        return frame.copy()  # not a view of what may be reused
+    size = (max(1, round(width * THUMBNAIL / height)), THUMBNAIL)
+    return cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
 
 
 def _dataset_kind(dataset: ConfigDict, where: str) -> type[BaseClipDataset]:

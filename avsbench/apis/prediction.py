@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from avsbench.apis.selection import MaskSpan
@@ -11,7 +12,7 @@ from avsbench.structures import AVSDataSample
 from avsbench.utils.errors import ConfigError
 from avsbench.utils.maps import THRESHOLD, foreground, probabilities, resize
 
-NO_CLASS = 'none'
+NO_CLASS = 'nothing marked'
 """Class of the one row of an empty mask."""
 
 FIELDS = {'logits': 'seg_logits', 'probabilities': 'seg_probs'}
@@ -57,14 +58,17 @@ class MaskPrediction:
         labels: (h, w) uint8 most probable class; None for a network with one class.
         score: (h, w) float32: logit or probability of the foreground for a network with one class,
             else the probability of the most probable class.
-        frame: (h, w, 3) uint8, RGB, the network's input.
+        frame: (h', w', 3) uint8, RGB, the frame of the video, see `ResizedFrame.thumbnail`.
         log_mel: (frames, bands) float32 of the second; None without sound.
-        threshold: A pixel is foreground where its probability exceeds this. None: 0.5 with one
-            class; with several, the most probable class whatever its probability.
+        threshold: A pixel is marked where its probability exceeds this; with several classes, as
+            the most probable one of those that aren't the background. None: 0.5 with one class;
+            with several, the most probable class, which may be the background.
         maps: Maps of all classes (K, h, w), if asked for: 'logits', or 'probabilities' of a network
             that has no logits.
         front_end: Name of what computed the log-mel; None without sound.
         has_logit: Whether the score is a logit.
+        objects: (h, w) uint8 most probable class and (h, w) float32 its probability, without the
+            background; None for a network with one class, or without background.
     """
 
     span: MaskSpan
@@ -77,6 +81,7 @@ class MaskPrediction:
     maps: dict[str, Tensor] = field(default_factory=dict)
     front_end: str | None = None
     has_logit: bool = True
+    objects: tuple[Tensor, Tensor] | None = None
 
     @property
     def second(self) -> float:
@@ -98,9 +103,11 @@ class MaskPrediction:
             probability = (probabilities(score) if self.has_logit else score)[0, 0]
             mask = foreground(probability, THRESHOLD if self.threshold is None else self.threshold)
         else:
-            probability = resize(self.score[None, None], size, 'nearest')[0, 0]
-            mask = resize(self.labels[None, None], size, 'nearest')[0, 0]
-            if self.threshold is not None:
+            above = self.threshold is not None and self.objects is not None
+            labels, score = self.objects if above else (self.labels, self.score)
+            probability = resize(score[None, None], size, 'nearest')[0, 0]
+            mask = resize(labels[None, None], size, 'nearest')[0, 0]
+            if above:
                 mask = mask * foreground(probability, self.threshold)
         return mask.numpy(), probability.numpy()
 
@@ -140,10 +147,12 @@ def mask_predictions(
     sample: AVSDataSample,
     clip: dict,
     spans: Sequence[MaskSpan],
+    thumbnails: Sequence[np.ndarray],
     *,
     size: tuple[int, int],
     threshold: float | None,
     with_logits: bool,
+    background: bool,
 ) -> list[MaskPrediction]:
     """Split the prediction for a clip into those for its masks.
 
@@ -152,23 +161,29 @@ def mask_predictions(
         clip: The packed clip.
         spans: The masks that the first of the predicted frames stand for; further ones fill the
             clip.
+        thumbnails: Their frames.
         size: (H, W) of the video.
         threshold: See `MaskPrediction`.
         with_logits: Keep the logits of all classes, or the probabilities where there are none.
+        background: Whether the first of several classes is the background.
     """
     part = slice(len(spans))
+    objects = None
     if sample.num_classes == 1:
         maps = sample.seg_logits if 'seg_logits' in sample else sample.seg_probs
         labels, scores = None, maps[part, 0].float().cpu()
     else:
         labels = sample.pred_masks[part].cpu()
-        scores = sample.probabilities()[part].amax(1).float().cpu()
+        of_classes = sample.probabilities()[part].float()
+        scores = of_classes.amax(1).cpu()
+        if background:
+            best = of_classes[:, 1:].max(1)
+            objects = (best.indices + 1).to(torch.uint8).cpu(), best.values.cpu()
     kept = {
         name: sample.get(key)[part].float().cpu()
         for name, key in FIELDS.items()
         if with_logits and key in sample
     }
-    frames = clip['inputs']['frames'][sample.get('kept') or part, :3].permute(0, 2, 3, 1).numpy()
     audio = clip['inputs'].get('audio')
     return [
         MaskPrediction(
@@ -176,12 +191,13 @@ def mask_predictions(
             size=size,
             labels=None if labels is None else labels[place],
             score=scores[place],
-            frame=frames[place],
+            frame=thumbnails[place],
             log_mel=None if audio is None else audio[place, 0].numpy(),
             threshold=threshold,
             maps={name: values[place] for name, values in kept.items()},
             front_end=sample.get('front_end'),
             has_logit='seg_logits' in sample,
+            objects=None if objects is None else (objects[0][place], objects[1][place]),
         )
         for place, span in enumerate(spans)
     ]

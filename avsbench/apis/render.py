@@ -17,8 +17,10 @@ from avsbench.apis.summary import VideoSummary
 from avsbench.apis.timing import StageClock, measure_stages, stage, timed
 from avsbench.apis.views import draw_sheet
 from avsbench.media.images import write_mask
-from avsbench.utils.errors import DataError
+from avsbench.utils.errors import ConfigError, DataError
+from avsbench.utils.maps import THRESHOLD
 from avsbench.video import DecodedFrame, VideoFile, VideoWriter
+from avsbench.visualization.local_visualizer import PREDICTION_COLOUR
 from avsbench.visualization.overlay import MaskPainter
 
 SYNTHETIC = (
@@ -41,6 +43,7 @@ class RenderReport:
         wall: Seconds that it took.
         clock: Time of the stages `decode`, `audio`, `network`, `encode` and `sheet`.
         summary: What is plotted.
+        nothing: Why nothing was marked, one sentence; empty if something was.
         warnings: What was wrong with the file or is to be known of the network, one sentence each.
     """
 
@@ -51,6 +54,7 @@ class RenderReport:
     wall: float = 0.0
     clock: StageClock = field(default_factory=StageClock)
     summary: VideoSummary = field(default_factory=VideoSummary)
+    nothing: str = ''
     warnings: list[str] = field(default_factory=list)
 
     def shares(self) -> dict[str, float]:
@@ -67,6 +71,7 @@ def render_video(
     threshold: float | None = None,
     batch_size: int = 1,
     windows: str | None = None,
+    colour: tuple[int, int, int] | None = None,
     progress: Progress | None = None,
 ) -> RenderReport:
     """Segment a video file and write all results; nothing is left behind if that fails.
@@ -82,12 +87,14 @@ def render_video(
         threshold: See `MaskPrediction`.
         batch_size: See `AVSInferencer.stream`.
         windows: See `AVSInferencer.stream`.
+        colour: RGB, 0 to 255, of the objects of a network with one class; None for orange.
         progress: Called after each frame.
 
     Raises:
         DataError: The video can't be used, or a result can't be written.
-        ConfigError: A number is out of its range.
+        ConfigError: A number is out of its range, or classes have their own colours.
     """
+    painter = _painter(inferencer, colour)
     report, start = RenderReport(), time.perf_counter()
     predictions = inferencer.stream(
         source, fps=fps, batch_size=batch_size, threshold=threshold, windows=windows
@@ -98,9 +105,6 @@ def render_video(
                 table = csv.writer(file, lineterminator='\n')
                 table.writerow((*COLUMNS, 'trained_on'))
                 masks = _write_masks(predictions, inferencer, outputs, table, report)
-                painter = MaskPainter(
-                    inferencer.classes, inferencer.palette, background=inferencer.background
-                )
                 per_second = inferencer.pipeline.masks_per_second(fps)
                 frames = _painted(source, masks, painter, per_second)
                 _write_overlay(source, frames, outputs, report, progress)
@@ -109,6 +113,8 @@ def render_video(
                 sheet = draw_sheet(inferencer.visualizer, report.summary, title)
                 Image.fromarray(sheet).save(outputs.temporary(outputs.sheet))
         report.seconds = report.summary.end
+        if not report.summary.marked:
+            report.nothing = _why_nothing(threshold, several=inferencer.palette is not None)
         report.warnings = [*([SYNTHETIC] if inferencer.synthetic else []), *source.warnings()]
         outputs.commit()
     except OSError as error:
@@ -118,6 +124,26 @@ def render_video(
         outputs.discard()
     report.wall = time.perf_counter() - start
     return report
+
+
+def _painter(inferencer: AVSInferencer, colour: tuple[int, int, int] | None) -> MaskPainter:
+    if colour is not None and inferencer.palette is not None:
+        raise ConfigError(
+            'a colour (--color) is for networks with one class; each class of this one has its own'
+        )
+    return MaskPainter(
+        inferencer.classes,
+        inferencer.palette,
+        colour=colour or PREDICTION_COLOUR,
+        background=inferencer.background,
+    )
+
+
+def _why_nothing(threshold: float | None, *, several: bool) -> str:
+    if several and threshold is None:
+        return 'nothing marked: the background is the most probable class everywhere'
+    limit = THRESHOLD if threshold is None else threshold
+    return f'nothing marked: no pixel has a probability above {limit:g}'
 
 
 def _write_masks(

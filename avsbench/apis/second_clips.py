@@ -60,13 +60,14 @@ def _batches(
 ) -> Iterator[ClipBatch]:
     """The clips of up to T seconds: each has every `fps`-th frame, and all have the same audio."""
     length = pipeline.length if pipeline.fill else -(-len(frames) // fps)
-    clips, masks = [], []
+    clips, masks, thumbnails = [], [], []
     for offset in range(min(fps, len(frames))):
         spans, chosen = map(list, zip(*frames[offset::fps], strict=True))
+        thumbnails.append([frame.thumbnail for frame in chosen])
         chosen += chosen[-1:] * (length - len(chosen))
         clips.append(pipeline.pack(chosen, log_mel, f'{name} from {float(spans[0].start):g} s'))
         masks.append(spans)
     size = frames[0][1].original_size
     for first in range(0, len(clips), batch_size):
         part = slice(first, first + batch_size)
-        yield ClipBatch(clips[part], masks[part], size)
+        yield ClipBatch(clips[part], masks[part], size, thumbnails[part])

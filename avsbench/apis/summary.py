@@ -20,11 +20,13 @@ class VideoSummary:
     Attributes:
         frames: Predictions, evenly spaced.
         end: Second at which the last mask ends.
+        marked: Whether there is anything in any mask.
     """
 
     def __init__(self) -> None:
         self.frames: list[MaskPrediction] = []
         self.end = 0.0
+        self.marked = False
         self._rows: list[list[TableRow]] = []
         self._log_mel: list[np.ndarray] = []
         self._frame_step = self._row_step = self._log_mel_step = 1
@@ -43,6 +45,7 @@ class VideoSummary:
         if prediction.log_mel is not None and prediction.span.start.denominator == 1:
             self._add_log_mel(prediction.log_mel)
         self._masks += 1
+        self.marked |= any(row.name != NO_CLASS for row in rows)
         self.end = float(prediction.span.stop)
 
     def _add_log_mel(self, patch: np.ndarray) -> None:

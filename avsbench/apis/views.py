@@ -2,21 +2,24 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import torch
+from PIL import Image
 
 from avsbench.apis.prediction import MaskPrediction, second_text
 from avsbench.apis.summary import VideoSummary
 from avsbench.media.front_ends import FRONT_ENDS
 from avsbench.structures import AVSDataSample
 from avsbench.visualization import AVSLocalVisualizer, ClipView
-from avsbench.visualization.gallery import contact_sheet, spread
-from avsbench.visualization.video_sheet import draw_areas, draw_log_mel
+from avsbench.visualization.gallery import centred, stacked
+from avsbench.visualization.local_visualizer import MARGINS
+from avsbench.visualization.video_sheet import PlotStyle, draw_areas, draw_log_mel
 
 FRAME_HEIGHT = 160  # pixels of the frames in a view; their aspect ratio is that of the video
+FRAME_WIDTH = 1.8  # inches of a frame in an image
 SHEET_FRAMES = 8
-MIN_WIDTH = 480  # pixels of the plots
+MIN_WIDTH = 400  # pixels of the plots in a sheet
+PAGE = PlotStyle(560, font=14)  # legible at half its size
 
 
 def clip_view(
@@ -27,7 +30,7 @@ def clip_view(
     size = (FRAME_HEIGHT, max(1, round(FRAME_HEIGHT * width / height)))
     masks = [prediction.masked(size)[0] for prediction in predictions]
     frames = [
-        cv2.resize(prediction.frame, size[::-1], interpolation=cv2.INTER_LINEAR)
+        np.asarray(Image.fromarray(prediction.frame).resize(size[::-1], Image.Resampling.BICUBIC))
         for prediction in predictions
     ]
     log_mel, metainfo = None, {}
@@ -47,27 +50,32 @@ def clip_view(
 
 
 def draw_sheet(visualizer: AVSLocalVisualizer, summary: VideoSummary, title: str) -> np.ndarray:
-    """Frames with their masks, log-mel if there is sound, and areas: (h, w, 3) uint8, RGB."""
-    frames = spread(summary.frames, SHEET_FRAMES)
+    """Frames with their masks, log-mel if there is sound, and areas: (h, w, 3) uint8, RGB.
+
+    The time axes are as wide as the row of frames, each of which is the middle of its share.
+    """
+    frames = centred(summary.frames, SHEET_FRAMES)
     strip = visualizer.draw([clip_view(frames, title, with_audio=False)])
-    return contact_sheet([strip, *draw_plots(visualizer, summary, strip.shape[1])])
+    style = PlotStyle(max(strip.shape[1], MIN_WIDTH), MARGINS)
+    return stacked([strip, *draw_plots(visualizer, summary, style)])
 
 
 def draw_plots(
-    visualizer: AVSLocalVisualizer, summary: VideoSummary, width: int = 800
+    visualizer: AVSLocalVisualizer,
+    summary: VideoSummary,
+    style: PlotStyle = PAGE,
 ) -> list[np.ndarray]:
     """Log-mel, if there is sound, and areas over the time of the video.
 
     Returns:
-        One or two images (h, width, 3) uint8, RGB.
+        One or two images (h, w, 3) uint8, RGB.
     """
-    width = max(width, MIN_WIDTH)
     plots = []
     if summary.log_mel is not None:
         front_end = FRONT_ENDS[summary.frames[0].front_end]
-        plots.append(draw_log_mel(*summary.log_mel, summary.end, front_end=front_end, width=width))
+        plots.append(draw_log_mel(*summary.log_mel, summary.end, front_end=front_end, style=style))
     colours = visualizer.class_colours
     plots.append(
-        draw_areas(summary.starts, summary.areas, summary.end, colours=colours, width=width)
+        draw_areas(summary.starts, summary.areas, summary.end, colours=colours, style=style)
     )
     return plots

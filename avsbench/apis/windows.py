@@ -49,6 +49,7 @@ def window_batches(
             [_pack(window, source.name, pipeline) for window in batch],
             [[window.frames[place][0] for place in window.kept] for window in batch],
             batch[0].frames[0][1].original_size,
+            [[window.frames[place][1].thumbnail for place in window.kept] for window in batch],
         )
 
 

@@ -58,6 +58,7 @@ def render_with_bar(
             threshold=args.threshold,
             batch_size=args.batch_size,
             windows=args.windows,
+            colour=args.color,
             progress=update,
         )
 
@@ -68,6 +69,7 @@ def print_report(report: RenderReport, outputs: Outputs) -> None:
     print(
         f'{report.frames} frames, {report.masks} masks of {report.seconds:g} s in '
         f'{report.wall:.1f} s ({shares}); audio {report.audio}\n'
-        f'overlay {outputs.video}, table {outputs.table}, contact sheet {outputs.sheet}'
+        + (f'{report.nothing}\n' if report.nothing else '')
+        + f'overlay {outputs.video}, table {outputs.table}, contact sheet {outputs.sheet}'
         + (f', masks in {outputs.masks}' if outputs.masks else '')
     )

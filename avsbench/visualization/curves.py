@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -22,6 +23,7 @@ _DETAILS = re.compile(
     r'(.*/)?(.*_\d+|.*_b\d+|(clips|frames|classes|threshold|JF).*'
     r'|.*_(no_bg|present|real|dataset_all|mask|mask_dataset))'
 )
+_SMALLER = re.compile(r'loss|mae', re.IGNORECASE)  # of which the smallest is the best
 _COLUMNS = 3
 _CELL = (4.2, 2.7)  # inches
 
@@ -62,7 +64,8 @@ def draw_curves(runs: Sequence[RunLog], names: Sequence[str], window: int = 1) -
         runs: At least one.
         names: At least one, see `curve_names`.
         window: Training records in the running mean that is drawn; if more than one, the records
-            themselves are drawn pale behind it. `lr` is never smoothed.
+            themselves are drawn pale behind it. `lr` is never smoothed. A star marks the best
+            epoch of a metric.
     """
     columns = min(_COLUMNS, len(names))
     rows = -(-len(names) // columns)
@@ -101,10 +104,16 @@ def _draw_panel(panel: Axes, runs: Sequence[RunLog], name: str, window: int) -> 
             panel.plot(values.index, values, **look | {'alpha': 0.25, 'linewidth': 0.8})
             values = values.rolling(window, min_periods=1).mean()
         panel.plot(values.index, values, **look, marker='' if training else '.')
+        if not training and len(values):
+            best = values.idxmin() if _SMALLER.search(name) else values.idxmax()
+            star = dict(marker='*', markersize=11, markeredgecolor='white', color=look['color'])
+            panel.plot([best], [values[best]], **star, label='best')
     panel.set_title(name, fontsize=10)
     panel.set_xlabel(' or '.join(sorted(units)), fontsize=8)
     panel.tick_params(labelsize=8)
-    panel.xaxis.set_major_locator(MaxNLocator('auto', integer=True))
+    panel.xaxis.set_major_locator(MaxNLocator('auto', integer=True, min_n_ticks=1))
+    if np.ptp(panel.dataLim.intervalx) < 1:  # a single record; whole numbers beside it
+        panel.set_xlim(panel.dataLim.x0 - 1, panel.dataLim.x1 + 1)
     panel.ticklabel_format(axis='y', scilimits=(-3, 4))
     panel.yaxis.get_offset_text().set_fontsize(8)
     panel.grid(alpha=0.25)

@@ -21,6 +21,8 @@ from avsbench.visualization.local_visualizer import ClipView
 
 SHEET = 'contact_sheet.png'
 VIDEO_FRAMES = 8  # of a video in one image
+COLUMNS = 3  # of a contact sheet
+SHEET_WIDTH = 2200  # pixels at most, unless a single image is wider
 _MASK_FIELDS = ('gt_masks', 'gt_valid', 'frame_valid', 'pred_masks')
 TRUTH_FILE = 'truth.json'  # written beside the csv by the generator of synthetic data
 
@@ -56,6 +58,12 @@ def spread(items: Sequence[Any], count: int) -> list[Any]:
     """At most `count` of the items, evenly spaced, the first one included."""
     count = min(count, len(items))
     return [items[index * len(items) // count] for index in range(count)]
+
+
+def centred(items: Sequence[Any], count: int) -> list[Any]:
+    """At most `count` of the items: each is the middle one of an equal share of them."""
+    count = min(count, len(items))
+    return [items[(2 * index + 1) * len(items) // (2 * count)] for index in range(count)]
 
 
 def view_of(item: dict, title: str | None = None) -> ClipView:
@@ -166,19 +174,36 @@ def save_gallery(images: Mapping[str, np.ndarray], folder: Path) -> str:
     return f'{len(images)} images in {folder}, all of them in {sheet}'
 
 
-def contact_sheet(images: Sequence[np.ndarray], width: int = 1600) -> np.ndarray:
-    """Images (h, w, 3) uint8 below one another, each scaled down to fit `width`."""
-    thumbs = []
-    for image in map(Image.fromarray, images):
-        if image.width > width:
-            image = image.resize((width, round(image.height * width / image.width)), Image.LANCZOS)
-        thumbs.append(image)
-    sheet = Image.new('RGB', (max(t.width for t in thumbs), sum(t.height for t in thumbs)), 'white')
-    top = 0
-    for thumb in thumbs:
-        sheet.paste(thumb, (0, top))
-        top += thumb.height
-    return np.asarray(sheet)
+def contact_sheet(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Images (h, w, 3) uint8 in rows of three, or fewer where they are wide; none is scaled."""
+    columns = max(1, min(COLUMNS, len(images), SHEET_WIDTH // max(i.shape[1] for i in images)))
+    rows = [images[first : first + columns] for first in range(0, len(images), columns)]
+    widths = [
+        max(row[place].shape[1] for row in rows if place < len(row)) for place in range(columns)
+    ]
+    return stacked(
+        [
+            np.concatenate(
+                [
+                    _padded(image, max(i.shape[0] for i in row), width)
+                    for image, width in zip(row, widths, strict=False)
+                ],
+                axis=1,
+            )
+            for row in rows
+        ]
+    )
+
+
+def stacked(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Images (h, w, 3) uint8 below one another, on white."""
+    width = max(image.shape[1] for image in images)
+    return np.concatenate([_padded(image, image.shape[0], width) for image in images])
+
+
+def _padded(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    missing = ((0, height - image.shape[0]), (0, width - image.shape[1]), (0, 0))
+    return np.pad(image, missing, constant_values=255)
 
 
 def _number(path: str) -> int | None:

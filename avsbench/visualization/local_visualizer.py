@@ -1,10 +1,10 @@
 """Images of clips: frames, true and predicted masks and the audio, one column per frame."""
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib.patheffects as effects
 import mmcv
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,13 +19,16 @@ from avsbench.evaluation import functional
 from avsbench.media.front_ends import FRONT_ENDS, FrontEnd
 from avsbench.registry import VISUALIZERS
 from avsbench.structures import AVSDataSample
+from avsbench.visualization.labels import name_places, wrapped
+from avsbench.visualization.palette import display_palette
 from avsbench.visualization.verbatim import draw_verbatim
 
 TRUTH_COLOUR = (86, 180, 233)  # these two are distinguishable with any colour vision
 PREDICTION_COLOUR = (230, 159, 0)
 IGNORED_COLOUR = (0.3, 0.3, 0.3, 1)  # of pixels without a class
 # Inches above the frames, left of them, below each row.
-_TOP, _LEFT, _GAP = 0.45, 0.4, 0.16
+_TOP, _LEFT, _GAP = 0.45, 0.6, 0.16
+MARGINS = (_LEFT, _GAP)  # left and right of the frames, in inches
 _LINE = 0.17  # inches per further line of the title
 _LETTERS = 12  # of a title per inch
 _LEGEND_COLUMNS = 6  # at most
@@ -59,7 +62,8 @@ class AVSLocalVisualizer(Visualizer):
     """mmengine's visualizer for clips.
 
     Binary masks have one colour for the truth and one for the prediction; semantic ones have those
-    of `dataset_meta['palette']`, named in a legend. Class 0 is the background, which is not drawn,
+    of `dataset_meta['palette']` (`avsbench.visualization.palette` in place of the colours of mask
+    files), named at the masks and in a legend. Class 0 is the background, which is not drawn,
     unless `dataset_meta['background']` is False: then each pixel has a class.
 
     Args:
@@ -207,8 +211,7 @@ class AVSLocalVisualizer(Visualizer):
     def _draw_mask(self, axes: Axes, sample: AVSDataSample, field: str, second: int) -> None:
         truth = field == 'gt_masks'
         if truth and 'gt_valid' in sample and not sample.gt_valid[second]:
-            where = dict(ha='center', va='center', fontsize=7)
-            axes.text(second + 0.5, 0.5, 'not\nannotated', **where)
+            _note(axes, second, 'not\nannotated')
             return
         mask = sample.get(field)[second].cpu().numpy()
         colours = self._colours(TRUTH_COLOUR if truth else PREDICTION_COLOUR)
@@ -221,11 +224,16 @@ class AVSLocalVisualizer(Visualizer):
         overlay[ignored] = IGNORED_COLOUR
         _place(axes, second, overlay)
         _outline(axes, second, np.where(drawn, mask, -1))
+        if not drawn.any() and not ignored.all():
+            _note(axes, second, 'empty')
+        if self._is_semantic:
+            _write_names(axes, second, np.where(drawn, mask, -1), self._names)
 
     def _colours(self, binary: tuple[int, int, int]) -> np.ndarray:
         """(K, 3) uint8: the palette of the data set, or the background and the given colour."""
         if self._is_semantic:
-            return np.asarray(self.dataset_meta['palette'], dtype=np.uint8)
+            given = np.asarray(self.dataset_meta['palette'], dtype=np.uint8)
+            return display_palette(given, background=bool(self._first_class))
         return np.array([(0, 0, 0), binary], dtype=np.uint8)
 
     @property
@@ -287,7 +295,7 @@ def _title(clip: ClipView, cell: float) -> str:
     """The title, wrapped to the width of the clip's frames."""
     lines = (clip.title or clip.sample.get('clip_id', '')).split('\n')
     letters = int(_LETTERS * (_LEFT + cell * len(clip.frames)))
-    return '\n'.join(part for line in lines for part in textwrap.wrap(line, letters))
+    return '\n'.join(wrapped(line, letters) for line in lines)
 
 
 def _prepare(axes: Axes, count: int) -> None:
@@ -311,6 +319,22 @@ def _outline(axes: Axes, second: int, mask: np.ndarray) -> None:
         inside = mask == value
         if not inside.all() and min(mask.shape) > 1:  # otherwise there is no border
             axes.contour(x, y, inside, levels=[0.5], colors='black', linewidths=0.7)
+
+
+def _note(axes: Axes, second: int, text: str) -> None:
+    """Write in the middle of an image that has no mask."""
+    found = axes.text(second + 0.5, 0.5, text, ha='center', va='center', fontsize=8)
+    found.set_path_effects([effects.withStroke(linewidth=2, foreground='white')])
+
+
+def _write_names(axes: Axes, second: int, mask: np.ndarray, names: Sequence[str]) -> None:
+    """Write the class in each mask (-1: none)."""
+    height, width = mask.shape
+    for index, column, row in name_places(mask):
+        place = (second + 0.02 + 0.96 * (column + 0.5) / width, (row + 0.5) / height)
+        found = axes.text(*place, names[index], ha='center', va='center', fontsize=7, color='white')
+        found.set_path_effects([effects.withStroke(linewidth=1.6, foreground='black')])
+        found.set_clip_on(True)
 
 
 def _label_frames(axes: Axes, labels: Sequence[str], side: str) -> None:

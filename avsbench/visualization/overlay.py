@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from avsbench.visualization.labels import MIN_NAME_AREA
 from avsbench.visualization.local_visualizer import PREDICTION_COLOUR
+from avsbench.visualization.palette import display_palette
 
-MIN_NAME_AREA = 0.002  # fraction of the image below which an object is not named
+SMALL = 300  # pixels of the shorter side of a video with a thinner outline
 
 
 class MaskPainter:
@@ -15,7 +17,9 @@ class MaskPainter:
 
     Args:
         classes: Names by class index, the background first.
-        palette: (K, 3) uint8 colours by class index; None for one colour and no names.
+        palette: (K, 3) uint8 colours by class index; None for one colour and no names. Those of
+            mask files are replaced, see `avsbench.visualization.palette`.
+        colour: RGB, 0 to 255, of the objects of a network with one class.
         background: Whether class 0 is the background, which stays as it is.
         alpha: Opacity of the colour, 0 to 1.
     """
@@ -25,14 +29,17 @@ class MaskPainter:
         classes: Sequence[str],
         palette: np.ndarray | None = None,
         *,
+        colour: tuple[int, int, int] = PREDICTION_COLOUR,
         background: bool = True,
         alpha: float = 0.55,
     ) -> None:
         self.classes = classes
         self.named = palette is not None
         self.first = int(background)
-        colours = [(0, 0, 0), PREDICTION_COLOUR] if palette is None else palette
-        self.colours = np.asarray(colours, np.uint8)
+        if palette is None:
+            self.colours = np.asarray([(0, 0, 0), colour], np.uint8)
+        else:
+            self.colours = display_palette(palette, background=background)
         self.alpha = alpha
         self._mask: np.ndarray | None = None
 
@@ -60,8 +67,11 @@ class MaskPainter:
             raise ValueError('set_mask must come before paint')
         blended = cv2.addWeighted(image, 1 - self.alpha, self._colour, self.alpha, 0)
         painted = cv2.copyTo(blended, self._inside, image.copy())
-        thickness = max(1, min(image.shape[:2]) // 300)
-        cv2.drawContours(painted, self._borders, -1, (0, 0, 0), thickness, cv2.LINE_AA)
+        thin = max(1, min(image.shape[:2]) // 360)
+        thick = 3 * thin if min(image.shape[:2]) >= SMALL else 2
+        for grey, thickness in ((0, thick), (255, thin)):  # one of them differs from the image
+            lines = (self._borders, -1, (grey, grey, grey), thickness, cv2.LINE_AA)
+            cv2.drawContours(painted, *lines)
         for name, corner in self._names:
             _write(painted, name, corner)
         return painted

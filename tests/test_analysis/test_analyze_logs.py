@@ -119,6 +119,24 @@ def test_curves_have_the_numbers(work_dir, tmp_path):
     assert [text.get_text() for text in figure.legends[0].texts] == ['pvt2', 'b']
 
 
+def test_the_best_epoch_is_marked_and_epochs_are_whole(tmp_path):
+    write(tmp_path / 'a' / '1', records(1, 4))  # one validation
+    (metric,) = draw_curves([read_run(tmp_path / 'a')], ['mIoU']).axes
+    star = next(line for line in metric.lines if line.get_marker() == '*')
+    assert list(star.get_xdata()) == [1] and list(star.get_ydata()) == [0.51]
+    low, high = metric.get_xlim()
+    ticks = [tick for tick in metric.get_xticks() if low <= tick <= high]
+    assert ticks == [round(tick) for tick in ticks] and 1 in ticks
+    smaller = records(1, 8)
+    for record in smaller:
+        if 'mIoU' in record:
+            record['MAE'] = record.pop('mIoU')
+    write(tmp_path / 'b' / '1', smaller)
+    (error,) = draw_curves([read_run(tmp_path / 'b')], ['MAE']).axes
+    star = next(line for line in error.lines if line.get_marker() == '*')
+    assert list(star.get_xdata()) == [1]
+
+
 def test_command(tool, work_dir, tmp_path):
     out = tmp_path / 'new' / 'curves.png'
     done = tool('analyze_logs', work_dir, '--out', out)

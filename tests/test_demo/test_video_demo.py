@@ -76,7 +76,7 @@ def test_overlay_masks_table_and_sheet(call, video, tmp_path):
     assert [row[:3] for row in rows[1:]] == [
         ['0', 'sounding', '0.500000'],
         ['1', 'sounding', '0.500000'],
-        ['2', 'none', '0.000000'],
+        ['2', 'nothing marked', '0.000000'],
     ]
     assert [row[3] for row in rows[1:]] == [rows[1][3], rows[1][3], ''] and float(rows[1][3]) > 0.9
     assert Image.open('out.png').width >= 480
@@ -89,11 +89,29 @@ def test_several_classes_and_denser_masks(call, video, tmp_path):
     code, _, err = call(*words, kind='avss')
     assert code == 0, err
     rows = list(csv.DictReader(open('out.csv')))
-    assert [row['class'] for row in rows] == ['bird'] * 5 + ['cello'] * 5 + ['none'] * 3
+    assert [row['class'] for row in rows] == ['bird'] * 5 + ['cello'] * 5 + ['nothing marked'] * 3
     assert [row['second'] for row in rows][:3] == ['0', '0.2', '0.4']
     mask = Image.open('masks/000000.png')
     assert mask.mode == 'P' and set(np.unique(np.asarray(mask))) == {0, 7}
     assert mask.convert('RGB').getpixel((0, 0)) == (128, 128, 128)  # of class 7
+
+
+def test_colour_of_the_masks(call, video, tmp_path):
+    code, _, err = call(video.name, '--out', 'out.mp4', '--color', '#0000ff')
+    assert code == 0, err
+    left = next(VideoFile('out.mp4').frames()).rgb()[30:, 5:25].mean((0, 1))
+    assert left[2] > left[0] + 60
+    toy_listener(tmp_path, 'avss')
+    code, _, err = call(video.name, '--out', 'named.mp4', '--color', 'blue', kind='avss')
+    assert code == 2 and 'each class of this one has its own' in err
+    code, _, err = call(video.name, '--out', 'named.mp4', '--color', 'bleu')
+    assert code == 2 and "'bleu': expected a colour such as red" in err
+
+
+def test_nothing_marked_is_said(call, video):
+    code, out, err = call(video.name, '--out', 'out.mp4', '--threshold', '0.999')
+    assert code == 0, err
+    assert 'nothing marked: no pixel has a probability above 0.999' in out
 
 
 def test_a_network_without_sound_needs_none(call, tmp_path):

@@ -12,7 +12,14 @@ from mmengine.registry import DefaultScope
 from PIL import Image
 
 from avsbench.utils.errors import CheckpointError, DataError
-from avsbench.visualization.gallery import contact_sheet, predict_view, scenes, spread, view_of
+from avsbench.visualization.gallery import (
+    centred,
+    contact_sheet,
+    predict_view,
+    scenes,
+    spread,
+    view_of,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """
@@ -82,10 +89,18 @@ def test_predict_view_holds_prediction_and_inputs(tree):
     assert (view.frames[0, 10, 4] == (200, 40, 40)).all()
 
 
-def test_contact_sheet_shrinks_wide_images():
-    sheet = contact_sheet([np.zeros((50, 400, 3), np.uint8), np.zeros((30, 90, 3), np.uint8)], 100)
-    assert sheet.shape == (12 + 30, 100, 3)
-    assert (sheet[:12] == 0).all() and (sheet[12:, 90:] == 255).all()
+def test_frames_of_a_sheet_are_the_middle_of_their_share():
+    assert centred(range(5), 8) == [0, 1, 2, 3, 4]
+    assert centred(range(16), 8) == [1, 3, 5, 7, 9, 11, 13, 15]
+    assert centred(range(9), 3) == [1, 4, 7]
+
+
+def test_contact_sheet_has_three_columns_and_scales_nothing():
+    sizes = [(50, 400), (30, 90), (40, 100), (20, 300)]
+    sheet = contact_sheet([np.zeros((*size, 3), np.uint8) for size in sizes])
+    assert sheet.shape == (50 + 20, 400 + 90 + 100, 3)
+    assert (sheet[:50, :400] == 0).all() and (sheet[50:, 300:] == 255).all()
+    assert contact_sheet([np.zeros((9, 2000, 3), np.uint8)] * 2).shape == (18, 2000, 3)
 
 
 def test_images_of_scenes_and_a_sheet(show, tree, capsys):

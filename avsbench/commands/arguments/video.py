@@ -11,6 +11,8 @@ audio track.
 import argparse
 from pathlib import Path
 
+from PIL import ImageColor
+
 from avsbench.commands.arguments.network import (
     add_amp_argument,
     add_config_and_checkpoint,
@@ -44,8 +46,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--threshold',
         type=float,
         metavar='T',
-        help='mark pixels whose probability exceeds T (default: 0.5; with several classes, the '
-        'most probable class)',
+        help='mark pixels whose probability exceeds T; with several classes, that of the most '
+        'probable one without the background (default: 0.5; with several classes, the most '
+        'probable one, which may be the background)',
+    )
+    parser.add_argument(
+        '--color',
+        type=colour,
+        metavar='NAME',
+        help='colour of the masks in the video, such as red or #ff0000, of a network with one '
+        'class (default: orange)',
     )
     parser.add_argument('--overwrite', action='store_true', help='replace existing results')
     parser.add_argument(
@@ -53,6 +63,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_network_arguments(parser)
     add_amp_argument(parser)
+
+
+def colour(text: str) -> tuple[int, int, int]:
+    """RGB, 0 to 255, of a colour by name or number."""
+    try:
+        return ImageColor.getrgb(text)[:3]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f'{text!r}: expected a colour such as red, or #ff0000'
+        ) from None
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
