@@ -1,180 +1,195 @@
 """The page in a real browser: upload, wait, play the result; and what it reports on mistakes."""
 
+import csv
+import io
 import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-from contextlib import contextmanager
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from motion_clips import disc_frames, toy_motion
+from PIL import Image
 from video_clips import HIGH, LOW, RATE, tone, toy_listener, write_video
 
 pytest.importorskip('gradio')
-selenium = pytest.importorskip('selenium')
+pytest.importorskip('selenium')
 
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+from browsing import (  # noqa: E402
+    choose,
+    error_of,
+    find_all,
+    move_threshold,
+    open_browser,
+    open_page,
+    press,
+    resize,
+    running_page,
+    status_of,
+    wait_for,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
-BROWSERS, DRIVERS = ('chromium', 'chromium-browser', 'google-chrome'), ('chromedriver',)
-PACKAGES = ('chromium', 'chromium-driver')
-PATIENCE = 120  # seconds
-# Where a run saves a screenshot of the page, if asked to.
-SCREENSHOT = os.environ.get('AVSBENCH_SCREENSHOT')
+from avsbench.page.marking import DOWNLOADS  # noqa: E402
 
-
-def find(names):
-    return next(filter(None, map(shutil.which, names)), None)
-
-
-def install():
-    """Debian's packages of the browser; why there is none, or None."""
-    if not (shutil.which('apt-get') and hasattr(os, 'geteuid') and os.geteuid() == 0):
-        return f'no {PACKAGES[0]} with its driver here, and only root on Debian can install them'
-    for words in (['update'], ['install', '-y', '--no-install-recommends', *PACKAGES]):
-        done = subprocess.run(
-            ['apt-get', '-q', *words],
-            env=os.environ | {'DEBIAN_FRONTEND': 'noninteractive'},
-            capture_output=True,
-            text=True,
-        )
-    return None if done.returncode == 0 else f'apt-get could not install it: {done.stderr[-300:]}'
+CALLS = 'network called'
+"""What `ToyListener` prints each time."""
 
 
 @pytest.fixture(scope='module')
 def browser(tmp_path_factory):
-    if not (find(BROWSERS) and find(DRIVERS)):
-        reason = install()
-        if reason is not None:
-            print(f'skipped: {reason}')
-            pytest.skip(reason)
-    options = ChromeOptions()
-    options.binary_location = find(BROWSERS)
-    words = ('headless=new', 'no-sandbox', 'disable-dev-shm-usage', 'window-size=1280,1500')
-    for word in (*words, f'user-data-dir={tmp_path_factory.mktemp("profile")}'):
-        options.add_argument(f'--{word}')
-    driver = Chrome(options=options, service=ChromeService(find(DRIVERS)))
-    yield driver
-    driver.quit()
+    with open_browser(tmp_path_factory.mktemp('profile')) as driver:
+        yield driver
 
 
 @pytest.fixture(scope='module')
 def page(tmp_path_factory):
-    """Address of a running page with a toy network that listens."""
-    with running_page(toy_listener(tmp_path_factory.mktemp('page'))) as address:
-        yield address
+    """A running page with a toy network that listens."""
+    with running_page(*toy_listener(tmp_path_factory.mktemp('page'))) as found:
+        yield found
 
 
 @pytest.fixture(scope='module')
 def silent_page(tmp_path_factory):
-    """Address of a running page with a toy network without sound."""
-    with running_page(toy_motion(tmp_path_factory.mktemp('page'))) as address:
-        yield address
+    """A running page with a toy network without sound."""
+    with running_page(*toy_motion(tmp_path_factory.mktemp('page'))) as found:
+        yield found
 
 
-@contextmanager
-def running_page(files, *more):
-    config, checkpoint = files
-    words = ('--config', config, '--checkpoint', checkpoint, '--device', 'cpu', *more)
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    paths = os.pathsep.join([str(ROOT), str(ROOT / 'tests')])
-    log = config.with_suffix('.log')
-    with log.open('w') as file:
-        process = subprocess.Popen(
-            [sys.executable, '-u', str(ROOT / 'demo/gradio_app.py'), *words, '--port', str(port)],
-            env=os.environ | {'PYTHONPATH': paths, 'OMP_NUM_THREADS': '1'},
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        until = time.monotonic() + PATIENCE
-        while 'Running on local URL' not in log.read_text():
-            assert process.poll() is None and time.monotonic() < until, log.read_text()
-            time.sleep(0.2)
-        yield f'http://127.0.0.1:{port}'
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def use(browser, address, video):
-    """Open the page, upload a video, press the button; the status that appears."""
-    browser.get(address)
-    wait = WebDriverWait(browser, PATIENCE)
-    wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, '#given input[type=file]'))
-    browser.find_element(By.CSS_SELECTOR, '#given input[type=file]').send_keys(str(video))
-    wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, '#given video'))
-    browser.find_element(By.ID, 'run').click()
-
-    wait.until(status_of)
-    return status_of(browser)
-
-
-def status_of(browser):
-    return browser.find_element(By.CSS_SELECTOR, '#status textarea').get_property('value')
-
-
-def test_clip_in_playable_overlay_out(browser, page, tmp_path):
+@pytest.fixture(scope='module')
+def marked(browser, page, tmp_path_factory):
+    """The page after a clip was marked, on a phone: how often the network was called for it."""
     samples = tone([LOW, HIGH, LOW])[: int(2.6 * RATE)]
-    video = write_video(tmp_path / 'my "clip".mp4', 65, samples)
-    status = use(browser, page, video)
-    assert status.startswith('65 frames, 3 masks of 3 s'), status
-    text = browser.find_element(By.TAG_NAME, 'body').text
-    assert 'ToyListener' in text and 'clips of 5 seconds' in text and '32 x 32' in text
-    wait = WebDriverWait(browser, PATIENCE)
+    video = write_video(tmp_path_factory.mktemp('video') / 'my "clip".mp4', 65, samples)
+    resize(browser, 390, 844)
+    open_page(browser, page)
+    choose(browser, video)
+    press(browser)
+    wait_for(browser, lambda d: status_of(d).startswith('65 frames, 3 masks of 3 s'))
+    wait_for(browser, lambda d: find_all(d, '#overlay video'))
+    return page.log.read_text().count(CALLS)
 
-    def player(name):
-        return f"return document.querySelector('#overlay video').{name}"
 
-    wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, '#overlay video'))
-    wait.until(lambda d: d.execute_script(player('readyState')) >= 2)
-    assert browser.execute_script(player('duration')) == pytest.approx(2.6, abs=0.1)
-    assert browser.execute_script(player('videoWidth')) == 64
-    browser.execute_script(player('muted=true'))
-    browser.execute_script(player('play()'))
-    wait.until(lambda d: d.execute_script(player('currentTime')) > 0.3)
-    assert browser.execute_script(player('error')) is None
-    assert browser.execute_script(player('webkitAudioDecodedByteCount')) > 0
+def player(browser, name):
+    return browser.execute_script(f"return document.querySelector('#overlay video').{name}")
+
+
+@pytest.fixture
+def download(browser, tmp_path):
+    """What a button gives."""
+    allowed = dict(behavior='allow', downloadPath=str(tmp_path))
+    browser.execute_cdp_cmd('Browser.setDownloadBehavior', allowed)
+
+    def get(name):
+        ending = DOWNLOADS[name].split()[1].strip('()')
+        for old in tmp_path.glob(f'*.{ending}'):
+            old.unlink()
+        find_all(browser, f'#get_{name}')[0].click()
+        wait_for(browser, lambda d: list(tmp_path.glob(f'*.{ending}')))
+        (path,) = tmp_path.glob(f'*.{ending}')
+        return path.read_bytes()
+
+    return get
+
+
+def test_the_marked_video_plays(browser, marked):
+    wait_for(browser, lambda d: player(d, 'readyState') >= 2)
+    assert player(browser, 'duration') == pytest.approx(2.6, abs=0.1)
+    assert player(browser, 'videoWidth') == 64
+    player(browser, 'muted=true')
+    player(browser, 'play()')
+    wait_for(browser, lambda d: player(d, 'currentTime') > 0.3)
+    assert player(browser, 'error') is None
+    assert player(browser, 'webkitAudioDecodedByteCount') > 0
     for name in ('audio', 'areas'):
-        wait.until(lambda d, n=name: d.find_elements(By.CSS_SELECTOR, f'#{n} img'))
-    if SCREENSHOT:
-        browser.save_screenshot(SCREENSHOT)
+        wait_for(browser, lambda d, n=name: find_all(d, f'#{n} img'))
 
 
-def test_a_video_without_audio_is_reported_on_the_page(browser, page, tmp_path):
-    video = write_video(tmp_path / 'silent.mp4', 10, None)
-    status = use(browser, page, video)
-    assert status.startswith('error: silent.mp4: has no audio track'), status
-    assert not browser.find_elements(By.CSS_SELECTOR, '#overlay video')
+def test_a_phone_shows_the_result_below_the_button(browser, marked):
+    width = browser.execute_script('return document.documentElement.scrollWidth')
+    assert width == 390, 'the page scrolls sideways'
+
+    def place(name, side):
+        found = f"return document.querySelector('#{name}').getBoundingClientRect().{side}"
+        return browser.execute_script(found)
+
+    wait_for(browser, lambda d: 0 <= place('run', 'top') < 100)
+    assert 0 < place('overlay', 'top') - place('run', 'bottom') < 60
+    assert place('overlay', 'bottom') < 844
+    assert place('audio', 'top') > place('overlay', 'bottom')
+
+
+def test_the_threshold_redraws_without_the_network(browser, page, marked, download):
+    assert marked == 1
+    assert 'threshold 0.5;' in status_of(browser)
+    before = player(browser, 'src')
+    move_threshold(browser, 0)
+    wait_for(browser, lambda d: 'threshold 0, redrawn without the network' in status_of(d))
+    wait_for(browser, lambda d: find_all(d, '#overlay video') and player(d, 'src') != before)
+    table = list(csv.DictReader(download('table').decode().splitlines()))
+    assert [float(row['area']) for row in table] == [1, 1, 1]  # everything exceeds 0
+    move_threshold(browser, 0.5)
+    wait_for(browser, lambda d: 'threshold 0.5, redrawn' in status_of(d))
+    assert page.log.read_text().count(CALLS) == 1
+
+
+def test_downloads(marked, download):
+    table = list(csv.DictReader(download('table').decode().splitlines()))
+    assert [row['class'] for row in table] == ['sounding'] * 3
+    with zipfile.ZipFile(io.BytesIO(download('masks'))) as archive:
+        names = sorted(archive.namelist())
+        masks = [np.asarray(Image.open(io.BytesIO(archive.read(name)))) for name in names]
+    assert len(masks) == 3 and all(mask.shape == (48, 64) for mask in masks)
+    assert [bool(mask[20, 10]) for mask in masks] == [True, False, True]
+    assert Image.open(io.BytesIO(download('sheet'))).width > 300
+    assert download('marked')[4:8] == b'ftyp'
+
+
+def test_an_example_and_the_words_around_it(browser, marked):
+    text = find_all(browser, 'body')[0].text
+    assert 'Choose a video with sound' in text and 'It was trained on' in text
+    assert 'ToyListener' not in text  # details, on request
+    find_all(browser, '#about button')[0].click()
+    wait_for(browser, lambda d: 'ToyListener' in find_all(d, '#about')[0].text)
+    about = find_all(browser, '#about')[0].text
+    assert 'clips of 5 seconds' in about and '32 x 32' in about
+    assert 'example A' in find_all(browser, '#examples')[0].text
+
+
+def test_a_video_without_audio_is_reported_at_the_button(browser, marked, tmp_path):
+    choose(browser, write_video(tmp_path / 'silent.mp4', 10, None))
+    wait_for(browser, lambda d: error_of(d).startswith('silent.mp4: has no audio track'))
+    press(browser)
+    wait_for(browser, lambda d: not find_all(d, '#overlay video'))
+    wait_for(browser, lambda d: error_of(d).startswith('silent.mp4: has no audio track'))
+    (fault,) = find_all(browser, '#error .fault')
+    (button,) = find_all(browser, '#run')
+    assert 0 <= fault.location['y'] - button.location['y'] - button.size['height'] < 40
+    assert fault.value_of_css_property('background-color').startswith('rgba(253, 232, 232')
+    assert not find_all(browser, '.toast-body')
 
 
 def test_a_network_without_sound_needs_none(browser, silent_page, tmp_path):
     video = write_video(tmp_path / 'silent.mp4', disc_frames(40), None, rate=25)
-    status = use(browser, silent_page, video)
+    resize(browser, 1280, 1500)
+    open_page(browser, silent_page)
+    choose(browser, video)
+    press(browser)
+    wait_for(browser, status_of)
+    status = status_of(browser)
     assert status.startswith('40 frames, 40 masks of 1.6 s') and 'audio none' in status, status
-    text = browser.find_element(By.TAG_NAME, 'body').text
-    assert 'clips of 6 consecutive frames' in text and 'sound' not in text.lower(), text
-    assert '56 x 32' in text and 'one class, object' in text
-    wait = WebDriverWait(browser, PATIENCE)
-    wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, '#areas img'))
-    assert not browser.find_elements(By.CSS_SELECTOR, '#audio')
-    if SCREENSHOT:
-        browser.save_screenshot(SCREENSHOT.replace('.png', '_silent.png'))
-    browser.find_element(By.CSS_SELECTOR, '#windows input[value=centre]').click()
-    browser.find_element(By.ID, 'run').click()
-    wait.until(lambda d: '40 masks' in status_of(d) and status_of(d) != status)
+    text = find_all(browser, 'body')[0].text
+    assert 'sound' not in text.lower(), text
+    wait_for(browser, lambda d: find_all(d, '#areas img'))
+    assert not find_all(browser, '#audio')
+    find_all(browser, '#settings button')[0].click()
+    wait_for(browser, lambda d: find_all(d, '#windows input[value=centre]'))[0].click()
+    press(browser)
+    wait_for(browser, lambda d: '40 masks' in status_of(d) and status_of(d) != status)
 
 
 def test_only_this_machine_reaches_the_page(page):
-    port = int(re.search(r':(\d+)$', page).group(1))
+    port = int(re.search(r':(\d+)$', page.address).group(1))
     listening = [
         line.split()[1]
         for table in ('/proc/net/tcp', '/proc/net/tcp6')
