@@ -1,6 +1,7 @@
 """The document of what parity covers has a row for every fixture, and each row is believable."""
 
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -24,9 +25,12 @@ def fixture() -> Fixture:
     return Fixture(FOLDER / 'metrics_binary.json')
 
 
-def test_every_row_is_of_a_fixture() -> None:
-    rows = document_rows(DOCUMENT.read_text())
-    assert set(rows) <= {path.stem for path in FOLDER.glob('*.json')}
+def test_every_fixture_has_a_row_or_is_named_as_not_run() -> None:
+    text = DOCUMENT.read_text()
+    named = re.findall(r'`(\w+)`', text.split('Not run for this table yet:')[-1])
+    rows = document_rows(text)
+    missing = set(named) - set(rows) if 'Not run for this table yet:' in text else set()
+    assert sorted({*rows, *missing}) == sorted(path.stem for path in FOLDER.glob('*.json'))
 
 
 def test_every_row_passed_and_counts_what_is_stored() -> None:
@@ -69,7 +73,10 @@ def test_a_failure_is_not_hidden(fixture: Fixture, difference: float) -> None:
 
 def test_rows_are_replaced(fixture: Fixture, tmp_path: Path) -> None:
     document = tmp_path / 'coverage.md'
+    for name in ('metrics_binary', 'other'):
+        (tmp_path / f'{name}.json').write_text('{}')
     for difference in (1e-4, 5e-4):
         row = document_row(fixture, [Row('output', 'x', difference, 1.0, 1e-3)], 0.0)
-        update_document(document, row)
+        update_document(document, row, tmp_path)
     assert list(document_rows(document.read_text()).values()) == [row]
+    assert document.read_text().endswith('\nNot run for this table yet: `other`.\n')

@@ -19,5 +19,7 @@ def run(args: argparse.Namespace) -> int:
         print(*rows, sep='\n')
         print(f'{path}: {len(rows) - bad} of {len(rows)} pass\n', flush=True)
         if args.document and rows:
-            update_document(args.document, document_row(Fixture(path), rows, seconds))
+            fixture = Fixture(path)
+            row = document_row(fixture, rows, seconds)
+            update_document(args.document, row, fixture.path.parent)
     return 1 if failed else 0

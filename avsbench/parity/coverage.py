@@ -48,7 +48,7 @@ def document_row(fixture: Fixture, rows: Sequence[Row], seconds: float) -> str:
     verdict = f'**{failed} fail**, {_share(worst):.2g}' if failed else f'{_share(worst):.2g}'
     cells = [
         f'`{fixture.path.stem}`',
-        re.split(r' \(|; |, (?=all )', fixture.content['published_config'])[0],
+        re.split(r' \(|; |: --', fixture.content['published_config'])[0],
         str(len(rows)),
         kinds,
         verdict,
@@ -58,11 +58,21 @@ def document_row(fixture: Fixture, rows: Sequence[Row], seconds: float) -> str:
     return f'| {" | ".join(cell.replace("|", "/") for cell in cells)} |'
 
 
-def update_document(path: Path, row: str) -> None:
-    """Replace the row of a fixture in the document, or add it; write the rest anew."""
+def update_document(path: Path, row: str, folder: Path) -> None:
+    """Replace the row of a fixture in the document, or add it; write the rest anew.
+
+    Args:
+        path: The document.
+        row: What `document_row` gave.
+        folder: Of the fixtures; those without a row are named below the table.
+    """
     rows = document_rows(path.read_text()) if path.is_file() else {}
     rows |= document_rows(row)
-    write_text(path, HEAD + '\n'.join(rows[name] for name in sorted(rows)) + '\n')
+    text = HEAD + '\n'.join(rows[name] for name in sorted(rows)) + '\n'
+    missing = sorted({file.stem for file in folder.glob('*.json')} - set(rows))
+    if missing:
+        text += f'\nNot run for this table yet: {", ".join(f"`{name}`" for name in missing)}.\n'
+    write_text(path, text)
 
 
 def document_rows(text: str) -> dict[str, str]:
