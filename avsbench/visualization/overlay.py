@@ -9,7 +9,8 @@ from avsbench.visualization.labels import MIN_NAME_AREA
 from avsbench.visualization.local_visualizer import PREDICTION_COLOUR
 from avsbench.visualization.palette import display_palette
 
-SMALL = 300  # pixels of the shorter side of a video with a thinner outline
+# Pixels of the shorter side of a video with a thinner outline, and with a dark one alone.
+SMALL, TINY = 300, 120
 
 
 class MaskPainter:
@@ -67,14 +68,23 @@ class MaskPainter:
             raise ValueError('set_mask must come before paint')
         blended = cv2.addWeighted(image, 1 - self.alpha, self._colour, self.alpha, 0)
         painted = cv2.copyTo(blended, self._inside, image.copy())
-        thin = max(1, min(image.shape[:2]) // 360)
-        thick = 3 * thin if min(image.shape[:2]) >= SMALL else 2
-        for grey, thickness in ((0, thick), (255, thin)):  # one of them differs from the image
+        for grey, thickness in _outlines(min(image.shape[:2])):
             lines = (self._borders, -1, (grey, grey, grey), thickness, cv2.LINE_AA)
             cv2.drawContours(painted, *lines)
         for name, corner in self._names:
             _write(painted, name, corner)
         return painted
+
+
+def _outlines(side: int) -> list[tuple[int, int]]:
+    """Grey value and thickness of the lines around objects, for the shorter side of the image.
+
+    A dark line with a light one in it: one of them differs from any image.
+    """
+    if side < TINY:
+        return [(0, 1)]
+    thin = max(1, side // 360)
+    return [(0, 3 * thin if side >= SMALL else 2), (255, thin)]
 
 
 def _write(image: np.ndarray, text: str, corner: tuple[int, int]) -> None:

@@ -16,9 +16,19 @@ def test_colour_inside_nothing_outside():
     painter.set_mask(mask)
     painted = painter.paint(IMAGE)
     assert np.abs(painted[30, 40].astype(int) * 2 - 100 - PREDICTION_COLOUR).max() <= 1
-    assert (painted[:7] == 100).all() and (IMAGE == 100).all()
-    border = painted[7:13, 40].max(-1)  # dark and light, so that one of them is visible
-    assert border.min() < 60 and border.max() > 200
+    assert (painted[:8] == 100).all() and (IMAGE == 100).all()
+    assert painted[10, 40].max() < 60  # the border
+
+
+def test_the_border_is_dark_and_light_so_that_one_of_them_is_visible():
+    mask = np.zeros((360, 640), np.uint8)
+    mask[100:200, 100:200] = 1
+    painter = MaskPainter(('background', 'sounding'), alpha=0.5)
+    painter.set_mask(mask)
+    for grey in (0, 255):
+        painted = painter.paint(np.full((360, 640, 3), grey, np.uint8))
+        border = painted[95:105, 150].max(-1)
+        assert border.min() < 60 and border.max() > 200
 
 
 def test_colour_of_a_network_with_one_class():

@@ -11,8 +11,6 @@ audio track.
 import argparse
 from pathlib import Path
 
-from PIL import ImageColor
-
 from avsbench.commands.arguments.network import (
     add_amp_argument,
     add_config_and_checkpoint,
@@ -67,6 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def colour(text: str) -> tuple[int, int, int]:
     """RGB, 0 to 255, of a colour by name or number."""
+    from PIL import ImageColor  # not for the help
+
     try:
         return ImageColor.getrgb(text)[:3]
     except ValueError:
