@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         for policy, times in found.items():
             middle = statistics.median(times)
             print(
-                f'{cores} cores, {policy}: {middle:.0f} ms a step ({min(times):.0f} to '
+                f'{cores} cores, {policy}: {middle:.0f} ms per step ({min(times):.0f} to '
                 f'{max(times):.0f}), {base / middle:.2f} times the speed of the default',
                 flush=True,
             )
