@@ -71,7 +71,7 @@ def clip_batches(
         ConfigError: A setting is out of its range, or is none of this kind of clips.
         DataError: The video has no frames, or lacks the audio that the network reads.
     """
-    _check(pipeline, fps, batch_size, windows)
+    check_settings(pipeline, fps, batch_size, windows)
     fps = pipeline.masks_per_second(fps)
     if pipeline.consecutive:
         windows = windows or pipeline.windows[0]
@@ -86,7 +86,10 @@ def clip_batches(
         raise DataError(f'{source.name}: has no frames')
 
 
-def _check(pipeline: ClipPipeline, fps: int | None, batch_size: int, windows: str | None) -> None:
+def check_settings(
+    pipeline: ClipPipeline, fps: int | None, batch_size: int, windows: str | None
+) -> None:
+    """Raise a `ConfigError` for a setting that is out of its range, see `clip_batches`."""
     if fps is not None and not (isinstance(fps, int) and 1 <= fps <= MAX_FPS):
         raise ConfigError(
             f'fps={fps!r}: expected a whole number of masks per second, 1 to {MAX_FPS}'

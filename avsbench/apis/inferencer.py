@@ -1,6 +1,6 @@
 """One call from a video to its masks."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from rich.progress import track
 from avsbench.apis.classes import class_names, metainfo
 from avsbench.apis.clips import clip_batches
 from avsbench.apis.model import load_model, open_network_config
+from avsbench.apis.overlap import ahead
 from avsbench.apis.pipeline import ClipBatch, ClipPipeline
 from avsbench.apis.prediction import (
     FIELDS,
+    InOrder,
     MaskPrediction,
     TableRow,
     check_threshold,
@@ -189,10 +191,11 @@ class AVSInferencer(BaseInferencer):
         threshold: float | None = None,
         windows: str | None = None,
         with_logits: bool = False,
-    ) -> Iterator[MaskPrediction]:
+    ) -> Generator[MaskPrediction]:
         """Predict the masks of one video in their order, each as soon as it is known.
 
-        Holds a few clips at the size of the network's input, however long the video is.
+        Decodes the next clips while the network runs, and holds a few of them at the size of its
+        input, however long the video is. Closing the iterator ends the thread that decodes.
 
         Args:
             inputs: One input.
@@ -209,16 +212,13 @@ class AVSInferencer(BaseInferencer):
         Yields:
             One `MaskPrediction` after the other.
         """
-        waiting: dict[int, MaskPrediction] = {}
-        following = 0
+        order = InOrder()
         source = open_source(inputs, need_audio=self.pipeline.sound)
-        for batch in self.preprocess([source], batch_size, fps, windows):
-            with stage('network'):
-                found = self.forward(batch, with_logits, threshold)
-            waiting |= {prediction.span.index: prediction for prediction in found}
-            while following in waiting:
-                yield waiting.pop(following)
-                following += 1
+        with ahead(self.preprocess([source], batch_size, fps, windows), 1, 'clips') as batches:
+            for batch in batches:
+                with stage('network'):
+                    found = self.forward(batch, with_logits, threshold)
+                yield from order.add(found)
 
     def preprocess(
         self,

@@ -120,6 +120,40 @@ class Outputs:
         return sorted(p for p in self.masks.iterdir() if MASK_NAME.fullmatch(p.name))
 
 
+class LiveOutputs(Outputs):
+    """The results of a video that is still going on: each at its place as soon as it is written.
+
+    What is there when the video or the program ends stays. Arguments and attributes are those of
+    `Outputs`; the table is there from the beginning, the contact sheet comes at the end.
+    """
+
+    def __init__(
+        self,
+        video: str | Path,
+        masks: str | Path | None = None,
+        *,
+        overwrite: bool = False,
+        source: str | Path | None = None,
+    ) -> None:
+        super().__init__(video, masks, overwrite=overwrite, source=source)
+        self.discard()
+        if self.masks is not None:
+            self.masks.mkdir(exist_ok=True)
+            for old in self._old_masks():
+                old.unlink()
+
+    def temporary(self, path: Path) -> Path:
+        """The place itself."""
+        return path
+
+    def mask(self, number: int) -> Path:
+        """The place of a mask."""
+        return self.masks / super().mask(number).name
+
+    def commit(self) -> None:
+        """Nothing: everything is at its place."""
+
+
 def _scratch_folder(parent: Path, name: str) -> tempfile.TemporaryDirectory:
     if not parent.is_dir():
         raise DataError(f'{parent}: no such folder; create it first')

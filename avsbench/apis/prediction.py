@@ -203,6 +203,23 @@ def mask_predictions(
     ]
 
 
+class InOrder:
+    """Hands predictions on in the order of their masks, which clips that interleave are not in."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, MaskPrediction] = {}
+        self._following = 0
+
+    def add(self, found: Sequence[MaskPrediction]) -> list[MaskPrediction]:
+        """Those that follow the ones before without a gap."""
+        self._waiting |= {prediction.span.index: prediction for prediction in found}
+        ready = []
+        while self._following in self._waiting:
+            ready.append(self._waiting.pop(self._following))
+            self._following += 1
+        return ready
+
+
 def second_text(second: float) -> str:
     """Seconds with as many digits as the masks of a video need to differ."""
     return f'{round(second, 3):.10g}'

@@ -1,8 +1,10 @@
 """From a video file to an overlay video, masks, a table and a contact sheet."""
 
 import csv
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +13,7 @@ from PIL import Image
 
 from avsbench.apis.inferencer import AVSInferencer
 from avsbench.apis.outputs import Outputs
+from avsbench.apis.overlap import ahead
 from avsbench.apis.prediction import COLUMNS, MaskPrediction
 from avsbench.apis.selection import mask_index
 from avsbench.apis.summary import VideoSummary
@@ -27,6 +30,10 @@ SYNTHETIC = (
     'this network was trained on generated clips and knows drawn shapes with made-up sounds; what '
     'it marks in a real video means nothing. `avsbench list weights` names published ones'
 )
+MASKS_AHEAD = 2  # at the size of the video, that wait for their frames
+MAX_FRAMES_AHEAD = 16
+BYTES_AHEAD = 64 << 20  # of the frames that wait for the encoder
+
 Progress = Callable[[float, float | None], None]
 """Receives the seconds done and, where known, those of the whole video."""
 
@@ -58,8 +65,13 @@ class RenderReport:
     warnings: list[str] = field(default_factory=list)
 
     def shares(self) -> dict[str, float]:
-        """Stage -> its share of the time; the last one is 'rest'."""
+        """Stage -> the share of the time in which it ran; last 'rest', when none did."""
         return self.clock.shares(self.wall)
+
+    @property
+    def real_time_factor(self) -> float:
+        """Seconds of work per second of video."""
+        return self.wall / self.seconds if self.seconds else math.inf
 
 
 def render_video(
@@ -77,7 +89,8 @@ def render_video(
     """Segment a video file and write all results; nothing is left behind if that fails.
 
     The file is read twice side by side, once for the network and once for the overlay, so that no
-    more than a clip at the size of the network's input is held in memory.
+    more than a few clips at the size of the network's input and a few frames are held in memory.
+    Both decode in a thread of their own, the network runs in a third, and the caller's encodes.
 
     Args:
         inferencer: The network.
@@ -94,7 +107,7 @@ def render_video(
         DataError: The video can't be used, or a result can't be written.
         ConfigError: A number is out of its range, or classes have their own colours.
     """
-    painter = _painter(inferencer, colour)
+    painter = painter_of(inferencer, colour)
     report, start = RenderReport(), time.perf_counter()
     predictions = inferencer.stream(
         source, fps=fps, batch_size=batch_size, threshold=threshold, windows=windows
@@ -104,17 +117,21 @@ def render_video(
             with outputs.temporary(outputs.table).open('w', newline='', encoding='utf-8') as file:
                 table = csv.writer(file, lineterminator='\n')
                 table.writerow((*COLUMNS, 'trained_on'))
-                masks = _write_masks(predictions, inferencer, outputs, table, report)
-                per_second = inferencer.pipeline.masks_per_second(fps)
-                frames = _painted(source, masks, painter, per_second)
-                _write_overlay(source, frames, outputs, report, progress)
+                found = _write_masks(predictions, inferencer, outputs, table, report)
+                with (
+                    ahead(found, MASKS_AHEAD, 'masks') as masks,
+                    ahead(_decoded(source), _frames_ahead(source), 'frames') as decoded,
+                ):
+                    per_second = inferencer.pipeline.masks_per_second(fps)
+                    frames = _painted(decoded, masks, painter, per_second)
+                    _write_overlay(source, frames, outputs, report, progress)
             with stage('sheet'):
                 title = f'{source.path.name}, network trained on {inferencer.trained_on}'
                 sheet = draw_sheet(inferencer.visualizer, report.summary, title)
                 Image.fromarray(sheet).save(outputs.temporary(outputs.sheet))
         report.seconds = report.summary.end
         if not report.summary.marked:
-            report.nothing = _why_nothing(threshold, several=inferencer.palette is not None)
+            report.nothing = why_nothing(threshold, several=inferencer.palette is not None)
         report.warnings = [*([SYNTHETIC] if inferencer.synthetic else []), *source.warnings()]
         outputs.commit()
     except OSError as error:
@@ -126,7 +143,8 @@ def render_video(
     return report
 
 
-def _painter(inferencer: AVSInferencer, colour: tuple[int, int, int] | None) -> MaskPainter:
+def painter_of(inferencer: AVSInferencer, colour: tuple[int, int, int] | None) -> MaskPainter:
+    """What draws the masks of a network, see `render_video`."""
     if colour is not None and inferencer.palette is not None:
         raise ConfigError(
             'a colour (--color) is for networks with one class; each class of this one has its own'
@@ -139,7 +157,8 @@ def _painter(inferencer: AVSInferencer, colour: tuple[int, int, int] | None) -> 
     )
 
 
-def _why_nothing(threshold: float | None, *, several: bool) -> str:
+def why_nothing(threshold: float | None, *, several: bool) -> str:
+    """Why no mask marks anything: a sentence."""
     if several and threshold is None:
         return 'nothing marked: the background is the most probable class everywhere'
     limit = THRESHOLD if threshold is None else threshold
@@ -147,31 +166,46 @@ def _why_nothing(threshold: float | None, *, several: bool) -> str:
 
 
 def _write_masks(
-    predictions: Iterator[MaskPrediction],
+    predictions: Generator[MaskPrediction],
     inferencer: AVSInferencer,
     outputs: Outputs,
     table: Any,
     report: RenderReport,
 ) -> Iterator[np.ndarray]:
     """The masks at the size of the video, after writing each of them and its rows."""
-    for prediction in predictions:
-        with stage('encode'):
-            mask, probability = prediction.masked()
-            rows = inferencer.table_rows(prediction, mask, probability)
-            table.writerows((*row.cells(), inferencer.trained_on) for row in rows)
-            report.summary.add(prediction, rows)
-            report.masks += 1
-            if outputs.masks is not None:
-                write_mask(outputs.mask(prediction.span.index), mask, inferencer.palette)
-        yield mask
+    with closing(predictions):  # at once, for it holds a thread
+        for prediction in predictions:
+            with stage('encode'):
+                mask, probability = prediction.masked()
+                rows = inferencer.table_rows(prediction, mask, probability)
+                table.writerows((*row.cells(), inferencer.trained_on) for row in rows)
+                report.summary.add(prediction, rows)
+                report.masks += 1
+                if outputs.masks is not None:
+                    write_mask(outputs.mask(prediction.span.index), mask, inferencer.palette)
+            yield mask
+
+
+def _decoded(source: VideoFile) -> Iterator[tuple[DecodedFrame, np.ndarray]]:
+    """Each frame, and its image (H, W, 3) uint8."""
+    return timed('decode', ((frame, frame.rgb()) for frame in source.frames()))
+
+
+def _frames_ahead(source: VideoFile) -> int:
+    """How many frames may wait for the encoder."""
+    height, width = source.size
+    return max(1, min(MAX_FRAMES_AHEAD, BYTES_AHEAD // (3 * height * width)))
 
 
 def _painted(
-    source: VideoFile, masks: Iterator[np.ndarray], painter: MaskPainter, fps: int | None
+    decoded: Iterator[tuple[DecodedFrame, np.ndarray]],
+    masks: Iterator[np.ndarray],
+    painter: MaskPainter,
+    fps: int | None,
 ) -> Iterator[tuple[DecodedFrame, np.ndarray]]:
     """Each frame, and its image (H, W, 3) uint8 under the mask that covers its time."""
     current = -1
-    for number, frame in enumerate(timed('decode', source.frames())):
+    for number, (frame, rgb) in enumerate(decoded):
         wanted = mask_index(number, frame.time, fps)
         while current < wanted:
             mask = next(masks)
@@ -179,8 +213,6 @@ def _painted(
             if current == wanted:
                 with stage('encode'):
                     painter.set_mask(mask)
-        with stage('decode'):
-            rgb = frame.rgb()
         with stage('encode'):
             painted = painter.paint(rgb)
         yield frame, painted

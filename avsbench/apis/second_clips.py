@@ -11,7 +11,7 @@ from avsbench.apis.selection import MaskSpan, select_frames
 from avsbench.apis.sources import Audio, VideoSource
 from avsbench.apis.timing import stage, timed
 
-_Frames = Sequence[tuple[MaskSpan, ResizedFrame]]
+Frames = Sequence[tuple[MaskSpan, ResizedFrame]]
 
 
 def second_clip_batches(
@@ -33,11 +33,34 @@ def second_clip_batches(
     start = 0  # in seconds
     with closing(source.audio()) if pipeline.sound else nullcontext() as audio:
         while frames := list(islice(resized, pipeline.length * fps)):
-            log_mel = None
-            if audio is not None:
-                log_mel = _log_mel(audio, start, -(-len(frames) // fps), pipeline)
-            yield from _batches(frames, log_mel, fps, batch_size, source.name, pipeline)
+            yield from batches_of(frames, audio, start, fps, batch_size, source.name, pipeline)
             start += pipeline.length
+
+
+def batches_of(
+    frames: Frames,
+    audio: Audio | None,
+    start: int,
+    fps: int,
+    batch_size: int,
+    name: str,
+    pipeline: ClipPipeline,
+) -> Iterator[ClipBatch]:
+    """The clips of up to T seconds.
+
+    Args:
+        frames: Up to T `fps`, of the masks of these seconds.
+        audio: Of the video; None for a network without sound.
+        start: Second at which they begin.
+        fps: Masks per second.
+        batch_size: Clips per batch.
+        name: Of the video, for messages.
+        pipeline: What packs clips.
+    """
+    log_mel = None
+    if audio is not None:
+        log_mel = _log_mel(audio, start, -(-len(frames) // fps), pipeline)
+    yield from _batches(frames, log_mel, fps, batch_size, name, pipeline)
 
 
 def _log_mel(audio: Audio, start: int, seconds: int, pipeline: ClipPipeline) -> np.ndarray:
@@ -51,7 +74,7 @@ def _log_mel(audio: Audio, start: int, seconds: int, pipeline: ClipPipeline) -> 
 
 
 def _batches(
-    frames: _Frames,
+    frames: Frames,
     log_mel: np.ndarray | None,
     fps: int,
     batch_size: int,

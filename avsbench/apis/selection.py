@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Protocol
 
 from avsbench.apis.sources import TimedFrame, VideoSource
 from avsbench.video.sampling import INSTANT
@@ -23,6 +24,29 @@ class MaskSpan:
     stop: Fraction
 
 
+Selected = list[tuple[MaskSpan, TimedFrame]]
+
+
+class FrameSelector(Protocol):
+    """Chooses from frames that come one by one."""
+
+    def add(self, frame: TimedFrame) -> Selected:
+        """Take the next frame; the masks whose frame is known now, with it."""
+
+    def finish(self) -> Selected:
+        """The rest, once there are no more frames."""
+
+
+def frame_selector(fps: int | None, rate: Fraction) -> FrameSelector:
+    """What chooses the frame of each mask.
+
+    Args:
+        fps: Masks per second; None for a mask of each frame.
+        rate: Frames per second.
+    """
+    return _EachFrame(rate) if fps is None else _FramesPerSecond(fps)
+
+
 def select_frames(source: VideoSource, fps: int | None) -> Iterator[tuple[MaskSpan, TimedFrame]]:
     """Each mask of a video with the frame that it is predicted from, in their order.
 
@@ -30,7 +54,10 @@ def select_frames(source: VideoSource, fps: int | None) -> Iterator[tuple[MaskSp
         source: The video.
         fps: Masks per second; None for a mask of each frame.
     """
-    return _each_frame(source) if fps is None else _frames_per_second(source, fps)
+    selector = frame_selector(fps, source.rate)
+    for frame in source.frames():
+        yield from selector.add(frame)
+    yield from selector.finish()
 
 
 def mask_index(number: int, time: Fraction, fps: int | None) -> int:
@@ -44,27 +71,49 @@ def mask_index(number: int, time: Fraction, fps: int | None) -> int:
     return number if fps is None else int(time * fps)
 
 
-def _each_frame(source: VideoSource) -> Iterator[tuple[MaskSpan, TimedFrame]]:
-    shown, number, length = None, -1, 1 / source.rate
-    for number, frame in enumerate(source.frames()):
-        if shown is not None:
-            length = frame.time - shown.time
-            yield MaskSpan(number - 1, shown.time, frame.time), shown
-        shown = frame
-    if shown is not None:  # the last frame lasts as long as the one before it
-        yield MaskSpan(number, shown.time, shown.time + length), shown
+class _EachFrame:
+    def __init__(self, rate: Fraction) -> None:
+        self._shown: TimedFrame | None = None
+        self._number = -1
+        self._length = 1 / rate
+
+    def add(self, frame: TimedFrame) -> Selected:
+        shown, self._shown = self._shown, frame
+        if shown is None:
+            return []
+        self._number += 1
+        self._length = frame.time - shown.time
+        return [(MaskSpan(self._number, shown.time, frame.time), shown)]
+
+    def finish(self) -> Selected:
+        """The last frame lasts as long as the one before it."""
+        shown = self._shown
+        if shown is None:
+            return []
+        return [(MaskSpan(self._number + 1, shown.time, shown.time + self._length), shown)]
 
 
-def _frames_per_second(source: VideoSource, fps: int) -> Iterator[tuple[MaskSpan, TimedFrame]]:
-    def span(index: int) -> MaskSpan:
-        return MaskSpan(index, Fraction(index, fps), Fraction(index + 1, fps))
+class _FramesPerSecond:
+    def __init__(self, fps: int) -> None:
+        self._fps = fps
+        self._index = 0
+        self._shown: TimedFrame | None = None
 
-    index, shown = 0, None
-    for frame in source.frames():
-        while shown is not None and frame.time > (index + INSTANT) / fps:
-            yield span(index), shown
-            index += 1
-        shown = frame
-    while shown is not None and index <= int(shown.time * fps):
-        yield span(index), shown
-        index += 1
+    def add(self, frame: TimedFrame) -> Selected:
+        found = []
+        while self._shown is not None and frame.time > (self._index + INSTANT) / self._fps:
+            found.append(self._next())
+        self._shown = frame
+        return found
+
+    def finish(self) -> Selected:
+        found = []
+        while self._shown is not None and self._index <= int(self._shown.time * self._fps):
+            found.append(self._next())
+        return found
+
+    def _next(self) -> tuple[MaskSpan, TimedFrame]:
+        start = Fraction(self._index, self._fps)
+        span = MaskSpan(self._index, start, start + Fraction(1, self._fps))
+        self._index += 1
+        return span, self._shown

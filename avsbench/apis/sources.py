@@ -116,7 +116,7 @@ def open_source(item: Any, *, need_audio: bool = True) -> VideoSource:
     given, rate = item.get('audio'), item.get('sample_rate')
     if given is None and rate is not None:
         raise DataError(f'sample_rate={rate!r} is for samples, and there is no audio')
-    audio = None if given is None else ArrayAudio(*_samples(given, rate))
+    audio = None if given is None else ArrayAudio(*read_samples(given, rate))
     return ArraySource(frames, item.get('frame_rate', 1), audio)
 
 
@@ -210,7 +210,8 @@ def _natural(path: Path) -> list[tuple[int, str]]:
     return [(int(part), '') if part.isdigit() else (-1, part) for part in parts]
 
 
-def _samples(given: Any, rate: Any) -> tuple[np.ndarray, int]:
+def read_samples(given: Any, rate: Any) -> tuple[np.ndarray, int]:
+    """Mono samples (n,) float64 and their rate in Hz, from a wav file or an array."""
     if isinstance(given, str | os.PathLike):
         if rate is not None:
             raise DataError(f'sample_rate={rate!r} is for samples; {given} has its own')

@@ -4,6 +4,7 @@
 a piece of work belongs to, and cost next to nothing where nobody measures.
 """
 
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -17,35 +18,48 @@ _T = TypeVar('_T')
 class StageClock:
     """Adds up the time of named stages; a stage within a stage counts for itself alone.
 
+    Stages of several threads run side by side, so that their times may add up to more than has
+    passed.
+
     Attributes:
         seconds: Stage -> seconds so far.
+        busy: Seconds in which some stage ran.
     """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
-        self._running: list[str] = []
+        self.busy = 0.0
+        self._threads: dict[int, list[str]] = defaultdict(list)  # stages, the innermost last
         self._since = time.perf_counter()
+        self._lock = threading.Lock()
 
     def shares(self, total: float) -> dict[str, float]:
-        """Stage -> share of `total` seconds; what belongs to no stage is 'rest'."""
+        """Stage -> share of `total` seconds in which it ran; 'rest' is when none did."""
         found = {name: seconds / total for name, seconds in self.seconds.items()}
-        return found | {'rest': max(0.0, 1 - sum(found.values()))}
+        return found | {'rest': max(0.0, 1 - self.busy / total)}
 
     def enter(self, name: str) -> None:
-        """Begin a stage within the one that runs."""
-        self._settle()
-        self._running.append(name)
+        """Begin a stage within the one that runs in this thread."""
+        with self._lock:
+            self._settle()
+            self._threads[threading.get_ident()].append(name)
 
     def leave(self) -> None:
-        """End the innermost stage."""
-        self._settle()
-        self._running.pop()
+        """End the innermost stage of this thread."""
+        with self._lock:
+            self._settle()
+            thread = threading.get_ident()
+            self._threads[thread].pop()
+            if not self._threads[thread]:
+                del self._threads[thread]
 
     def _settle(self) -> None:
         now = time.perf_counter()
-        if self._running:
-            self.seconds[self._running[-1]] += now - self._since
-        self._since = now
+        passed, self._since = now - self._since, now
+        if self._threads:
+            self.busy += passed
+        for running in self._threads.values():
+            self.seconds[running[-1]] += passed
 
 
 _clock: ContextVar[StageClock | None] = ContextVar('clock', default=None)

@@ -11,14 +11,14 @@ from avsbench.apis.sources import TimedFrame, VideoSource
 from avsbench.apis.timing import stage, timed
 from avsbench.utils.errors import ConfigError
 
-_Frame = tuple[MaskSpan, ResizedFrame]
+Frame = tuple[MaskSpan, ResizedFrame]
 
 
 @dataclass(frozen=True)
-class _Window:
+class Window:
     """T frames, and the positions of those whose prediction is kept."""
 
-    frames: Sequence[_Frame]
+    frames: Sequence[Frame]
     kept: Sequence[int]
 
 
@@ -45,30 +45,40 @@ def window_batches(
         )
     found = WINDOWS[windows](source, pipeline, fps)
     while batch := list(islice(found, batch_size)):
-        yield ClipBatch(
-            [_pack(window, source.name, pipeline) for window in batch],
-            [[window.frames[place][0] for place in window.kept] for window in batch],
-            batch[0].frames[0][1].original_size,
-            [[window.frames[place][1].thumbnail for place in window.kept] for window in batch],
-        )
+        yield batch_of(batch, source.name, pipeline)
 
 
-def _disjoint(source: VideoSource, pipeline: ClipPipeline, fps: int | None) -> Iterator[_Window]:
+def batch_of(windows: Sequence[Window], name: str, pipeline: ClipPipeline) -> ClipBatch:
+    """The clips of some windows of the video `name`."""
+    return ClipBatch(
+        [_pack(window, name, pipeline) for window in windows],
+        [[window.frames[place][0] for place in window.kept] for window in windows],
+        windows[0].frames[0][1].original_size,
+        [[window.frames[place][1].thumbnail for place in window.kept] for window in windows],
+    )
+
+
+def _disjoint(source: VideoSource, pipeline: ClipPipeline, fps: int | None) -> Iterator[Window]:
     """Each frame once, in windows one after the other."""
     length, before = pipeline.length, []
     frames = _resized(source, pipeline, fps)
     while part := list(islice(frames, length)):
-        missing = length - len(part)
-        if before:
-            window = before[len(before) - missing :] + part
-        else:
-            window = [part[place % len(part)] for place in range(length)]
-            missing = 0
-        yield _Window(window, range(missing, missing + len(part)))
+        yield disjoint_window(before, part, length)
         before = part
 
 
-def _centred(source: VideoSource, pipeline: ClipPipeline, fps: int | None) -> Iterator[_Window]:
+def disjoint_window(before: list[Frame], part: list[Frame], length: int) -> Window:
+    """The window that keeps the frames `part`, up to `length`, which follow those of `before`."""
+    missing = length - len(part)
+    if before:
+        window = before[len(before) - missing :] + part
+    else:
+        window = [part[place % len(part)] for place in range(length)]
+        missing = 0
+    return Window(window, range(missing, missing + len(part)))
+
+
+def _centred(source: VideoSource, pipeline: ClipPipeline, fps: int | None) -> Iterator[Window]:
     """A window for each frame, by the rule of the data set."""
     length = pipeline.length
     total, last = _last_frames(source, fps, length)
@@ -83,7 +93,7 @@ def _centred(source: VideoSource, pipeline: ClipPipeline, fps: int | None) -> It
         while not held.keys() >= set(window.frame_idx):
             number, frame = next(frames)
             held.setdefault(number, frame)
-        yield _Window([held[number] for number in window.frame_idx], window.kept)
+        yield Window([held[number] for number in window.frame_idx], window.kept)
         if length <= centre - length < start:  # both ends of the video stay
             del held[centre - length]
 
@@ -91,7 +101,7 @@ def _centred(source: VideoSource, pipeline: ClipPipeline, fps: int | None) -> It
 WINDOWS = {'disjoint': _disjoint, 'centre': _centred}
 
 
-def _resized(source: VideoSource, pipeline: ClipPipeline, fps: int | None) -> Iterator[_Frame]:
+def _resized(source: VideoSource, pipeline: ClipPipeline, fps: int | None) -> Iterator[Frame]:
     selected = select_frames(source, fps)
     return timed('decode', ((span, pipeline.resize(frame.rgb())) for span, frame in selected))
 
@@ -108,7 +118,7 @@ def _last_frames(
     return total, list(last)
 
 
-def _pack(window: _Window, name: str, pipeline: ClipPipeline) -> dict:
+def _pack(window: Window, name: str, pipeline: ClipPipeline) -> dict:
     start = float(window.frames[window.kept[0]][0].start)
     frames = [frame for _, frame in window.frames]
     kept = None if len(window.kept) == len(frames) else list(window.kept)

@@ -5,6 +5,8 @@ PyAV belongs to the extra `video`; it is imported when the first file is opened.
 
 from avsbench.video.audio import AudioTrack
 from avsbench.video.containers import VideoError
+from avsbench.video.live import LiveAudio, LiveVideo, is_live, open_live
+from avsbench.video.live_writing import LiveWriter
 from avsbench.video.making import make_video
 from avsbench.video.reading import DecodedFrame, VideoFile
 from avsbench.video.sampling import VideoClip, read_clip
@@ -13,11 +15,16 @@ from avsbench.video.writing import VideoWriter, container_of
 __all__ = [
     'AudioTrack',
     'DecodedFrame',
+    'LiveAudio',
+    'LiveVideo',
+    'LiveWriter',
     'VideoClip',
     'VideoError',
     'VideoFile',
     'VideoWriter',
     'container_of',
+    'is_live',
     'make_video',
+    'open_live',
     'read_clip',
 ]

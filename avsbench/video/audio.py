@@ -110,19 +110,12 @@ class AudioTrack:
 
     def _decode(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (position of its first sample since the origin, mono samples) of each frame."""
-        expected = None
+        places = Places(self.origin)
         for block in self._uniform():
             self.rate = block.sample_rate
-            if block.pts is None or block.time_base is None:
-                position = expected or 0
-            else:
-                position = round((block.pts * block.time_base - self.origin) * self.rate)
-            if expected is not None and abs(position - expected) <= JITTER * self.rate:
-                position = expected
-            samples = block.to_ndarray().reshape(-1, block.layout.nb_channels)
-            expected = position + len(samples)
-            self.end = max(self.end, expected / self.rate)
-            yield position, to_mono(samples)
+            position, samples = places.of(block)
+            self.end = max(self.end, (position + len(samples)) / self.rate)
+            yield position, samples
         self._finished = True
 
     def _uniform(self) -> Iterator[av.AudioFrame]:
@@ -133,6 +126,31 @@ class AudioTrack:
                 f'{self.path}: its audio states a format that can not be converted '
                 f'({error}); encode it again'
             ) from error
+
+
+class Places:
+    """Where the blocks of an audio track lie.
+
+    Args:
+        origin: Time on the file's clock that counts as second 0.
+    """
+
+    def __init__(self, origin: Fraction) -> None:
+        self._origin = origin
+        self._expected: int | None = None
+
+    def of(self, block: av.AudioFrame) -> tuple[int, np.ndarray]:
+        """Number of the first sample since the origin, and the mono samples (n,) float64."""
+        rate, expected = block.sample_rate, self._expected
+        if block.pts is None or block.time_base is None:
+            position = expected or 0
+        else:
+            position = round((block.pts * block.time_base - self._origin) * rate)
+        if expected is not None and abs(position - expected) <= JITTER * rate:
+            position = expected
+        samples = to_mono(block.to_ndarray().reshape(-1, block.layout.nb_channels))
+        self._expected = position + len(samples)
+        return position, samples
 
 
 def header_end(
@@ -147,28 +165,47 @@ def header_end(
     return float(((stream.start_time or 0) + stream.duration) * stream.time_base - origin)
 
 
+class UniformAudio:
+    """Converts audio frames to one format, even if theirs changes within the track.
+
+    Args:
+        sample_format: Name of the sample format.
+        layout: Name of the channel layout; None for that of the first frame.
+        rate: Sample rate in Hz; None for that of the first frame.
+    """
+
+    def __init__(
+        self, sample_format: str, layout: str | None = None, rate: int | None = None
+    ) -> None:
+        self._format, self._layout, self._rate = sample_format, layout, rate
+        self._resampler: av.AudioResampler | None = None
+        self._given: tuple | None = None
+
+    def add(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
+        """Convert the next frame, as decoded."""
+        done = []
+        found = (frame.sample_rate, frame.layout.name, frame.format.name)
+        if found != self._given:
+            done = self.finish()
+            self._rate = self._rate or frame.sample_rate
+            self._layout = self._layout or frame.layout.name
+            self._resampler = av.AudioResampler(self._format, self._layout, self._rate)
+            self._given = found
+        return done + self._resampler.resample(frame)
+
+    def finish(self) -> list[av.AudioFrame]:
+        """What is left in the converter."""
+        return [] if self._resampler is None else self._resampler.resample(None)
+
+
 def uniform(
     frames: Iterable[av.AudioFrame],
     sample_format: str,
     layout: str | None = None,
     rate: int | None = None,
 ) -> Iterator[av.AudioFrame]:
-    """Convert audio frames to one format, even if the format changes within the track.
-
-    Args:
-        frames: As decoded.
-        sample_format: Name of the sample format.
-        layout: Name of the channel layout; None for that of the first frame.
-        rate: Sample rate in Hz; None for that of the first frame.
-    """
-    resampler, given = None, None
+    """Convert all audio frames of a track, see `UniformAudio`."""
+    converter = UniformAudio(sample_format, layout, rate)
     for frame in frames:
-        found = (frame.sample_rate, frame.layout.name, frame.format.name)
-        if found != given:
-            if resampler is not None:
-                yield from resampler.resample(None)
-            rate, layout = rate or frame.sample_rate, layout or frame.layout.name
-            resampler, given = av.AudioResampler(sample_format, layout, rate), found
-        yield from resampler.resample(frame)
-    if resampler is not None:
-        yield from resampler.resample(None)
+        yield from converter.add(frame)
+    yield from converter.finish()

@@ -54,6 +54,23 @@ def open_container(path: str | Path) -> InputContainer:
         ) from error
 
 
+def open_feed(feed: object, name: str, advice: str) -> InputContainer:
+    """Open a container that comes through `feed.read(n)`, and can't be read a second time.
+
+    Args:
+        feed: Gives up to n bytes, at least one; none at the end.
+        name: For messages.
+        advice: What to do where that fails.
+
+    Raises:
+        VideoError: It is not a container of video and audio that can be read in one go.
+    """
+    try:
+        return av.open(feed, options={'format_whitelist': FORMATS})
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise VideoError(f'{name}: not readable as a video ({reason(error)}); {advice}') from error
+
+
 def video_stream(container: InputContainer) -> Stream | None:
     """The first video stream that is not cover art."""
     flags = av.stream.Disposition

@@ -68,7 +68,75 @@ class DecodedFrame:
         return orientation.upright(pixels)
 
 
-class VideoFile:
+class VideoHeader:
+    """What a container says about its video, and what its first frame shows.
+
+    Attributes:
+        path: For messages.
+        has_audio: Whether there is an audio track.
+        size: (H, W) of the upright frames in pixels.
+        rate: Mean number of frames per second.
+        time_base: Seconds of one unit of `DecodedFrame.pts`.
+        start: `pts` of the first frame.
+        clock_start: Time in seconds at which the clock begins; 0 as a rule.
+        pixel_aspect: Width of a pixel divided by its height.
+    """
+
+    path: Path
+    has_audio: bool
+    size: tuple[int, int]
+    start: int
+    pixel_aspect: Fraction
+
+    @property
+    def origin(self) -> Fraction:
+        """Time of the first frame on the clock, in seconds."""
+        return self.start * self.time_base
+
+    def _set_clock(self, container: InputContainer, stream: av.VideoStream) -> None:
+        context = stream.codec_context
+        if context.width * context.height > MAX_PIXELS:
+            raise VideoError(
+                f'{self.path}: {context.width} x {context.height} pixels, more than the limit of '
+                f'{MAX_PIXELS}'
+            )
+        self.rate = stream.average_rate or stream.base_rate or DEFAULT_RATE
+        self.time_base = stream.time_base
+        self.clock_start = Fraction(container.start_time or 0, av.time_base)
+
+    def _set_first(self, first: av.VideoFrame, stream: av.VideoStream) -> None:
+        self.start = first.pts or 0
+        orientation = Orientation.of(first)
+        self.size = orientation.size((first.height, first.width))
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        self.pixel_aspect = 1 / aspect if orientation.transposed else aspect
+
+    def _timed(self, frame: av.VideoFrame, last: int | None) -> DecodedFrame:
+        """A frame with its time, which is after that of the frame before, `last`."""
+        pts = frame.pts
+        if pts is None:
+            step = max(1, round(1 / (self.rate * self.time_base)))
+            pts = self.start if last is None else last + step
+        elif last is not None and pts <= last:
+            pts = last + 1
+        if last is not None and (pts - last) * self.time_base > MAX_GAP:
+            times = [float((p - self.start) * self.time_base) for p in (last, pts)]
+            raise VideoError(
+                f'{self.path}: its time stamps jump from {times[0]:.1f} s to {times[1]:.1f} s '
+                f'(more than {MAX_GAP} s without a frame); encode it again, or cut it there'
+            )
+        time = (pts - self.start) * self.time_base
+        return DecodedFrame(time, pts, frame.duration or 0, frame, self.size, self.path)
+
+    def _check_audio(self) -> None:
+        if not self.has_audio:
+            raise VideoError(
+                f'{self.path}: has no audio track, and the masks follow the audio; give a '
+                'video with audio, or its frames in a folder with a wav file'
+            )
+
+
+class VideoFile(VideoHeader):
     """A video file.
 
     Times count from the first frame. The constructor reads the header and the first frame; each
@@ -116,36 +184,19 @@ class VideoFile:
             self._read_header(container, stream)
 
     def _read_header(self, container: InputContainer, stream: av.VideoStream) -> None:
-        context = stream.codec_context
-        if context.width * context.height > MAX_PIXELS:
-            raise VideoError(
-                f'{self.path}: {context.width} x {context.height} pixels, more than the limit of '
-                f'{MAX_PIXELS}'
-            )
-        self.rate = stream.average_rate or stream.base_rate or DEFAULT_RATE
-        self.time_base = stream.time_base
+        self._set_clock(container, stream)
         ends = (
             stream.duration * stream.time_base if stream.duration else None,
             Fraction(container.duration, av.time_base) if container.duration else None,
         )
         self.duration = next((float(end) for end in ends if end), None)
-        self.clock_start = Fraction(container.start_time or 0, av.time_base)
         self._header_frames = stream.frames
         reader = StreamReader(container, stream)
         first = next(reader.frames(), None)
         if first is None:
             why = reader.read_error or f'{reader.damaged} damaged packets'
             raise VideoError(f'{self.path}: no frame can be decoded ({why})')
-        self.start = first.pts or 0
-        orientation = Orientation.of(first)
-        self.size = orientation.size((first.height, first.width))
-        aspect = stream.sample_aspect_ratio or Fraction(1)
-        self.pixel_aspect = 1 / aspect if orientation.transposed else aspect
-
-    @property
-    def origin(self) -> Fraction:
-        """Time of the first frame on the file's clock, in seconds."""
-        return self.start * self.time_base
+        self._set_first(first, stream)
 
     def frames(self) -> Iterator[DecodedFrame]:
         """All frames in the order of their times, which increase strictly.
@@ -157,7 +208,6 @@ class VideoFile:
         Raises:
             VideoError: Two frames are more than `MAX_GAP` seconds apart.
         """
-        step = max(1, round(1 / (self.rate * self.time_base)))
         last: int | None = None
         decoded = 0
         with open_container(self.path) as container:
@@ -165,17 +215,11 @@ class VideoFile:
             stream.thread_type = 'AUTO'
             reader = StreamReader(container, stream)
             for frame in reader.frames():
-                pts = frame.pts
-                if pts is None:
-                    pts = self.start if last is None else last + step
-                elif last is not None and pts <= last:
-                    pts = last + 1
-                self._check_gap(last, pts)
-                last = pts
-                time = (pts - self.start) * self.time_base
+                timed = self._timed(frame, last)
+                last = timed.pts
                 decoded += 1
                 self._note(decoded, reader)
-                yield DecodedFrame(time, pts, frame.duration or 0, frame, self.size, self.path)
+                yield timed
             self._note(decoded, reader)
 
     def audio(self) -> AudioTrack:
@@ -193,24 +237,9 @@ class VideoFile:
         found = [self.warning(), self._audio.warning() if self._audio else None]
         return [text for text in found if text]
 
-    def _check_audio(self) -> None:
-        if not self.has_audio:
-            raise VideoError(
-                f'{self.path}: has no audio track, and the masks follow the audio; give a '
-                'video with audio, or its frames in a folder with a wav file'
-            )
-
     def _note(self, decoded: int, reader: StreamReader) -> None:
         self._decoded = decoded
         self.damaged, self.read_error = reader.damaged, reader.read_error
-
-    def _check_gap(self, last: int | None, pts: int) -> None:
-        if last is not None and (pts - last) * self.time_base > MAX_GAP:
-            times = [float((p - self.start) * self.time_base) for p in (last, pts)]
-            raise VideoError(
-                f'{self.path}: its time stamps jump from {times[0]:.1f} s to {times[1]:.1f} s '
-                f'(more than {MAX_GAP} s without a frame); encode it again, or cut it there'
-            )
 
     def warning(self) -> str | None:
         """What was wrong with the frames when all were last read, in one sentence, or None."""

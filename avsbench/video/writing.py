@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from avsbench.utils.errors import ConfigError
-from avsbench.video.audio import uniform
+from avsbench.video.audio import UniformAudio
 from avsbench.video.containers import (
     StreamReader,
     VideoError,
@@ -20,7 +20,7 @@ from avsbench.video.containers import (
     open_container,
     reason,
 )
-from avsbench.video.reading import DecodedFrame, VideoFile
+from avsbench.video.reading import DecodedFrame, VideoHeader
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -69,35 +69,46 @@ class VideoWriter:
         VideoError: The file can't be written.
     """
 
+    encoder_options = OPTIONS
+
     def __init__(
-        self, path: str | Path, source: VideoFile, container: str, name: str | Path | None = None
+        self, path: str | Path, source: VideoHeader, container: str, name: str | Path | None = None
     ) -> None:
         self.path = Path(path)
         self.name = name or path
         self._shift = source.clock_start
         self._time_base = source.time_base
-        self._input = open_container(source.path)
+        self._input = self._open_input(source)
         try:
-            kinds = (_CopiedAudio, _EncodedAudio) if source.has_audio else (None,)
+            kinds = self._kinds() if source.has_audio else (None,)
             next(kind for kind in kinds if self._open(source, container, kind))
         except VideoError:
             self._input.close()
             raise
         self.audio = 'none' if self._audio is None else self._audio.kind
+        self._start_audio()
+
+    def _open_input(self, source: VideoHeader) -> av.container.InputContainer:
+        return open_container(source.path)
+
+    def _kinds(self) -> tuple[type[_CopiedAudio] | type[_EncodedAudio], ...]:
+        """How the audio may be written, the best first."""
+        return _CopiedAudio, _EncodedAudio
+
+    def _start_audio(self) -> None:
         self._waiting = iter(()) if self._audio is None else self._audio.packets()
         self._next = next(self._waiting, None)
 
     def _open(
         self,
-        source: VideoFile,
+        source: VideoHeader,
         container: str,
         kind: type[_CopiedAudio] | type[_EncodedAudio] | None,
     ) -> bool:
         """Open the file with one kind of audio; False if it can't be copied to the container."""
-        options = {'movflags': 'faststart'} if container != 'matroska' else {}
         with self._explained():
             self._output = av.open(
-                str(self.path.absolute()), 'w', format=container, options=options
+                str(self.path.absolute()), 'w', format=container, options=self._options(container)
             )
         try:
             self._video = self._add_video(source)
@@ -113,9 +124,13 @@ class VideoWriter:
             raise VideoError(f'{self.name}: cannot be written ({reason(error)})') from error
         return True
 
-    def _add_video(self, source: VideoFile) -> av.VideoStream:
+    def _options(self, container: str) -> dict[str, str]:
+        """Of the container."""
+        return {'movflags': 'faststart'} if container != 'matroska' else {}
+
+    def _add_video(self, source: VideoHeader) -> av.VideoStream:
         height, width = (side + side % 2 for side in source.size)
-        stream = self._output.add_stream(ENCODER, rate=source.rate, options=OPTIONS)
+        stream = self._output.add_stream(ENCODER, rate=source.rate, options=self.encoder_options)
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = width, height, 'yuv420p'
         context.time_base = self._time_base
@@ -201,20 +216,33 @@ class _CopiedAudio:
         if not _can_hold(target, reader.codec):
             raise ValueError(f'{target.format.name} does not hold {reader.codec}')
         self.reader, self.shift = reader, shift
+        self._last: int | None = None
         self.stream = target.add_stream_from_template(reader.stream)
 
     def packets(self) -> Iterator[av.Packet]:
         """The source's packets on the target's clock, without those that have no time."""
-        last = None
         for packet in self.reader.packets():
-            if packet.dts is None or not packet.size or (last is not None and packet.dts <= last):
-                continue
-            last = packet.dts
-            shift = round(self.shift / packet.time_base)
-            packet.dts -= shift
-            packet.pts = packet.dts if packet.pts is None else packet.pts - shift
-            packet.stream = self.stream
-            yield packet
+            yield from self.moved(packet)
+
+    def moved(self, packet: av.Packet) -> list[av.Packet]:
+        """A packet of the source on the target's clock; none if it has no time."""
+        last = self._last
+        if packet.dts is None or not packet.size or (last is not None and packet.dts <= last):
+            return []
+        self._last = packet.dts
+        shift = round(self.shift / packet.time_base)
+        packet.dts -= shift
+        packet.pts = packet.dts if packet.pts is None else packet.pts - shift
+        packet.stream = self.stream
+        return [packet]
+
+    def add(self, packet: av.Packet, frames: list[av.AudioFrame]) -> list[av.Packet]:
+        """Of audio that comes packet by packet: the packet itself."""
+        return self.moved(packet)
+
+    def rest(self) -> list[av.Packet]:
+        """None: nothing is held."""
+        return []
 
 
 class _EncodedAudio:
@@ -229,11 +257,26 @@ class _EncodedAudio:
         self.layout = 'mono' if source.layout.nb_channels == 1 else 'stereo'
         self.stream = target.add_stream(AUDIO_ENCODER, rate=rate, layout=self.layout)
 
+        self._converter = UniformAudio('fltp', self.layout, self.stream.codec_context.sample_rate)
+
     def packets(self) -> Iterator[av.Packet]:
         """The decoded track, encoded anew."""
-        context = self.stream.codec_context
-        for frame in uniform(self.reader.frames(), 'fltp', self.layout, context.sample_rate):
+        for frame in self.reader.frames():
+            yield from self._encode(self._converter.add(frame))
+        yield from self.rest()
+
+    def add(self, packet: av.Packet, frames: list[av.AudioFrame]) -> list[av.Packet]:
+        """Of audio that comes packet by packet: its frames, encoded anew."""
+        return [made for frame in frames for made in self._encode(self._converter.add(frame))]
+
+    def rest(self) -> list[av.Packet]:
+        """What the encoder holds at the end."""
+        return [*self._encode(self._converter.finish()), *self.stream.encode(None)]
+
+    def _encode(self, frames: list[av.AudioFrame]) -> list[av.Packet]:
+        packets = []
+        for frame in frames:
             if frame.pts is not None:
                 frame.pts -= round(self.shift / frame.time_base)
-            yield from self.stream.encode(frame)
-        yield from self.stream.encode(None)
+            packets += self.stream.encode(frame)
+        return packets

@@ -6,14 +6,20 @@ the encoded overlay, and the contact sheet. The network has random weights unles
 given; its time does not depend on them. --threads holds for torch and NumPy; FFmpeg decodes and
 encodes in threads of its own. There is no published counterpart to take a ratio against.
 --repeat shows that memory does not grow with the length: two hours are 120 times 60 seconds.
+--compare does the same with one stage after the other, round by round, and checks that both write
+the same bytes; and it times the first clip of audio in fresh processes, by resampy and as it is.
 """
 
 import argparse
 import statistics
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from unittest import mock
 
 import av
 import numpy as np
@@ -32,6 +38,15 @@ from avsbench.video import VideoFile, make_video
 from benchmarks.harness import header, peak_memory, quartiles
 
 SOUND_RATE = 44100
+FIRST_CLIP = f"""
+import sys, time
+import numpy as np
+from avsbench.media.front_ends import VGGISH
+samples = np.random.default_rng(0).normal(0, 0.1, 5 * {SOUND_RATE})
+start = time.perf_counter()
+getattr(VGGISH, sys.argv[1])(samples, {SOUND_RATE})
+print(time.perf_counter() - start)
+"""
 STAGES = ('decode', 'audio', 'network', 'encode', 'sheet', 'rest')
 
 
@@ -46,6 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument(
+        '--compare', action='store_true', help='with one stage after the other, and with resampy'
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
             video = repeated(video, args.repeat)
         for config in args.config:
             measure(video, config, args)
+    if args.compare:
+        print_first_clip(args)
     return 0
 
 
@@ -72,13 +92,68 @@ def measure(video: Path, config: str, args: argparse.Namespace) -> None:
         torch.manual_seed(0)
         torch.save({'state_dict': MODELS.build(cfg.model).state_dict()}, checkpoint)
     inferencer = AVSInferencer(cfg, checkpoint, device=args.device, show_progress=False)
-    reports = []
+    reports, before = [], []
     for number in range(args.rounds + 1):
-        outputs = Outputs(video.with_name('out.mp4'), video.with_name('masks'), overwrite=True)
-        report = render_video(inferencer, VideoFile(video), outputs, fps=args.fps)
-        if number:
-            reports.append(report)
+        report, written = render(inferencer, video, args)
+        if args.compare:
+            with one_after_the_other():
+                other, expected = render(inferencer, video, args)
+            before += [other] * bool(number)
+            if written != expected:
+                raise RuntimeError(f'{config}: what is written differs')
+        reports += [report] * bool(number)
     print(line(config, reports, args), flush=True)
+    if before:
+        pairs = zip(before, reports, strict=True)
+        low, middle, high = quartiles(other.wall / report.wall for other, report in pairs)
+        factor = statistics.median(other.real_time_factor for other in before)
+        print(
+            f'  one stage after the other: real time factor {factor:.3f}, the same bytes; ratio '
+            f'{middle:.2f}x ({low:.2f} to {high:.2f})',
+            flush=True,
+        )
+
+
+def render(
+    inferencer: AVSInferencer, video: Path, args: argparse.Namespace
+) -> tuple[RenderReport, list[bytes]]:
+    """Segment the video; the report, and what was written."""
+    outputs = Outputs(video.with_name('out.mp4'), video.with_name('masks'), overwrite=True)
+    report = render_video(inferencer, VideoFile(video), outputs, fps=args.fps)
+    files = (outputs.video, outputs.table, outputs.sheet, *sorted(outputs.masks.iterdir()))
+    return report, [path.read_bytes() for path in files] if args.compare else []
+
+
+@contextmanager
+def one_after_the_other() -> Iterator[None]:
+    """Without threads: each stage waits for the one before, as a baseline."""
+
+    @contextmanager
+    def serial(items: Iterable, depth: int, name: str) -> Iterator[Iterator]:
+        yield iter(items)
+
+    with (
+        mock.patch('avsbench.apis.inferencer.ahead', serial),
+        mock.patch('avsbench.apis.render.ahead', serial),
+    ):
+        yield
+
+
+def print_first_clip(args: argparse.Namespace) -> None:
+    """How long the first 5 s of audio take in a process that has done nothing else."""
+    seconds = {
+        name: [
+            float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+            for words in [[sys.executable, '-c', FIRST_CLIP, method]] * args.rounds
+        ]
+        for name, method in (('resampy', 'patches'), ('now', 'own_patches'))
+    }
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    print(
+        f'\nfirst 5 s of audio at {SOUND_RATE} Hz in a fresh process: '
+        + ', '.join(f'{name} {value:.3f} s' for name, value in medians.items())
+        + f'; ratio {medians["resampy"] / medians["now"]:.1f}x'
+    )
 
 
 def line(config: str, reports: list[RenderReport], args: argparse.Namespace) -> str:
@@ -96,6 +171,7 @@ def line(config: str, reports: list[RenderReport], args: argparse.Namespace) -> 
         f'\n{config}, {seconds} s of {width} x {height} at {args.rate} frames per second, '
         f'{args.fps} masks per second, {args.device}, {args.threads} thread(s)\n'
         f'  {middle:.2f} s of video per second ({low:.2f} to {high:.2f}, {len(reports)} rounds), '
+        f'real time factor {1 / middle:.3f}, '
         f'{reports[0].frames} frames, {reports[0].masks} masks\n  {spent}\n'
         f'  {peak:.0f} MiB of memory at the peak'
     )

@@ -6,6 +6,11 @@ OUT.mp4 has the video's audio track. Besides it writes OUT.csv (second, class, a
 the image, mean probability) and OUT.png (some frames with their masks, the audio if the network
 reads it, the area over time). A network without sound, e.g. config/davis/medvt_swinb.py, needs no
 audio track.
+
+    ffmpeg ... -f matroska - | avsbench video - s4/pvt2 CHECKPOINT --out OUT.mp4
+
+A pipe (-), a camera (camera:0) and a file that is still being written (--follow 5) are marked as
+they come: a few seconds behind, and OUT.mp4 plays at any time. Ctrl-C ends them.
 """
 
 import argparse
@@ -22,7 +27,7 @@ from avsbench.options import WINDOWS
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `avsbench video`."""
-    parser.add_argument('video', type=Path, metavar='IN.mp4', help='the video')
+    parser.add_argument('video', type=Path, metavar='IN.mp4', help='the video; or - or camera:0')
     add_config_and_checkpoint(parser)
     parser.add_argument('--out', type=Path, required=True, metavar='OUT.mp4', help='or .mov, .mkv')
     parser.add_argument('--masks', type=Path, metavar='DIR', help='also write the masks as PNG')
@@ -59,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--batch-size', type=int, default=1, help='clips per batch (of clips of seconds, at most F)'
     )
+    parser.add_argument(
+        '--follow',
+        type=float,
+        metavar='SECONDS',
+        help='the file is still being written: read on until it has not grown for so long',
+    )
     add_network_arguments(parser)
     add_amp_argument(parser)
 
@@ -76,5 +87,10 @@ def colour(text: str) -> tuple[int, int, int]:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Stop where config or checkpoint are missing, or given twice."""
+    """Stop where arguments are missing, given twice, or not for a video that is going on."""
     join_names(parser, args)
+    live = args.follow is not None or str(args.video) == '-' or str(args.video)[:7] == 'camera:'
+    if live and args.batch_size != 1:
+        parser.error('--batch-size: clips of a video that is going on come one by one')
+    if live and args.windows == 'centre':
+        parser.error('--windows centre: depends on the end of a video, and this one is going on')
