@@ -81,7 +81,7 @@ def check_same(folder, live, whole):
     times = [[frame.time for frame in VideoFile(folder / name).frames()] for name in (live, whole)]
     assert times[0] == pytest.approx(times[1], abs=2e-3)
     sound = [AudioTrack(folder / name, 0).between(0, 6) for name in (live, whole)]
-    assert np.abs(sound[0] - sound[1]).max() < 0.02
+    assert np.abs(sound[0] - sound[1]).mean() < 0.005  # some are encoded once more
     assert (folder / live).with_suffix('.png').exists()
     assert [thread.name for thread in threading.enumerate() if thread.name == 'live'] == []
 
