@@ -70,8 +70,7 @@ def render_live(
         where = error.filename or outputs.video
         raise DataError(f'{where}: cannot be written ({error.strerror})') from error
     report.seconds = report.summary.end
-    if not report.summary.marked:
-        report.nothing = why_nothing(threshold, several=inferencer.palette is not None)
+    report.nothing = why_nothing(report, threshold, inferencer)
     report.warnings = [*([SYNTHETIC] if inferencer.synthetic else []), *source.warnings()]
     report.wall = time.perf_counter() - start
     return report

@@ -130,8 +130,7 @@ def render_video(
                 sheet = draw_sheet(inferencer.visualizer, report.summary, title)
                 Image.fromarray(sheet).save(outputs.temporary(outputs.sheet))
         report.seconds = report.summary.end
-        if not report.summary.marked:
-            report.nothing = why_nothing(threshold, several=inferencer.palette is not None)
+        report.nothing = why_nothing(report, threshold, inferencer)
         report.warnings = [*([SYNTHETIC] if inferencer.synthetic else []), *source.warnings()]
         outputs.commit()
     except OSError as error:
@@ -157,9 +156,11 @@ def painter_of(inferencer: AVSInferencer, colour: tuple[int, int, int] | None) -
     )
 
 
-def why_nothing(threshold: float | None, *, several: bool) -> str:
-    """Why no mask marks anything: a sentence."""
-    if several and threshold is None:
+def why_nothing(report: RenderReport, threshold: float | None, inferencer: AVSInferencer) -> str:
+    """Why no mask marks anything, a sentence; '' if one does."""
+    if report.summary.marked:
+        return ''
+    if inferencer.palette is not None and threshold is None:
         return 'nothing marked: the background is the most probable class everywhere'
     limit = THRESHOLD if threshold is None else threshold
     return f'nothing marked: no pixel has a probability above {limit:g}'

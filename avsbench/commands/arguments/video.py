@@ -64,14 +64,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--batch-size', type=int, default=1, help='clips per batch (of clips of seconds, at most F)'
     )
+    add_follow_argument(parser)
+    add_network_arguments(parser)
+    add_amp_argument(parser)
+
+
+def add_follow_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `--follow`."""
     parser.add_argument(
         '--follow',
         type=float,
         metavar='SECONDS',
         help='the file is still being written: read on until it has not grown for so long',
     )
-    add_network_arguments(parser)
-    add_amp_argument(parser)
 
 
 def colour(text: str) -> tuple[int, int, int]:
