@@ -135,7 +135,7 @@ def test_a_network_without_sound_needs_none(call, tmp_path):
         frames = [frame.rgb().astype(int) for frame in VideoFile(out, need_audio=False).frames()]
         assert len(frames) == 13
         orange = (frames[7][..., 0] - frames[7][..., 2] > 40) & disc_mask(7)
-        assert orange.sum() > 0.3 * disc_mask(7).sum()
+        assert orange.sum() > 0.15 * disc_mask(7).sum()  # its name covers a part of it
         heights[name] = Image.open(f'{name}_out.png').height
     assert heights['silent'] == heights['loud']  # no spectrogram in either
     call('silent.mp4', '--out', 'centre.mp4', '--windows', 'centre', '--fps', '5', name='motion')
