@@ -7,14 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.registry import DefaultScope
+from video_clips import HIGH, LOW, RATE, SIZE, tone, toy_listener, write_video
 
 from avsbench.analysis.complexity import build_model
+from avsbench.apis import AVSInferencer
+from avsbench.apis.outputs import Outputs
+from avsbench.apis.render import render_video
 from avsbench.config.loading import load_config
 from avsbench.config.schema import check_arguments
+from avsbench.datasets import FolderAVSDataset
 from avsbench.registry import DATASETS, METRICS
+from avsbench.video import VideoFile
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / 'docs' / 'custom_data.md').read_text()
@@ -128,3 +135,34 @@ def test_layout_of_avsbench(checkout):
     done = run(command, checkout)
     assert done.returncode == 0, done.stderr
     assert '2 clips made' in done.stdout
+
+
+def test_predicted_masks_are_masks_of_custom_data(tmp_path):
+    """What `avsbench video` predicts for a second is read as the mask of that second."""
+    toy_listener(tmp_path)
+    root = tmp_path / 'custom'
+    (root / 'videos').mkdir(parents=True)
+    (root / 'masks').mkdir()
+    frames = [np.full((*SIZE, 3), 40 + 40 * (n // 10), np.uint8) for n in range(26)]
+    samples = tone([LOW, HIGH, LOW])[: int(2.6 * RATE)]
+    video = write_video(root / 'videos/clip.mp4', frames, samples, rate=10)
+
+    inferencer = AVSInferencer(
+        tmp_path / 'listener_s4.py', tmp_path / 'listener_s4.pth', device='cpu', show_progress=False
+    )
+    outputs = Outputs(tmp_path / 'out.mp4', root / 'masks/clip', source=video)
+    assert render_video(inferencer, VideoFile(video), outputs).masks == 3
+    assert sorted(path.name for path in outputs.masks.iterdir()) == ['1.png', '2.png', '3.png']
+
+    dataset = FolderAVSDataset(
+        str(root), 'train', fractions={'train': 1.0}, pipeline=[dict(type='LoadClip')]
+    )
+    clip = dataset[0]
+    assert len(dataset) == 1 and clip['gt_valid'].tolist() == [True, True, True, False, False]
+    width = SIZE[1] // 2
+    for second, half in enumerate((slice(width), slice(width, None), slice(width))):
+        mask = np.zeros(SIZE, bool)
+        mask[:, half] = True
+        assert np.array_equal(np.asarray(clip['masks'][second]).astype(bool), mask)
+        shade = np.asarray(clip['frames'][second]).mean()
+        assert abs(shade - (40 + 40 * second)) < 8  # the frame that the mask was predicted from

@@ -79,8 +79,15 @@ class Complexity:
     operator: str
 
 
+STAGES = ('network', 'memory of a training', 'memory of a prediction', 'operations')
+"""What `complexity` does, in this order."""
+
+
 def complexity(
-    cfg: Config, frames: int | None = None, size: int | tuple[int, int] | None = None
+    cfg: Config,
+    frames: int | None = None,
+    size: int | tuple[int, int] | None = None,
+    begin: Callable[[str], object] = lambda stage: None,
 ) -> Complexity:
     """Measure a config's network on one clip.
 
@@ -91,6 +98,7 @@ def complexity(
             the size of the frames in the mode 'maps'.
         frames: T of the clip; None for that of the config, see `clip_length`.
         size: H and W of the frames in pixels, or one number for both; None for `frame_size`.
+        begin: Called with each of `STAGES` when it begins.
 
     Raises:
         ConfigError: The model can't be built or run on such a clip, or the config has no size.
@@ -99,6 +107,7 @@ def complexity(
     size = frame_size(cfg) if size is None else (size, size) if isinstance(size, int) else size
     if frames < 1 or min(size) < 1:
         raise ConfigError(f'frames={frames} and size={size}: expected 1 or more')
+    begin(STAGES[0])
     model = build_model(cfg)
     parameters = list(model.parameters())
     trainable = sum(p.numel() for p in parameters if p.requires_grad)
@@ -109,9 +118,12 @@ def complexity(
     with FakeTensorMode(allow_non_fake_inputs=True) as fake, _explained(cfg, shape):
         model._apply(fake.from_tensor)
         with ops.use_path('cpu' if compiled else 'reference'):
+            begin(STAGES[1])
             training = _training_bytes(model, inputs())
             model.requires_grad_(False)
+            begin(STAGES[2])
             inference = _inference_bytes(model, inputs())
+        begin(STAGES[3])
         flops, part_flops = _flops(model, inputs())
     return Complexity(
         frames=frames,

@@ -312,7 +312,7 @@ class AVSInferencer(BaseInferencer):
         groups = groupby(preds if draw else (), lambda found: self.pipeline.clip_of(found.span))
         for _, group in groups:
             part = list(group)
-            title = f'{source.name} from {second_text(part[0].second)} s'
+            title = f'{source.name} from {second_text(part[0].start)} s'
             images.append(self.visualizer.draw([clip_view(part, title)]))
         return [images]
 
@@ -338,11 +338,11 @@ class AVSInferencer(BaseInferencer):
         Returns:
             `predictions`, a list with one entry for the video, and `visualization`. A prediction is
             a dict with `masks` (n, H, W) uint8 (0 and 1, or class indices), `seconds` (n) at which
-            the masks begin, `rows` (a dict of second, class, area as a fraction of the image, and
-            mean probability for each class in each mask), `classes` (names by index) and, if asked
-            for, `logits` (n, K, h, w), or `probabilities` of a network that has no logits. As
-            `AVSDataSample` it has `pred_masks`, `seg_logits` or `seg_probs` if asked for, and the
-            rest in its metainfo.
+            the masks begin, `rows` (a dict of mask, its number from 1, start, class, area as a
+            fraction of the image, and mean probability for each class in each mask), `classes`
+            (names by index) and, if asked for, `logits` (n, K, h, w), or `probabilities` of a
+            network that has no logits. As `AVSDataSample` it has `pred_masks`, `seg_logits` or
+            `seg_probs` if asked for, and the rest in its metainfo.
         """
         masks, rows = [], []
         for prediction in preds:
@@ -350,7 +350,7 @@ class AVSInferencer(BaseInferencer):
             masks.append(mask)
             rows += self.table_rows(prediction, mask, probability)
         meta = {
-            'seconds': [prediction.second for prediction in preds],
+            'seconds': [prediction.start for prediction in preds],
             'rows': [row.as_dict() for row in rows],
             'classes': self.classes,
         }

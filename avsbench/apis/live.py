@@ -159,5 +159,5 @@ class _Rendering:
         self.report.summary.add(prediction, rows)
         self.report.masks += 1
         if self.outputs.masks is not None:
-            write_mask(self.outputs.mask(prediction.span.index), mask, self.inferencer.palette)
+            write_mask(self.outputs.mask(prediction.number), mask, self.inferencer.palette)
         return mask

@@ -8,7 +8,7 @@ from pathlib import Path
 from avsbench.utils.errors import DataError, examples
 from avsbench.video import container_of
 
-MASK_NAME = re.compile(r'\d{6}\.png')
+MASK_NAME = re.compile(r'[1-9]\d*\.png')
 
 
 class Outputs:
@@ -62,8 +62,8 @@ class Outputs:
         return Path(self._scratch.name, path.name)
 
     def mask(self, number: int) -> Path:
-        """Where to write a mask until `commit`."""
-        return Path(self._mask_scratch.name, f'{number:06d}.png')
+        """Where to write a mask until `commit`, by its number from 1, as in custom data."""
+        return Path(self._mask_scratch.name, f'{number}.png')
 
     def commit(self) -> None:
         """Move everything to its place.

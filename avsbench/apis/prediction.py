@@ -18,7 +18,7 @@ NO_CLASS = 'nothing marked'
 FIELDS = {'logits': 'seg_logits', 'probabilities': 'seg_probs'}
 """What `with_logits` keeps: its name in a prediction, and in a data sample."""
 
-COLUMNS = ('second', 'class', 'area', 'mean_probability')
+COLUMNS = ('mask', 'start', 'class', 'area', 'mean_probability')
 
 
 @dataclass(frozen=True)
@@ -26,26 +26,30 @@ class TableRow:
     """One class in one mask: a row of the table.
 
     Attributes:
-        second: At which the mask begins.
+        mask: Number of the mask, from 1: that of its file, and with one mask per second that of
+            the second.
+        start: Seconds from the first frame to where the mask begins.
         name: Of the class; `NO_CLASS` for an empty mask.
         area: Fraction of the image, 0 to 1.
         probability: Mean over the pixels of the class; None where there are none.
     """
 
-    second: float
+    mask: int
+    start: float
     name: str
     area: float
     probability: float | None
 
     def as_dict(self) -> dict[str, str | float | None]:
         """The values by the names in `COLUMNS`."""
-        values = (self.second, self.name, self.area, self.probability)
+        values = (self.mask, self.start, self.name, self.area, self.probability)
         return dict(zip(COLUMNS, values, strict=True))
 
     def cells(self) -> tuple[str, ...]:
         """The values as text, in the order of `COLUMNS`."""
         probability = '' if self.probability is None else f'{self.probability:.4f}'
-        return second_text(self.second), self.name, f'{self.area:.6f}', probability
+        start = second_text(self.start)
+        return str(self.mask), start, self.name, f'{self.area:.6f}', probability
 
 
 @dataclass(frozen=True)
@@ -84,9 +88,21 @@ class MaskPrediction:
     objects: tuple[Tensor, Tensor] | None = None
 
     @property
-    def second(self) -> float:
-        """At which the mask begins."""
+    def number(self) -> int:
+        """Number of the mask, from 1."""
+        return self.span.index + 1
+
+    @property
+    def start(self) -> float:
+        """Seconds from the first frame to where the mask begins."""
         return float(self.span.start)
+
+    @property
+    def label(self) -> str:
+        """What the mask is called in images: its second, or its number and where it begins."""
+        if self.span.start == self.span.index and self.span.stop == self.number:
+            return f'second {self.number}'
+        return f'mask {self.number}, {second_text(self.start)} s'
 
     def masked(self, size: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Mask and probability of each pixel, enlarged as the masks of a test are.
@@ -134,13 +150,14 @@ class MaskPrediction:
         present = [index for index in order if index >= first and counts[index]]
         return [
             TableRow(
-                self.second,
+                self.number,
+                self.start,
                 classes[index],
                 float(counts[index] / mask.size),
                 float(totals[index] / counts[index]),
             )
             for index in present
-        ] or [TableRow(self.second, NO_CLASS, 0.0, None)]
+        ] or [TableRow(self.number, self.start, NO_CLASS, 0.0, None)]
 
 
 def mask_predictions(

@@ -183,7 +183,7 @@ def _write_masks(
                 report.summary.add(prediction, rows)
                 report.masks += 1
                 if outputs.masks is not None:
-                    write_mask(outputs.mask(prediction.span.index), mask, inferencer.palette)
+                    write_mask(outputs.mask(prediction.number), mask, inferencer.palette)
             yield mask
 
 

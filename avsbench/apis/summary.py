@@ -70,7 +70,7 @@ class VideoSummary:
     @property
     def starts(self) -> list[float]:
         """Seconds of the points of the curves."""
-        return [rows[0].second for rows in self._rows]
+        return [rows[0].start for rows in self._rows]
 
     @property
     def areas(self) -> Mapping[str, Sequence[float]]:

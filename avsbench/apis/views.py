@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from avsbench.apis.prediction import MaskPrediction, second_text
+from avsbench.apis.prediction import MaskPrediction
 from avsbench.apis.summary import VideoSummary
 from avsbench.media.front_ends import FRONT_ENDS
 from avsbench.structures import AVSDataSample
@@ -45,7 +45,7 @@ def clip_view(
         ),
         log_mel,
         title,
-        [f'{second_text(prediction.second)} s' for prediction in predictions],
+        [prediction.label for prediction in predictions],
     )
 
 

@@ -4,16 +4,18 @@ import argparse
 import json
 from dataclasses import asdict
 
-from avsbench.analysis.complexity import COUNTED, NOT_COUNTED, Complexity, complexity
+from avsbench.analysis.complexity import COUNTED, NOT_COUNTED, STAGES, Complexity, complexity
 from avsbench.config.loading import open_config
 from avsbench.config.paths import config_file
+from avsbench.utils.parallel import show_stages
 
 
 def run(args: argparse.Namespace) -> None:
     """Run `avsbench flops`."""
     cfg = open_config(config_file(args.config), args.cfg_options)
     size = None if args.size is None else (args.size[0], args.size[-1])
-    found = complexity(cfg, args.frames, size)
+    with show_stages(len(STAGES)) as begin:
+        found = complexity(cfg, args.frames, size, begin)
     print(json.dumps(asdict(found), indent=2) if args.json else report(cfg.filename, found))
 
 

@@ -9,6 +9,7 @@ from avsbench.apis.model import load_model, open_network_config
 from avsbench.config.build import build_part
 from avsbench.registry import DATASETS
 from avsbench.utils.errors import DataError
+from avsbench.utils.parallel import show_progress
 from avsbench.visualization import AVSLocalVisualizer
 from avsbench.visualization.gallery import (
     check_folder,
@@ -29,7 +30,8 @@ def run(args: argparse.Namespace) -> None:
     visualizer = AVSLocalVisualizer()
     visualizer.dataset_meta = dataset.metainfo
     images = {}
-    for group in spread(scenes(dataset), args.num):
+    groups = spread(scenes(dataset), args.num)
+    for group in show_progress(groups, len(groups), 'clips'):
         info = dataset.get_data_info(group[0])
         if 'video' in info:
             images[info['video']] = visualizer.draw([predict_video(model, dataset, group)])

@@ -9,6 +9,7 @@ from avsbench.config.build import building
 from avsbench.config.loading import check_subset, default_work_dir, open_config
 from avsbench.engine.amp import resolve_precision, use_amp
 from avsbench.engine.compiling import use_compile
+from avsbench.engine.tracking import use_tensorboard, use_wandb
 from avsbench.registry import RUNNERS
 from avsbench.utils.errors import ConfigError
 from avsbench.weights.locating import find_checkpoint
@@ -60,7 +61,7 @@ def apply_train_arguments(cfg: Config, args: argparse.Namespace) -> None:
     """Change the config as the options of a training say.
 
     Raises:
-        ConfigError: Two of them contradict one another.
+        ConfigError: Two of them contradict one another, or a package is missing.
     """
     if args.resume is not None:
         cfg.resume, cfg.load_from = True, None if args.resume == 'auto' else args.resume
@@ -69,6 +70,10 @@ def apply_train_arguments(cfg: Config, args: argparse.Namespace) -> None:
     if args.replace and cfg.get('resume') and not cfg.get('load_from'):
         raise ConfigError('--resume goes on from a training that --overwrite removes: choose one')
     cfg.overwrite, cfg.allow_changes = args.replace, args.allow_changes
+    if args.tensorboard:
+        use_tensorboard(cfg)
+    if args.wandb:
+        use_wandb(cfg)
 
 
 def apply_test_arguments(cfg: Config, args: argparse.Namespace) -> None:

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from avsbench.processes.signals import ignore_signals
 from avsbench.utils.errors import DataError
+from avsbench.utils.parallel import usable_cores
 
 TIMEOUT = 600
 """Seconds that a batch may take, unless the config of the loader says otherwise."""
@@ -102,6 +103,16 @@ def with_timeout(loader: dict) -> dict:
     if not loader.get('num_workers'):
         return {key: value for key, value in loader.items() if key != 'timeout'}
     return {'timeout': TIMEOUT, **loader}
+
+
+def with_fitting_workers(loader: dict) -> dict:
+    """The config of a loader, with no more workers than there are cores for this process.
+
+    More would take turns on them. The samples do not depend on it.
+    """
+    here = int(os.environ.get('LOCAL_WORLD_SIZE', 1))  # processes that share the cores
+    workers = min(loader.get('num_workers', 0), max(1, usable_cores() // here))
+    return {**loader, 'num_workers': workers}
 
 
 def close_workers(iterator: Any) -> None:

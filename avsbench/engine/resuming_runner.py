@@ -1,7 +1,10 @@
 """The part of the runner that reads checkpoints."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.runner import EpochBasedTrainLoop
@@ -34,9 +37,11 @@ class ResumingRunner(SavingRunner):
 
     Attributes:
         loaded_checkpoint: Path of the checkpoint that was loaded or resumed from, or None.
+        loaded_meta: What that checkpoint says of itself.
     """
 
     loaded_checkpoint: str | None = None
+    loaded_meta: Mapping[str, Any] = MappingProxyType({})
     _replaces_training = False
 
     def load_or_resume(self) -> None:
@@ -91,6 +96,7 @@ class ResumingRunner(SavingRunner):
         meta = checkpoint['meta']
         self._has_loaded = True
         self.loaded_checkpoint = str(Path(filename).absolute())
+        self.loaded_meta = meta
         if meta['layout'] != LAYOUT:
             dropped = f', {len(meta["dropped"])} unused keys left out' if meta['dropped'] else ''
             self.logger.info(f'{filename}: published {meta["layout"]} weights{dropped}')

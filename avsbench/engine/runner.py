@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm, is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import BaseLoop, Runner
@@ -37,8 +38,15 @@ from avsbench.engine.compiling import (
     compile_trouble,
     compiled_parts,
 )
+from avsbench.engine.console import log_to_file, quiet_console, release_warnings
 from avsbench.engine.explaining_runner import names_part
-from avsbench.engine.loaders import init_worker, watched_loaders, with_timeout
+from avsbench.engine.first_screen import VERBS, first_screen
+from avsbench.engine.loaders import (
+    init_worker,
+    watched_loaders,
+    with_fitting_workers,
+    with_timeout,
+)
 from avsbench.engine.loops import PreciseTestLoop, StoppableValLoop, check_steps, with_type
 from avsbench.engine.memory import batch_named
 from avsbench.engine.param_groups import merge_groups
@@ -69,12 +77,18 @@ class AVSRunner(ResumingRunner):
         evaluation_amp: What validations and tests compute in: 'bf16', 'fp16' or 'off'.
     """
 
+    _is_to_say = False  # what the run is
+
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'AVSRunner':
         """Build the runner of a config; the work dir is tried first."""
         check_loops(cfg)
         check_writable(cfg['work_dir'], 'work dir', 'choose another with --work-dir')
-        return super().from_cfg(cfg)
+        try:
+            return super().from_cfg(cfg)
+        except BaseException:
+            release_warnings()  # they may tell why
+            raise
 
     def setup_env(self, env_cfg: dict) -> None:
         """Join the process group, let mmengine do the rest, and make the folder of this run."""
@@ -85,6 +99,24 @@ class AVSRunner(ResumingRunner):
         set_tf32(self._tf32)
         self.signals = SignalWatch()
         self._timestamp = on_main_process(lambda: new_folder(self.work_dir, self._timestamp))
+
+    def build_logger(self, log_level: int | str = 'INFO', log_file: str | None = None) -> MMLogger:
+        """Build the log: a file of everything, and a console of what is of use there."""
+        logger = super().build_logger(log_level, log_file)
+        quiet_console(logger)
+        return logger
+
+    def _log_env(self, env_cfg: dict) -> None:
+        """Nothing: `ReportHook` writes env.json and config.py, instead of 200 lines of log."""
+
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        """Call all hooks; before the first step of a run, say what it is."""
+        super().call_hook(fn_name, **kwargs)
+        loop = fn_name.removeprefix('before_')
+        if self._is_to_say and loop in VERBS:
+            self._is_to_say = False
+            self.logger.info(first_screen(self, loop))
+            release_warnings()
 
     def set_randomness(
         self, seed: int | None, diff_rank_seed: bool = False, deterministic: bool = False
@@ -107,7 +139,7 @@ class AVSRunner(ResumingRunner):
         """
         if isinstance(dataloader, DataLoader):
             return dataloader
-        dataloader = with_timeout(dataloader)
+        dataloader = with_timeout(with_fitting_workers(dataloader))
         # A GPU copies from pinned memory while the host goes on.
         dataloader = {'pin_memory': torch.cuda.is_available(), **dataloader}
         if seed is not None:
@@ -192,7 +224,7 @@ class AVSRunner(ResumingRunner):
                 counts[setting] += sum(parameter.numel() for parameter in group['params'])
             for setting, size in counts.items():
                 label = f'optimizer {name}'.strip()
-                self.logger.info(f'{label}: {size / 1e6:.3f} M parameters with {setting}')
+                log_to_file(self.logger, f'{label}: {size / 1e6:.3f} M parameters with {setting}')
         return built
 
     def train(self) -> nn.Module:
@@ -209,6 +241,7 @@ class AVSRunner(ResumingRunner):
                 f'only tests; train another config{other}, and test its checkpoint with this one'
             )
         with ExitStack() as stack:
+            stack.enter_context(self._saying())
             remarks = on_main_process(lambda: self._take_work_dir(stack))
             for remark in remarks or ():
                 self.logger.warning(remark)
@@ -228,13 +261,15 @@ class AVSRunner(ResumingRunner):
     def val(self) -> dict:
         """Validate."""
         self._state_precision()
-        with self._compiled(), watched_loaders(self._loaders), batch_named(self, 'val_dataloader'):
+        watched, named = watched_loaders(self._loaders), batch_named(self, 'val_dataloader')
+        with self._saying(), self._compiled(), watched, named:
             return super().val()
 
     def test(self) -> dict:
         """Test."""
         self._state_precision()
-        with self._compiled(), watched_loaders(self._loaders), batch_named(self, 'test_dataloader'):
+        watched, named = watched_loaders(self._loaders), batch_named(self, 'test_dataloader')
+        with self._saying(), self._compiled(), watched, named:
             return super().test()
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
@@ -251,12 +286,23 @@ class AVSRunner(ResumingRunner):
         loop = with_type(loop, PreciseTestLoop) if isinstance(loop, dict) else loop
         return super().build_test_loop(loop)
 
+    @contextmanager
+    def _saying(self) -> Iterator[None]:
+        """Say once what the run is; warnings that came before are shown in any case."""
+        self._is_to_say = True
+        try:
+            yield
+        finally:
+            self._is_to_say = False
+            release_warnings()
+
     def _state_precision(self) -> None:
         """Say in the log what this run computes in."""
         wrapper = (self.cfg.get('optim_wrapper') or {}).get('type', 'OptimWrapper')
-        self.logger.info(
+        log_to_file(
+            self.logger,
             f'precision: training by {wrapper}, mixed precision of validation and test '
-            f'{self.evaluation_amp}, TF32 {"on" if self._tf32 else "off"}'
+            f'{self.evaluation_amp}, TF32 {"on" if self._tf32 else "off"}',
         )
 
     @contextmanager

@@ -14,6 +14,8 @@ PACKAGES = {
     'av': ('PyAV', 'av', 'video'),
     'gradio': ('gradio', 'gradio', 'demo'),
     'skimage': ('scikit-image', 'scikit-image', 'maskiges'),
+    'tensorboard': ('TensorBoard', 'tensorboard', 'tensorboard'),
+    'wandb': ('Weights & Biases', 'wandb', 'wandb'),
     'shtab': ('shtab', 'shtab', 'completion'),
     'h5py': ('h5py', 'h5py', 'a2d'),
     'transformers': ('transformers', 'transformers', 'audio'),

@@ -30,12 +30,14 @@ class VideoClip:
         samples: (n,) float64 in [-1, 1), mono; fewer than T seconds where the audio ends earlier.
         rate: Sample rate in Hz.
         repeated: Frames at the end that repeat the last one because the video is shorter.
+        absent: Those of them whose second has no frame at all.
     """
 
     frames: list[np.ndarray]
     samples: np.ndarray
     rate: int
     repeated: int
+    absent: int = 0
 
 
 def read_clip(path: str | Path, seconds: int, *, start: int = 0, rule: str = 'index') -> VideoClip:
@@ -55,7 +57,7 @@ def read_clip(path: str | Path, seconds: int, *, start: int = 0, rule: str = 'in
     """
     check_choice('rule', rule, RULES)
     video = VideoFile(path)
-    frames, repeated = _frames(video, seconds, start, rule)
+    frames, repeated, absent = _frames(video, seconds, start, rule)
     # How many frames are missing is known only once the end was reached.
     missing = video.warning() if repeated else None
     if video.damaged or video.read_error or missing:
@@ -72,17 +74,24 @@ def read_clip(path: str | Path, seconds: int, *, start: int = 0, rule: str = 'in
         damage = track.warning()
     if damage:
         raise VideoError(damage)
-    return VideoClip(frames, samples, track.rate, repeated)
+    return VideoClip(frames, samples, track.rate, repeated, absent)
 
 
-def _frames(video: VideoFile, seconds: int, start: int, rule: str) -> tuple[list[np.ndarray], int]:
-    """T frames, and how many of them repeat the last one; none if the video ends before `start`."""
+def _frames(
+    video: VideoFile, seconds: int, start: int, rule: str
+) -> tuple[list[np.ndarray], int, int]:
+    """T frames, how many of them repeat the last one, and how many of those have no second.
+
+    There are none if the video ends before `start`.
+    """
     if rule == 'index':
         rate = round(video.rate)
         begin, step = round(start * video.rate), 1
         targets = [begin + int(second * rate + INSTANT * rate) for second in range(seconds)]
+        begins = [begin + second * rate for second in range(seconds)]
     else:
         begin, step = start, 1 / video.rate
+        begins = [start + second for second in range(seconds)]
         targets = [start + second + INSTANT for second in range(seconds)]
     frames: list[np.ndarray] = []
     shown: DecodedFrame | None = None
@@ -93,10 +102,11 @@ def _frames(video: VideoFile, seconds: int, start: int, rule: str) -> tuple[list
             while shown is not None and len(frames) < seconds and targets[len(frames)] < place:
                 frames.append(shown.rgb())
             if len(frames) == seconds:
-                return frames, 0
+                return frames, 0, 0
             shown = frame
     end = place + step
     if shown is None or end <= begin:
-        return [], seconds
+        return [], seconds, seconds
     frames += [shown.rgb()] * (seconds - len(frames))
-    return frames, sum(target >= end for target in targets)
+    absent = sum(first > place for first in begins)
+    return frames, sum(target >= end for target in targets), absent

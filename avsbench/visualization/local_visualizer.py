@@ -188,7 +188,7 @@ class AVSLocalVisualizer(Visualizer):
         seconds = range(len(clip.frames))
         for ax in axes:
             _prepare(ax, len(clip.frames))
-        labels = clip.labels or [f'{second + 1} s' for second in seconds]
+        labels = clip.labels or [f'second {second + 1}' for second in seconds]
         _label_frames(axes[0], labels, 'top')
         for ax, name in zip(axes, images, strict=False):
             ax.set_ylabel(name, fontsize=8)

@@ -32,7 +32,7 @@ env_cfg = dict(
 compile = dict(enabled=False, backend='inductor', dynamic=None)
 log_processor = dict(type='LogProcessor', window_size=10, by_epoch=True)
 log_level = 'INFO'
-# add dict(type='TensorboardVisBackend') to vis_backends for curves and images in TensorBoard
+# --tensorboard and --wandb of a training add their backends
 visualizer = dict(type='AVSLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
 randomness = dict(seed=123, deterministic=False)
 

@@ -92,7 +92,7 @@ def test_each_pixel_has_a_class_in_vspw(tmp_path):
     inferencer = AVSInferencer(cfg, checkpoint, device='cpu', show_progress=False)
     given = dict(frames=np.stack(disc_frames(6)))
     (result,) = inferencer(given, draw=True)['predictions']
-    first = [(row['class'], row['area']) for row in result['rows'] if row['second'] == 3]
+    first = [(row['class'], row['area']) for row in result['rows'] if row['start'] == 3]
     assert [name for name, _ in first] == ['wall', 'ceiling']
     assert sum(area for _, area in first) == pytest.approx(1)
     with pytest.raises(ConfigError, match='threshold=0.4: the network gives each pixel a class'):

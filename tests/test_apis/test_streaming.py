@@ -83,7 +83,7 @@ def test_masks_come_within_the_delay(inferencer, moving):
     assert AVSStream(inferencer, frame_rate=25, sample_rate=RATE).delay == length
     for number in range(2 * length * FRAME_RATE + 1):
         part = noisy_frames(1), tone([LOW], seconds=1 / FRAME_RATE)
-        seen += [(p.second, number / FRAME_RATE) for p in stream.push(*part)]
+        seen += [(p.start, number / FRAME_RATE) for p in stream.push(*part)]
     assert [start for start, _ in seen] == list(range(2 * length))
     assert max(now - start for start, now in seen) == length <= stream.delay
     frames = AVSStream(moving, frame_rate=FRAME_RATE)

@@ -32,7 +32,7 @@ def test_probabilities_are_taken_as_they_are():
 def filled(count, fps=1):
     found = VideoSummary()
     for index in range(count):
-        row = TableRow(index / fps, 'sounding', index / count, 0.5)
+        row = TableRow(index + 1, index / fps, 'sounding', index / count, 0.5)
         found.add(prediction(index, fps), [row])
     return found
 
@@ -60,6 +60,6 @@ def test_a_long_video_stays_within_the_bounds(monkeypatch):
 
 def test_empty_masks_count_as_area_0():
     found = VideoSummary()
-    found.add(prediction(0), [TableRow(0, NO_CLASS, 0.0, None)])
-    found.add(prediction(1), [TableRow(1, 'dog', 0.25, 0.9)])
+    found.add(prediction(0), [TableRow(1, 0, NO_CLASS, 0.0, None)])
+    found.add(prediction(1), [TableRow(2, 1, 'dog', 0.25, 0.9)])
     assert found.areas == {'dog': [0.0, 0.25]}

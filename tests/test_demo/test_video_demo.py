@@ -67,18 +67,18 @@ def test_overlay_masks_table_and_sheet(call, video, tmp_path):
     before, after = (AudioTrack(p, 0).between(0, 3) for p in ('in.mp4', 'out.mp4'))
     assert np.abs(before - after).max() < 1e-3
 
-    masks = [np.asarray(Image.open(tmp_path / 'masks' / f'{n:06d}.png')) for n in range(3)]
-    assert sorted(os.listdir('masks')) == ['000000.png', '000001.png', '000002.png']
+    masks = [np.asarray(Image.open(tmp_path / 'masks' / f'{n}.png')) for n in (1, 2, 3)]
+    assert sorted(os.listdir('masks')) == ['1.png', '2.png', '3.png']
     assert masks[0].shape == SIZE and set(np.unique(masks[0])) == {0, 255}
     assert [int(mask.mean() / 255 * 100) for mask in masks] == [50, 50, 0]
     rows = list(csv.reader(open('out.csv')))
-    assert rows[0] == ['second', 'class', 'area', 'mean_probability', 'trained_on']
-    assert [row[:3] for row in rows[1:]] == [
-        ['0', 'sounding', '0.500000'],
-        ['1', 'sounding', '0.500000'],
-        ['2', 'nothing marked', '0.000000'],
+    assert rows[0] == ['mask', 'start', 'class', 'area', 'mean_probability', 'trained_on']
+    assert [row[:4] for row in rows[1:]] == [
+        ['1', '0', 'sounding', '0.500000'],
+        ['2', '1', 'sounding', '0.500000'],
+        ['3', '2', 'nothing marked', '0.000000'],
     ]
-    assert [row[3] for row in rows[1:]] == [rows[1][3], rows[1][3], ''] and float(rows[1][3]) > 0.9
+    assert [row[4] for row in rows[1:]] == [rows[1][4], rows[1][4], ''] and float(rows[1][4]) > 0.9
     assert Image.open('out.png').width >= 480
     assert sorted(os.listdir()) == [*ALL[:1], *ALL[1:], 'masks', 'out.csv', 'out.mp4', 'out.png']
 
@@ -90,8 +90,8 @@ def test_several_classes_and_denser_masks(call, video, tmp_path):
     assert code == 0, err
     rows = list(csv.DictReader(open('out.csv')))
     assert [row['class'] for row in rows] == ['bird'] * 5 + ['cello'] * 5 + ['nothing marked'] * 3
-    assert [row['second'] for row in rows][:3] == ['0', '0.2', '0.4']
-    mask = Image.open('masks/000000.png')
+    assert [(row['mask'], row['start']) for row in rows][:2] == [('1', '0'), ('2', '0.2')]
+    mask = Image.open('masks/1.png')
     assert mask.mode == 'P' and set(np.unique(np.asarray(mask))) == {0, 7}
     assert mask.convert('RGB').getpixel((0, 0)) == (128, 128, 128)  # of class 7
 
@@ -127,11 +127,12 @@ def test_a_network_without_sound_needs_none(call, tmp_path):
         assert '13 frames, 13 masks of 1 s in' in text and f'; audio {audio}\n' in text
         assert VideoFile(out, need_audio=False).has_audio == (samples is not None)
         rows = list(csv.DictReader(open(f'{name}_out.csv')))
-        assert [row['second'] for row in rows][:3] == ['0', '0.077', '0.154'] and len(rows) == 13
+        assert [row['start'] for row in rows][:3] == ['0', '0.077', '0.154'] and len(rows) == 13
         assert len({row['class'] for row in rows}) == 1
-        masks = [Image.open(path) for path in sorted(Path(f'{name}_masks').iterdir())]
+        masks = [Image.open(f'{name}_masks/{n}.png') for n in range(1, 14)]
+        assert len(list(Path(f'{name}_masks').iterdir())) == 13
         both = (np.asarray(masks[7]) > 0) & disc_mask(7)
-        assert len(masks) == 13 and both.sum() > 0.5 * disc_mask(7).sum()
+        assert both.sum() > 0.5 * disc_mask(7).sum()
         frames = [frame.rgb().astype(int) for frame in VideoFile(out, need_audio=False).frames()]
         assert len(frames) == 13
         orange = (frames[7][..., 0] - frames[7][..., 2] > 40) & disc_mask(7)
@@ -162,7 +163,7 @@ def test_nothing_is_overwritten(call, video):
         ('out.mp4', 'out.mp4: already exists'),
         ('out.csv', 'out.csv: already exists'),
         ('out.png', 'out.png: already exists'),
-        ('masks/000007.png', 'masks: contains 1 masks'),
+        ('masks/7.png', 'masks: contains 1 masks'),
     ):
         path = Path(word)
         path.parent.mkdir(exist_ok=True)
@@ -171,12 +172,12 @@ def test_nothing_is_overwritten(call, video):
         assert code == 2 and f'error: {message}' in err and '--overwrite' in err
         assert path.read_text() == 'precious'
         path.unlink()
-    Path('masks/000007.png').write_text('of an older, longer video')
+    Path('masks/7.png').write_text('of an older, longer video')
     Path('masks/notes.txt').write_text('precious')
     Path('out.mp4').write_text('old')
     code, _, err = call(video.name, '--out', 'out.mp4', '--masks', 'masks', '--overwrite')
     assert code == 0, err
-    assert sorted(os.listdir('masks')) == ['000000.png', '000001.png', '000002.png', 'notes.txt']
+    assert sorted(os.listdir('masks')) == ['1.png', '2.png', '3.png', 'notes.txt']
     assert VideoFile('out.mp4').size == SIZE
     code, _, err = call(video.name, '--out', 'in.mp4', '--overwrite')
     assert code == 2 and 'in.mp4: is the video that is read' in err

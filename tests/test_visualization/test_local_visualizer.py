@@ -129,7 +129,7 @@ def test_iou_is_the_one_of_the_metric(texts, field):
 
 def test_titles(texts):
     AVSLocalVisualizer().draw([view_of(clip_id='cat/x_1')])
-    assert {'cat/x_1', '1 s', '2 s', '3 s'} <= set(texts)
+    assert {'cat/x_1', 'second 1', 'second 2', 'second 3'} <= set(texts)
 
 
 def test_semantic_masks_have_the_palette_and_a_legend(texts):

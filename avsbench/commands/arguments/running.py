@@ -48,7 +48,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.set_defaults(resume=None, checkpoint=None, save_masks=None, overwrite=False)
     parser.set_defaults(flip=None, scales=None, crf=False, overlays=False)
-    parser.set_defaults(replace=False, allow_changes=None)
+    parser.set_defaults(replace=False, allow_changes=None, tensorboard=False, wandb=False)
 
 
 def _add_precision_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,6 +92,14 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         dest='replace',
         action='store_true',
         help='replace the checkpoints of an earlier training in the work dir',
+    )
+    parser.add_argument(
+        '--tensorboard',
+        action='store_true',
+        help='also log for TensorBoard: tensorboard --logdir WORK_DIR',
+    )
+    parser.add_argument(
+        '--wandb', action='store_true', help='also log to Weights & Biases, project avsbench'
     )
 
 

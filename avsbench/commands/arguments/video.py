@@ -2,10 +2,10 @@
 
     avsbench video IN.mp4 s4/pvt2 CHECKPOINT --out OUT.mp4
 
-OUT.mp4 has the video's audio track. Besides it writes OUT.csv (second, class, area as a fraction of
-the image, mean probability) and OUT.png (some frames with their masks, the audio if the network
-reads it, the area over time). A network without sound, e.g. config/davis/medvt_swinb.py, needs no
-audio track.
+OUT.mp4 has the video's audio track. Besides it writes OUT.csv (number of the mask, the second at
+which it starts, class, area as a fraction of the image, mean probability) and OUT.png (some frames
+with their masks, the audio if the network reads it, the area over time). A network without sound,
+e.g. config/davis/medvt_swinb.py, needs no audio track.
 
     ffmpeg ... -f matroska - | avsbench video - s4/pvt2 CHECKPOINT --out OUT.mp4
 
@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('video', type=Path, metavar='IN.mp4', help='the video; or - or camera:0')
     add_config_and_checkpoint(parser)
     parser.add_argument('--out', type=Path, required=True, metavar='OUT.mp4', help='or .mov, .mkv')
-    parser.add_argument('--masks', type=Path, metavar='DIR', help='also write the masks as PNG')
+    parser.add_argument(
+        '--masks', type=Path, metavar='DIR', help='also write the masks: 1.png, 2.png, ...'
+    )
     parser.add_argument(
         '--fps',
         type=int,

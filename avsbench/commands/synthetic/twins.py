@@ -69,7 +69,7 @@ def masks_of_video(
         raise DataError(f'{source}: already exists; choose another folder, or pass --overwrite')
     write_video(source, info)
     render_video(inferencer, VideoFile(source), outputs)
-    paths = sorted(masks.glob('*.png'))
+    paths = sorted(masks.glob('*.png'), key=lambda path: int(path.stem))
     return np.stack([np.asarray(Image.open(path)) // 255 for path in paths])
 
 

@@ -44,8 +44,8 @@ class ClipTask:
         silence: The audio goes on as silence where the track ends before the clip; without, the
             file is shorter.
         overwrite: Make files that are there already as well.
-        annotated: Number of the last frame that has a mask, from 1; the video must reach it. 0 for
-            none.
+        annotated: Number of the last frame that has a mask, from 1; the video must reach its
+            second. 0 for none.
     """
 
     video: str
@@ -127,7 +127,7 @@ def prepare_clip(task: ClipTask) -> Outcome:
         pcm = _pcm(task, resample(clip.samples, clip.rate))
     except DataError as error:
         return Outcome(task, fault=str(error))
-    shown = len(clip.frames) - clip.repeated
+    shown = len(clip.frames) - clip.absent
     if task.annotated > shown:
         what = f'{task.video}: ends in second {task.start + shown}, before second '
         return Outcome(task, fault=f'{what}{task.start + task.annotated}, which has a mask')

@@ -5,8 +5,8 @@
     prepared/frames/<name>/<k>.jpg, prepared/audio/<name>/<start>_<T>.wav      made by the toolbox
     prepared/pre_SAM_mask/<name>/<k>_mask_color.png      made by `avsbench data maskiges`
 
-The frame of second k is the one on screen after 15/16 of it. Clips are the intervals of T seconds
-of a video that have a mask.
+The frame of second k is the one on screen after 15/16 of it, or the last one of a video that ends
+before. Clips are the intervals of T seconds of a video that have a mask.
 """
 
 import hashlib
@@ -121,9 +121,10 @@ class CustomTree:
         Raises:
             DataError: The video can't be read.
         """
-        # A second counts if it has the frame that stands for it.
-        duration = VideoFile(video).duration or 1.0
-        count = max(1, math.floor(duration + 1 / 16))
+        # A second counts if it has a frame, as `avsbench video` counts those that it masks.
+        opened = VideoFile(video)
+        last = (opened.duration or 1.0) - float(1 / opened.rate)
+        count = max(1, math.floor(last + 1e-6) + 1)
         frames = tuple(self.frame_path(name, number) for number in range(1, count + 1))
         return ClipTask(str(video), frames, rule=RULE)
 

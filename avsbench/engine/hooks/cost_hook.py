@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
+from avsbench.engine.console import log_to_file
 from avsbench.registry import HOOKS
 
 
@@ -33,7 +34,7 @@ class CostHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Log the parameters."""
         self._last, self._seconds = None, []
-        runner.logger.info('\n'.join(parameter_lines(runner.bare_model)))
+        log_to_file(runner.logger, '\n'.join(parameter_lines(runner.bare_model)))
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Do not count what lies between two epochs."""

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from avsbench.checkpoint.reading import sha256_of
 from avsbench.config.loading import resolved_text
+from avsbench.engine.console import log_to_file, tables_instead_of_lines
 from avsbench.evaluation import AVSMetric, VideoMetric, format_table
 from avsbench.evaluation.result_files import RESULTS, place_tables, result_entry, write_result
 from avsbench.registry import HOOKS
@@ -47,6 +48,7 @@ class ReportHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Write config and environment of this run."""
+        tables_instead_of_lines(runner.logger)
         if is_main_process():
             self._describe_run(runner, Path(runner.log_dir))
 
@@ -89,7 +91,22 @@ class ReportHook(Hook):
     def _write(self, runner: Runner, kind: str, content: Any, metrics: Mapping[str, Any]) -> None:
         folder = Path(self.folder or runner.work_dir, RESULTS)
         path = write_result(folder, kind, runner.timestamp, content)
-        runner.logger.info(f'results in {path}\n{format_table(metrics)}')
+        table = f'results in {path}\n{format_table(metrics)}'
+        shown = self._headline(runner, metrics) if kind == 'val' else ''
+        if shown:
+            runner.logger.info(f'validation: {shown}; all metrics in {path} and in the log file')
+            log_to_file(runner.logger, table)
+        else:
+            runner.logger.info(table)
+
+    @staticmethod
+    def _headline(runner: Runner, metrics: Mapping[str, Any]) -> str:
+        """The metrics that the best checkpoint of a training is chosen by."""
+        if runner.message_hub.get_info('max_epochs') is None:
+            return ''
+        keys = runner.cfg.get('default_hooks', {}).get('checkpoint', {}).get('save_best') or ()
+        keys = [keys] if isinstance(keys, str) else keys
+        return ', '.join(f'{key} {metrics[key]:.4f}' for key in keys if key in metrics)
 
     def _entry(
         self,
@@ -101,6 +118,7 @@ class ReportHook(Hook):
     ) -> dict[str, Any]:
         training = runner.message_hub.get_info('max_epochs') is not None
         checkpoint = None if training else getattr(runner, 'loaded_checkpoint', None)
+        meta = getattr(runner, 'loaded_meta', {}) if checkpoint else {}
         dataset = loader.dataset
         metric = _avs_metric(evaluator)
         entry = result_entry(metrics, metric and metric.protocol_facts)
@@ -111,8 +129,8 @@ class ReportHook(Hook):
             'config_file': runner.cfg.filename,
             'checkpoint': checkpoint,
             'checkpoint_sha256': sha256_of(checkpoint) if checkpoint else None,
-            'epoch': runner.epoch if training else None,
-            'iteration': runner.iter if training else None,
+            'epoch': runner.epoch if training else meta.get('epoch'),
+            'iteration': runner.iter if training else meta.get('iter'),
             'data': dataset.summary() if hasattr(dataset, 'summary') else {'clips': len(dataset)},
             'batch_size': loader.batch_size,
             'num_processes': runner.world_size,
