@@ -19,5 +19,8 @@ WINDOWS = ('disjoint', 'centre')
 INTERVALS = ('bca', 'percentile')
 """Bootstrap intervals, see `avsbench.analysis.comparison`."""
 
+EXPORT_FORMATS = ('onnx', 'torch')
+"""Kinds of files that networks are exported to, see `avsbench.export.formats`."""
+
 SCORED_AT = ('labels', 'masks')
 """Whose image size masks are scored at, where it differs from that of the labels."""

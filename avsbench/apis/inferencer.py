@@ -33,6 +33,7 @@ from avsbench.apis.standalone import parts_of
 from avsbench.apis.timing import stage
 from avsbench.apis.views import FRAME_WIDTH, clip_view
 from avsbench.config.sources import SUFFIXES
+from avsbench.export.segmentor import ExportedSegmentor
 from avsbench.structures import AVSDataSample
 from avsbench.utils.checks import check_choice
 from avsbench.utils.errors import ConfigError
@@ -61,7 +62,8 @@ class AVSInferencer(BaseInferencer):
 
     Args:
         config: Path of a config, or one that `load_config` has read; or, alone, a checkpoint of
-            this toolbox, which holds its config, or published weights, see `find_checkpoint`.
+            this toolbox, which holds its config, or published weights, see `find_checkpoint`, or an
+            ONNX file of `avsbench export`, which runs without PyTorch's network.
         checkpoint: Of this toolbox, or published by a supported system; see `find_checkpoint`.
         device: 'cpu', 'cuda', ...; None for CUDA where available.
         trust_checkpoint: See `avsbench.checkpoint.reading`.
@@ -162,7 +164,7 @@ class AVSInferencer(BaseInferencer):
         return model
 
     def _init_pipeline(self, cfg: Config) -> ClipPipeline:
-        return ClipPipeline(cfg)
+        return ClipPipeline(cfg, fixed_size=getattr(self.model, 'fixed_size', None))
 
     def _init_collate(self, cfg: Config) -> Callable:
         return pseudo_collate
@@ -243,7 +245,14 @@ class AVSInferencer(BaseInferencer):
             yield from clip_batches(source, self.pipeline, **settings)
 
     def _resolve_amp(self, amp: str | None) -> str:
-        on_cpu = next(self.model.parameters()).device.type == 'cpu'
+        if isinstance(self.model, ExportedSegmentor):
+            if amp not in (None, 'off'):
+                raise ConfigError(
+                    f'AVSInferencer: amp={amp!r}: an exported network computes in float32; leave '
+                    'it out'
+                )
+            return 'off'
+        on_cpu = self.model.data_preprocessor.device.type == 'cpu'
         if amp is None:
             amp = 'bf16' if on_cpu and cpu_computes_bf16() else 'off'
             if amp == 'bf16':
@@ -276,7 +285,7 @@ class AVSInferencer(BaseInferencer):
                 f'threshold={threshold}: the network gives each pixel a class and knows no '
                 'background; leave it out'
             )
-        device = next(self.model.parameters()).device.type
+        device = self.model.data_preprocessor.device.type
         with torch.autocast(device, DTYPES.get(self.amp), enabled=self.amp != 'off'):
             samples = self.model.test_step(self.collate_fn(inputs.clips))
         found = []

@@ -7,10 +7,13 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.model import BaseModel
+from mmengine.registry import DefaultScope
 
 from avsbench.checkpoint.loading import load_weights
 from avsbench.config.build import build_part
 from avsbench.config.loading import open_config
+from avsbench.export.runtime import is_exported
+from avsbench.export.segmentor import ExportedSegmentor
 from avsbench.registry import MODELS
 from avsbench.utils.errors import ConfigError
 
@@ -46,11 +49,13 @@ def load_model(
 ) -> BaseModel:
     """Build the network of a config, load its weights, and set it to evaluation mode.
 
+    An ONNX file stands for itself: it is run by onnxruntime.
+
     What its checkpoint says about the data that it was trained on becomes its `dataset_meta`.
 
     Args:
         cfg: As `open_network_config` returns it.
-        checkpoint: Of this toolbox, or published by a supported system.
+        checkpoint: Of this toolbox, or published by a supported system, or an exported network.
         device: Of the network; None for CUDA where available.
         trust: See `avsbench.checkpoint.reading`.
 
@@ -58,7 +63,10 @@ def load_model(
         ConfigError: The model can't be built.
         CheckpointError: The checkpoint can't be loaded, or belongs to another network.
     """
-    model = build_part(cfg, MODELS, 'model')
+    if is_exported(checkpoint):
+        return ExportedSegmentor(checkpoint, device)
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'avsbench')):
+        model = build_part(cfg, MODELS, 'model')
     head = cfg.model.get('decode_head', {})
     expected = {'num_classes': head.get('num_classes'), 'head': head.get('type')}
     meta = load_weights(model, checkpoint, trust=trust, expected=expected)

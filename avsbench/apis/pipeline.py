@@ -66,6 +66,8 @@ class ClipPipeline:
 
     Args:
         cfg: A config of this toolbox.
+        fixed_size: (h, w) that an exported network takes, whatever the shape of the video; all its
+            clips have T frames.
 
     Attributes:
         length: T, frames per clip.
@@ -84,7 +86,7 @@ class ClipPipeline:
         ConfigError: The config has no such pipeline, or what it needs is not installed.
     """
 
-    def __init__(self, cfg: Config) -> None:
+    def __init__(self, cfg: Config, *, fixed_size: tuple[int, int] | None = None) -> None:
         where = f'{cfg.filename}: test_dataloader.dataset'
         try:
             dataset = cfg.test_dataloader.dataset
@@ -92,6 +94,7 @@ class ClipPipeline:
         except (AttributeError, KeyError) as error:
             raise ConfigError(f'{where}: has no test pipeline ({error})') from error
         self.subset = cfg.get('subset', '')
+        self._fixed_size = fixed_size
         kinds = [type(step) for step in steps]
         if kinds[:1] not in ([LoadClip], [LoadFrames]) or kinds[-1] is not PackAVSInputs:
             raise ConfigError(
@@ -106,7 +109,8 @@ class ClipPipeline:
         if self.consecutive:
             self.windows = ('centre',) if kind.centre_only else ('disjoint', 'centre')
             self.window_around = kind.window_around
-        self.fill = issubclass(kind, BaseAVSDataset) and kind.short_audio == 'repeat'
+        repeats = issubclass(kind, BaseAVSDataset) and kind.short_audio == 'repeat'
+        self.fill = repeats or fixed_size is not None
         self.maskiges = any(isinstance(step, LoadMaskiges) for step in steps)
         self._steps = [step for step in steps[1:-1] if not isinstance(step, LoadMaskiges)]
         self._pack = steps[-1]
@@ -126,6 +130,8 @@ class ClipPipeline:
         for step in self._steps:
             results = step(results)
         (resized,) = results['frames']
+        if self._fixed_size not in (None, resized.shape[:2]):
+            resized = cv2.resize(resized, self._fixed_size[::-1], interpolation=cv2.INTER_LINEAR)
         return resized
 
     def masks_per_second(self, fps: int | None) -> int | None:

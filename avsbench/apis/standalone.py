@@ -14,6 +14,7 @@ from mmengine.config import Config
 from avsbench.checkpoint import find_adapter
 from avsbench.checkpoint.config_data import without_places
 from avsbench.checkpoint.reading import read_checkpoint, state_dict_of
+from avsbench.export.runtime import exported_config, is_exported
 from avsbench.reproduction.strangers import distrusted
 from avsbench.utils.errors import CheckpointError
 from avsbench.weights.locating import find_trained_parts
@@ -36,16 +37,23 @@ def parts_of(checkpoint: str | Path, *, trust: bool = False) -> tuple[str | Conf
     return (config_of(path, trust=trust) if name is None else name), path
 
 
+def needed_config(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What running a network needs of a config given as plain data, without places of files."""
+    return {key: without_places(data[key]) for key in _NEEDED if key in data}
+
+
 def config_of(checkpoint: str | Path, *, trust: bool = False) -> Config:
     """The config that a checkpoint holds, reduced to what its network and its inputs need.
 
     Args:
-        checkpoint: A file of this toolbox.
+        checkpoint: A file of this toolbox, or a network that it exported to ONNX.
         trust: Also take one that names classes of other packages; see `read_checkpoint` as well.
 
     Raises:
         CheckpointError: Unreadable, without a config, or with one that asks for trust.
     """
+    if is_exported(checkpoint):
+        return exported_config(checkpoint, trust=trust)
     loaded = read_checkpoint(checkpoint, trust=trust, mmap=True)
     meta = loaded.get('meta')
     text = meta.get('config') if isinstance(meta, Mapping) else None
@@ -53,7 +61,7 @@ def config_of(checkpoint: str | Path, *, trust: bool = False) -> Config:
         raise CheckpointError(f'{checkpoint}: holds no config; {_way_out(loaded)}')
     try:
         data = json.loads(text)
-        config = {key: without_places(data[key]) for key in _NEEDED if key in data}
+        config = needed_config(data)
         if not isinstance(config['model'], dict):
             raise TypeError('model is no dict')
     except (ValueError, TypeError, KeyError) as error:

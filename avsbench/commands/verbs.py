@@ -27,6 +27,7 @@ VERBS = {
     'convert': 'rename the keys of a checkpoint',
     'publish': 'strip a training checkpoint to its weights, push them to a hub',
     'fetch': 'download published weights by name',
+    'export': 'write a network as ONNX, or for torch.export.load',
     'parity': 'show that the code equals the published one on fixtures',
     'bundle': 'pack, check and repeat trainings',
     'refine': 'refine masks on DAVIS by the dense CRF',

@@ -23,6 +23,7 @@ class FrontEnd:
         shape: (1, frames, bands) of a spectrogram.
         mel_range: Lowest and highest frequency of the bands in Hz.
         silence: Lowest value that images show.
+        sample_rate: Of the audio that it computes from, in Hz; other audio is resampled.
         min_seconds: Audio that the first spectrogram needs.
         patches: (samples (n,), rate in Hz) -> (m, *shape) float32.
         count: (number of samples, rate in Hz) -> m.
@@ -37,6 +38,7 @@ class FrontEnd:
     shape: tuple[int, int, int]
     mel_range: tuple[float, float]
     silence: float
+    sample_rate: int
     min_seconds: float
     patches: Callable[[np.ndarray, int], np.ndarray]
     count: Callable[[int, int], int]
@@ -61,6 +63,7 @@ VGGISH = FrontEnd(
     shape=log_mel.PATCH_SHAPE,
     mel_range=log_mel.MEL_RANGE,
     silence=_SILENCE,
+    sample_rate=log_mel.SAMPLE_RATE,
     min_seconds=log_mel.MIN_SAMPLES / log_mel.SAMPLE_RATE,
     patches=log_mel.log_mel_patches,
     count=log_mel.count_patches,
@@ -73,6 +76,7 @@ MEL_POWER = FrontEnd(
     shape=(1, mel_power.FRAMES, mel_power.MEL_BANDS),
     mel_range=mel_power.MEL_RANGE,
     silence=_SILENCE,
+    sample_rate=mel_power.SAMPLE_RATE,
     min_seconds=1.0,
     patches=mel_power.mel_power_patches,
     count=count_seconds,
@@ -90,6 +94,7 @@ AST = FrontEnd(
     shape=(1, fbank.FRAMES, fbank.MEL_BANDS),
     mel_range=fbank.MEL_RANGE,
     silence=fbank.SILENCE,
+    sample_rate=fbank.SAMPLE_RATE,
     min_seconds=1.0,
     patches=fbank.fbank_patches,
     count=count_seconds,
@@ -102,6 +107,7 @@ CLAP = FrontEnd(
     shape=(1, clap_mel.FRAMES, clap_mel.MEL_BANDS),
     mel_range=clap_mel.MEL_RANGE,
     silence=clap_mel.SILENCE,
+    sample_rate=clap_mel.SAMPLE_RATE,
     min_seconds=1.0,
     patches=clap_mel.clap_mel_patches,
     count=count_seconds,

@@ -105,7 +105,7 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             ConfigError: Clips are padded, and one keeps some of its frames only.
         """
         patches = data['inputs'].get('audio', []) if self.makes_audio_keys else []
-        keys = [[patch_key(patch) for patch in self._muted(clip)] for clip in patches]
+        keys = [[patch_key(patch) for patch in self.muted(clip)] for clip in patches]
         given: list[AVSDataSample] | None = data.get('data_samples')  # still on the host
         data = self.cast_data(data)
         frames = data['inputs']['frames']
@@ -115,14 +115,14 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
         lengths = [len(clip) for clip in frames]
         padded = self._padded_lengths(frames)
         inputs = {
-            'frames': _join([self._normalise(clip) for clip in frames], padded),
+            'frames': _join([self.normalise(clip) for clip in frames], padded),
             'clip_lengths': tuple(padded),
         }
         if self.frame_size is not None:
             inputs['pred_shape'] = tuple(inputs['frames'].shape[-2:])
             inputs['frames'] = resize(inputs['frames'], self.frame_size)
         if 'audio' in data['inputs']:
-            inputs['audio'] = self._muted(_join(data['inputs']['audio'], padded))
+            inputs['audio'] = self.muted(_join(data['inputs']['audio'], padded))
             if self.makes_audio_keys:
                 inputs['audio_keys'] = _join_keys(keys, inputs['audio'], padded)
         if 'prior_masks' in data['inputs']:
@@ -143,7 +143,8 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
                 inputs['categories'] = tuple(sample.get('category') for sample in samples)
         return {'inputs': inputs, 'data_samples': samples}
 
-    def _muted(self, audio: Tensor) -> Tensor:
+    def muted(self, audio: Tensor) -> Tensor:
+        """Audio of any shape, or zeros in its place where `mute_audio` is set."""
         return torch.zeros_like(audio) if self.mute_audio else audio
 
     def _reordered(self, clips: list[Tensor], samples: list[AVSDataSample]) -> list[Tensor]:
@@ -200,7 +201,8 @@ class AVSDataPreprocessor(BaseDataPreprocessor):
             )
         return [self.num_frames or len(clip) for clip in frames]
 
-    def _normalise(self, clip: Tensor) -> Tensor:
+    def normalise(self, clip: Tensor) -> Tensor:
+        """Normalised frames (T, 3 or 6, H, W), of those with values 0 to 255."""
         images = clip.float().unflatten(1, (-1, 3))  # (T, 1 or 2, 3, H, W): Maskiges follow
         return ((images - self.mean) / self.std).flatten(1, 2)
 

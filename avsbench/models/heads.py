@@ -176,7 +176,8 @@ class AVSDecodeHead(BaseModule, metaclass=GatheringMeta):
                 accepts those.
             audio: (N, A, D), A = 1 unless the head accepts a grid; None for a network without
                 audio encoder.
-            clip_lengths: Frames of each clip; their sum is N and frames are clip-major.
+            clip_lengths: Frames of each clip; their sum is N and frames are clip-major. When a
+                network is exported they are (T,), whatever the number of clips of T frames.
             frame_valid: (N,) bool, False for padding; None where there is none, as always for a
                 head that does not accept padding.
         """

@@ -20,6 +20,9 @@ PACKAGES = {
     'h5py': ('h5py', 'h5py', 'a2d'),
     'transformers': ('transformers', 'transformers', 'audio'),
     'huggingface_hub': ('huggingface_hub', 'huggingface_hub', 'hub'),
+    'onnx': ('onnx', 'onnx', 'export'),
+    'onnxscript': ('onnxscript', 'onnxscript', 'export'),
+    'onnxruntime': ('onnxruntime', 'onnxruntime', 'export'),
     'pycocotools': ('pycocotools', 'pycocotools', 'maskiges'),
 }
 

@@ -52,6 +52,13 @@ def test_clips_permute(case: Case) -> None:
     assert close(run(model, data, (3, 3), order), result[order])
 
 
+def test_one_length_stands_for_any_number_of_clips(case: Case) -> None:
+    """Of equal length, which is what a graph with a free number of clips is made with."""
+    _, model = case
+    data = inputs(6)
+    assert close(run(model, data, (3,)), run(model, data, (3, 3)))
+
+
 def test_frames_influence_each_other_as_the_system_says(case: Case) -> None:
     context, model = case
     data = inputs(3)

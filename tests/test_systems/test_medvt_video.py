@@ -143,7 +143,7 @@ def test_attention_to_other_frames_equals_the_masked_one() -> None:
     frames = torch.arange(3).repeat_interleave(5)
     logits = (30 * q @ k.T).masked_fill(frames[:, None] == frames, -torch.inf)
     expected = logits.softmax(-1) @ value.flatten(0, 1)
-    result = attention(query, query, value)
+    result = attention(query[None], query[None], value[None])[0]
     torch.testing.assert_close(result.flatten(0, 1), expected, rtol=1e-4, atol=1e-5)
 
 

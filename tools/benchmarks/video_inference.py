@@ -36,7 +36,8 @@ class PublishedAttention(OtherFramesAttention):
     """All tokens against all others, with a mask of that size, as the published code has it."""
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Same arguments and result as the layer it stands for, for all frames."""
+        """Same arguments and result as the layer it stands for, for all frames of one clip."""
+        (query,), (key,), (value,) = query, key, value
         frames, count, _ = key.shape
         query, key = (
             F.normalize(self.key_proj(tokens.flatten(0, 1)), dim=-1) for tokens in (query, key)
@@ -45,7 +46,7 @@ class PublishedAttention(OtherFramesAttention):
         mask = torch.zeros(len(frame), len(frame), device=key.device)
         mask[frame[:, None] == frame] = -torch.inf
         affinity = torch.softmax((query @ key.T + mask) * TEMPERATURE, -1)  # (L, L)
-        return (affinity @ value.flatten(0, 1)).unflatten(0, (frames, count))
+        return (affinity @ value.flatten(0, 1)).unflatten(0, (frames, count))[None]
 
 
 def published_form(ours: LabelPropagation) -> LabelPropagation:

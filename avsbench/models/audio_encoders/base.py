@@ -125,9 +125,9 @@ class AudioEncoder(BaseModule):
         return super().train(mode and not self.frozen)
 
     def _embed_frozen(self, patches: Tensor, *, fill_up: bool = False) -> Tensor:
-        count = len(patches)
         if torch.compiler.is_compiling() or torch.jit.is_tracing():
             return self.embed(patches)  # one graph for any number of patches
+        count = len(patches)
         if fill_up:
             padding = [0, 0] * (patches.dim() - 1) + [0, -count % PATCHES_AT_ONCE]
             patches = F.pad(patches, padding)

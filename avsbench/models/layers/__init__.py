@@ -2,7 +2,14 @@
 
 from avsbench.models.layers.attention import MultiheadAttention
 from avsbench.models.layers.bidirectional_attention import BidirectionalAttention
-from avsbench.models.layers.clips import grouped_lengths, mask_padding, restore_padding
+from avsbench.models.layers.clips import (
+    equal_length,
+    expand_clips,
+    for_frames,
+    grouped_lengths,
+    mask_padding,
+    restore_padding,
+)
 from avsbench.models.layers.constants import kept_by_arguments
 from avsbench.models.layers.convolutions import (
     DilatedProjection,
@@ -45,6 +52,9 @@ __all__ = [
     'TransformerDecoder',
     'TransformerDecoderLayer',
     'TransformerEncoderLayer',
+    'equal_length',
+    'expand_clips',
+    'for_frames',
     'grouped_lengths',
     'linear',
     'multi_scale_deformable_attention',

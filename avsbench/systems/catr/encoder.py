@@ -15,6 +15,9 @@ from torch.utils.checkpoint import checkpoint
 from avsbench.models.layers import (
     MultiheadAttention,
     TransformerEncoderLayer,
+    equal_length,
+    expand_clips,
+    for_frames,
     kept_by_arguments,
     sine_position_encoding,
     xavier_init,
@@ -111,7 +114,7 @@ class DecoupledTransformer(BaseModule):
         spread, exists = audio_tokens(audio, clip_lengths)  # (N, A, C), (N, A)
         num, channels, height, width = feature.shape
         tokens = torch.cat((feature.flatten(2).transpose(1, 2), spread), 1)  # (N, h*w + A, C)
-        pos = self.positions(height, width, clip_lengths)
+        pos = self.positions(height, width, clip_lengths, num)
         mask = None
         if len(set(clip_lengths)) > 1:
             visual = exists.new_ones(num, height * width)
@@ -132,15 +135,17 @@ class DecoupledTransformer(BaseModule):
             return checkpoint(layer, *arguments, use_reentrant=False)
         return layer(*arguments)
 
-    def positions(self, height: int, width: int, clip_lengths: tuple[int, ...]) -> Tensor:
+    def positions(self, height: int, width: int, clip_lengths: tuple[int, ...], num: int) -> Tensor:
         """Spatial code of the map's tokens, plus a code of time for all: (1 or N, h*w + A, C)."""
         longest, device = max(clip_lengths), self.gate.conv.weight.device
         pos = _places(height, width, longest, self.embed_dims, device=device)
         if not self.time_code:
             return pos  # (1, h*w + A, C)
         seconds = sine_position_encoding(longest, 1, self.embed_dims // 2, device=device)
-        visual = torch.cat([seconds[:length] for length in clip_lengths])[:, None]  # (N, 1, C)
-        audio = seconds.expand(len(visual), -1, -1)  # (N, A, C)
+        visual = for_frames(lambda length: seconds[:length], clip_lengths, num)[
+            :, None
+        ]  # (N, 1, C)
+        audio = seconds.expand(visual.shape[0], -1, -1)  # (N, A, C)
         return pos + torch.cat((visual.expand(-1, height * width, -1), audio), 1)
 
     def init_weights(self) -> None:
@@ -163,6 +168,10 @@ def audio_tokens(audio: Tensor, clip_lengths: tuple[int, ...]) -> tuple[Tensor, 
     Returns:
         (N, A, C), zero behind the last token of a shorter clip; (N, A) bool, False there.
     """
+    if (length := equal_length(clip_lengths)) is not None:
+        clips = audio[:, 0].unflatten(0, (-1, length))
+        exists = torch.ones(audio.shape[0], length, dtype=torch.bool, device=audio.device)
+        return expand_clips(clips, length), exists
     longest = max(clip_lengths)
     clips = nn.utils.rnn.pad_sequence(list(audio[:, 0].split(clip_lengths)), batch_first=True)
     lengths = send(clip_lengths, audio.device)
@@ -225,10 +234,9 @@ class AudioVideoBlock(nn.Module):
         tokens = self.layer(tokens, pos, mask)
         size = tokens.shape[1] - num_audio
         video, audio = tokens[:, :size], tokens[:, size:]
-        lengths = send(clip_lengths, tokens.device)
         # By now every frame has its own audio tokens; those of the first frame are kept.
-        audio = audio[lengths.cumsum(0) - lengths]  # (B, A, C)
-        spread = audio.repeat_interleave(lengths, 0, output_size=len(tokens))  # (N, A, C)
+        audio = first_frames(audio, clip_lengths)  # (B, A, C)
+        spread = spread_over_frames(audio, clip_lengths, tokens.shape[0])  # (N, A, C)
         exists = None if mask is None else mask[..., size:]
         attended = self.video_attn(video, spread, spread, exists)
         video = video * attended * attended
@@ -236,7 +244,23 @@ class AudioVideoBlock(nn.Module):
             return video, None
         placed = video + pos[:, :size]
         audio = attend_to_clip(self.audio_attn, audio, placed, video, clip_lengths)
-        return video, audio.repeat_interleave(lengths, 0, output_size=len(tokens))
+        return video, spread_over_frames(audio, clip_lengths, tokens.shape[0])
+
+
+def first_frames(values: Tensor, clip_lengths: tuple[int, ...]) -> Tensor:
+    """Those of values (N, ...) that belong to the first frame of each clip: (B, ...)."""
+    if (length := equal_length(clip_lengths)) is not None:
+        return values.unflatten(0, (-1, length))[:, 0]
+    lengths = send(clip_lengths, values.device)
+    return values[lengths.cumsum(0) - lengths]
+
+
+def spread_over_frames(values: Tensor, clip_lengths: tuple[int, ...], num: int) -> Tensor:
+    """Values (B, ...) of the clips for each of their N frames: (N, ...)."""
+    if (length := equal_length(clip_lengths)) is not None:
+        return expand_clips(values, length)
+    lengths = send(clip_lengths, values.device)
+    return values.repeat_interleave(lengths, 0, output_size=num)
 
 
 def attend_to_clip(
@@ -258,6 +282,10 @@ def attend_to_clip(
     Returns:
         (B, A, C).
     """
+    if (length := equal_length(clip_lengths)) is not None:
+        key, value = (part.unflatten(0, (-1, length)).flatten(1, 2) for part in (placed, video))
+        attended = attn(audio, key, value)
+        return audio * attended * attended
     attended = [
         attn(query[None], key.flatten(0, 1)[None], value.flatten(0, 1)[None])
         for query, key, value in zip(

@@ -150,7 +150,7 @@ class CATRHead(QueryAVSHead):
         skips = [levels[index] for index in self.skip_levels]
         mask_feature = self.pixel_decoder(encoded.feature, skips)
         if self.query_generator is None:
-            queries = audio.new_zeros(1, 1, 1).expand(len(audio), *self.query_pos.weight.shape)
+            queries = audio.new_zeros(1, 1, 1).expand(audio.shape[0], *self.query_pos.weight.shape)
         else:
             queries, _ = self.query_generator(audio, list(levels.values()))
         hidden = self.transformer_decoder(
@@ -180,7 +180,7 @@ class CATRHead(QueryAVSHead):
     def binary_logits(self, output: AVSHeadOutput, img_shape: tuple[int, int]) -> Tensor:
         """Those of the query that most certainly is the sounding object, chosen for each frame."""
         best = output.cls_logits[-1].softmax(-1)[..., 0].argmax(1)  # (N,)
-        masks = output.mask_logits[-1][torch.arange(len(best), device=best.device), best]
+        masks = output.mask_logits[-1][torch.arange(best.shape[0], device=best.device), best]
         return resize(masks[:, None], img_shape)
 
 

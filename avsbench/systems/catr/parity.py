@@ -139,7 +139,7 @@ class CATRRun(NetworkRun):
             else:
                 outputs[name] = turned.get(name, rows)(values)
         height, width = found['vid_embed'].shape[2:]
-        pos = head.encoder.positions(height, width, output.clip_lengths)
+        pos = head.encoder.positions(height, width, output.clip_lengths, sum(output.clip_lengths))
         outputs['pos'] = pos[0, : height * width].view(height, width, -1)
         values = outputs['gate_conv'].sigmoid().mean((2, 3))
         outputs['gate_1'], outputs['gate_2'] = values[:, 0], values.sigmoid().mean(1)
@@ -186,7 +186,7 @@ class CATRRun(NetworkRun):
         attn.load_state_dict({key.removeprefix(prefix): value for key, value in state.items()})
         video = found[f'temporal_video_{last}']
         audio = found[f'temporal_self_{last}'][:: lengths[0], video.shape[1] :]
-        pos = encoder.positions(*found['vid_embed'].shape[2:], lengths)
+        pos = encoder.positions(*found['vid_embed'].shape[2:], lengths, sum(lengths))
         attended = attend_to_clip(attn, audio, video + pos[:, : video.shape[1]], video, lengths)
         return attended.repeat_interleave(lengths[0], 0)
 

@@ -7,7 +7,11 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from avsbench.models.layers import MultiheadAttention, TransformerEncoderLayer
+from avsbench.models.layers import (
+    MultiheadAttention,
+    TransformerEncoderLayer,
+    equal_length,
+)
 from avsbench.registry import MODELS
 from avsbench.utils.maps import resize
 
@@ -61,7 +65,7 @@ class SpatioTemporalEncoder(BaseModule):
         Returns:
             Levels of the same shapes.
         """
-        if len(set(clip_lengths)) > 1:
+        if (length := equal_length(clip_lengths)) is None:
             clips = zip(
                 zip(*(level.split(clip_lengths) for level in levels), strict=True),
                 zip(*(pos.split(clip_lengths) for pos in positions), strict=True),
@@ -72,16 +76,15 @@ class SpatioTemporalEncoder(BaseModule):
             return [torch.cat(level) for level in zip(*parts, strict=True)]
 
         encoded = list(levels)
-        clips = len(clip_lengths)
         deeper = None
         for index, layers in enumerate(self.stages):
             level = len(levels) - 1 - index
             shape = levels[level].shape  # (N, C, h, w)
-            tokens = _join(levels[level].flatten(2).transpose(1, 2), clips)  # (B, T*h*w, C)
-            pos = _join(positions[level], clips)
+            tokens = _join(levels[level].flatten(2).transpose(1, 2), length)  # (B, T*h*w, C)
+            pos = _join(positions[level], length)
             if deeper is not None and self.between is not None:
                 enlarged = resize(deeper, shape[2:])
-                enlarged = _join(enlarged.flatten(2).transpose(1, 2), clips)
+                enlarged = _join(enlarged.flatten(2).transpose(1, 2), length)
                 tokens = self.between[index - 1](enlarged, tokens, pos)
             for layer in layers:
                 tokens = layer(tokens, pos)
@@ -146,10 +149,10 @@ def _restyled(tokens: Tensor, old: Tensor, new: Tensor) -> Tensor:
     """Tokens (B, S, C) freed of the mean and deviation of `old`, with those of `new`."""
     mean, std = old.mean(1, keepdim=True), old.std(1, keepdim=True)
     # Chosen on the device: a condition of Python would wait for it.
-    std = torch.where(std.amin() > 1e-10, std, torch.ones_like(std))
+    std = torch.where(std.min() > 1e-10, std, torch.ones_like(std))
     return (tokens - mean) / std * new.std(1, keepdim=True) + new.mean(1, keepdim=True)
 
 
-def _join(tokens: Tensor, clips: int) -> Tensor:
+def _join(tokens: Tensor, length: int) -> Tensor:
     """(B * T, S, C) to (B, T * S, C)."""
-    return tokens.reshape(clips, -1, tokens.shape[-1])
+    return tokens.unflatten(0, (-1, length)).flatten(1, 2)

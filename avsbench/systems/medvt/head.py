@@ -12,7 +12,12 @@ import torch
 from torch import Tensor, einsum, nn
 
 from avsbench.models.heads import AVSHeadOutput, DenseAVSHead, HeadSizes
-from avsbench.models.layers import restore_padding, sine_position_encoding_3d, xavier_init
+from avsbench.models.layers import (
+    for_frames,
+    restore_padding,
+    sine_position_encoding_3d,
+    xavier_init,
+)
 from avsbench.registry import MODELS
 from avsbench.utils.transfer import fetch, send
 
@@ -109,7 +114,7 @@ class MEDVTHead(DenseAVSHead):
             output = self.forward(existing, audio.index_select(0, frames), lengths)
             return _with_padding(output, frames, len(exists))
         levels = [conv(level) for conv, level in zip(self.projections, features, strict=True)]
-        positions = [self.positions(level.shape[2:], clip_lengths) for level in levels]
+        positions = [self.positions(level, clip_lengths) for level in levels]
         levels, tokens = zip(
             *(
                 interaction(level, audio, pos, clip_lengths)
@@ -136,15 +141,16 @@ class MEDVTHead(DenseAVSHead):
         pairs = [(level, token[:, 0]) for level, token in zip(maps, tokens, strict=True)]
         return AVSHeadOutput(logits=logits, matched_pairs=pairs)
 
-    def positions(self, shape: tuple[int, int], clip_lengths: tuple[int, ...]) -> Tensor:
-        """Sine code of time, row and column: (N, h * w, C)."""
-        code = {
-            length: sine_position_encoding_3d(
-                length, *shape, self.embed_dims // 3, device=self.query_pos.weight.device
-            ).view(length, -1, self.embed_dims)
-            for length in set(clip_lengths)
-        }
-        return torch.cat([code[length] for length in clip_lengths])
+    def positions(self, level: Tensor, clip_lengths: tuple[int, ...]) -> Tensor:
+        """Sine code of time, row and column of a level (N, ., h, w): (N, h * w, C)."""
+
+        def code(length: int) -> Tensor:
+            found = sine_position_encoding_3d(
+                length, *level.shape[2:], self.embed_dims // 3, device=level.device
+            )
+            return found.view(length, -1, self.embed_dims)
+
+        return for_frames(code, clip_lengths, level.shape[0])
 
     def init_weights(self) -> None:
         """Published start: Xavier for everything of more than one dimension."""

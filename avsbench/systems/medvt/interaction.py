@@ -7,7 +7,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from avsbench.models.layers import BidirectionalAttention
+from avsbench.models.layers import BidirectionalAttention, for_frames
 from avsbench.registry import MODELS
 
 
@@ -61,9 +61,9 @@ class BidirectionalInteraction(BaseModule):
             raise ValueError(
                 f'a clip has {max(clip_lengths)} frames, max_frames={len(self.frame_embed)}'
             )
-        embed = torch.cat([self.frame_embed[:length] for length in clip_lengths])[:, None]
+        embed = for_frames(lambda length: self.frame_embed[:length], clip_lengths, feature.shape[0])
         tokens = feature.flatten(2).transpose(1, 2)  # (N, h*w, C)
         audio = self.audio_proj(audio)  # (N, 1, C)
-        visual_update, audio_update = self.attn(tokens, audio, pos, embed)
+        visual_update, audio_update = self.attn(tokens, audio, pos, embed[:, None])
         tokens = tokens + visual_update
         return tokens.transpose(1, 2).reshape(feature.shape), audio + audio_update

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avsbench.models.layers import equal_length
 from avsbench.utils.checks import check_choice
 from avsbench.utils.maps import resize
 
@@ -69,45 +70,57 @@ class LabelPropagation(nn.Module):
         Returns:
             Logits (N, K, h', w'), the larger one of both sizes.
         """
-        clips = zip(logits.split(clip_lengths), feature.split(clip_lengths), strict=True)
-        return torch.cat([self._one_clip(*clip) for clip in clips])
+        length = equal_length(clip_lengths)
+        if torch.compiler.is_exporting():  # one graph for any number of clips of this length
+            return self._clips(logits, feature, length)
+        sizes = length or clip_lengths  # clip by clip: the encoder's normalisation sees one
+        clips = zip(logits.split(sizes), feature.split(sizes), strict=True)
+        return torch.cat([self._clips(*clip, len(clip[0])) for clip in clips])
 
-    def _one_clip(self, logits: Tensor, feature: Tensor) -> Tensor:
-        if len(logits) == 1:
+    def _clips(self, logits: Tensor, feature: Tensor, length: int) -> Tensor:
+        """Clips of `length` frames, one after the other."""
+        if length == 1:
             return logits
         size = [int(side * self.label_scale) for side in logits.shape[2:]]
-        labels = self.encoder(resize(logits, size, 'nearest'))  # (T, E, h', w')
-        mixed = self.propagate(labels, feature)
+        labels = self.encoder(resize(logits, size, 'nearest'))  # (B * T, E, h', w')
+        mixed = self.propagate(labels, feature, length)
         if self.only_last:
-            mixed = (mixed + labels[-1:]) / 2
-        propagated = self.decode(mixed)
+            mixed = (mixed + labels.unflatten(0, (-1, length))[:, -1]) / 2
+        propagated = self.decode(mixed, 1 if self.only_last else length)
         larger = max(logits.shape[2:], propagated.shape[2:], key=lambda shape: shape.numel())
         logits, propagated = (resize(maps, larger, 'nearest') for maps in (logits, propagated))
-        kept, changed = logits.split((len(logits) - len(propagated), len(propagated)))
-        return torch.cat((kept, (changed + propagated) / 2))
+        if not self.only_last:
+            return (logits + propagated) / 2
+        clips = logits.unflatten(0, (-1, length))
+        changed = (clips[:, -1:] + propagated[:, None]) / 2
+        return torch.cat((clips[:, :-1], changed), 1).flatten(0, 1)
 
-    def propagate(self, labels: Tensor, feature: Tensor) -> Tensor:
+    def propagate(self, labels: Tensor, feature: Tensor, length: int | None = None) -> Tensor:
         """Mix labels by the similarity of features.
 
         Args:
-            labels: (T, E, h, w).
-            feature: (T, D, H, W).
+            labels: (B * T, E, h, w).
+            feature: (B * T, D, H, W).
+            length: T; None for one clip.
 
         Returns:
-            (T, E, h, w); (1, E, h, w) where the last frame alone takes labels over.
+            (B * T, E, h, w); (B, E, h, w) where the last frame alone takes labels over.
         """
+        length = length or len(labels)
         feature = resize(feature, labels.shape[2:], 'nearest')
-        tokens = feature.flatten(2).transpose(1, 2)  # (T, h * w, D)
-        first = len(tokens) - 1 if self.only_last else 0
-        query = tokens[first:]
+        tokens, values = (
+            maps.flatten(2).transpose(1, 2).unflatten(0, (-1, length)) for maps in (feature, labels)
+        )  # (B, T, h * w, D), (B, T, h * w, E)
+        query = tokens[:, -1:] if self.only_last else tokens
         mixed = query + self.self_attn(query, tokens, tokens)
         query = F.instance_norm(_maps(mixed, feature)).flatten(2).transpose(1, 2)
-        mixed = self.cross_attn(query, tokens, labels.flatten(2).transpose(1, 2))
+        mixed = self.cross_attn(query.unflatten(0, (-1, mixed.shape[1])), tokens, values)
         return F.instance_norm(_maps(mixed, labels))
 
-    def decode(self, labels: Tensor) -> Tensor:
-        """Encoded labels (T, E, h, w) to logits (T, K, h, w)."""
-        return self.decoder(labels.transpose(0, 1)[None])[0].transpose(0, 1)
+    def decode(self, labels: Tensor, length: int | None = None) -> Tensor:
+        """Encoded labels (B * T, E, h, w) to logits (B * T, K, h, w), T = `length` or all."""
+        clips = labels.unflatten(0, (-1, length or len(labels)))
+        return self.decoder(clips.transpose(1, 2)).transpose(1, 2).flatten(0, 1)
 
 
 class OtherFramesAttention(nn.Module):
@@ -123,42 +136,43 @@ class OtherFramesAttention(nn.Module):
         self.key_proj = nn.Linear(channels, key_channels)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Mix the values of the other frames.
+        """Mix the values of the other frames of each clip.
 
         Frame by frame, since the keys of the other frames alone need no mask: with one, fused
         kernels hold it as numbers, as large as the matrix of T h w x T h w similarities that they
         avoid.
 
         Args:
-            query: (T', S, D), tokens of the last T' frames, each of which takes values over.
-            key: (T, S, D).
-            value: (T, S, E).
+            query: (B, T', S, D), tokens of the last T' frames, each of which takes values over.
+            key: (B, T, S, D).
+            value: (B, T, S, E).
 
         Returns:
-            (T', S, E).
+            (B, T', S, E).
         """
         query, key = (F.normalize(self.key_proj(tokens), dim=-1) for tokens in (query, key))
         mixed = []
-        for frame, tokens in enumerate(query, start=len(key) - len(query)):
+        for frame, tokens in enumerate(query.unbind(1), start=key.shape[1] - query.shape[1]):
             keys, values = (
-                torch.cat((part[:frame], part[frame + 1 :])).flatten(0, 1) for part in (key, value)
+                torch.cat((part[:, :frame], part[:, frame + 1 :]), 1).flatten(1, 2)
+                for part in (key, value)
             )
             mixed.append(_attend(tokens, keys, values))
-        return torch.stack(mixed)
+        return torch.stack(mixed, 1)
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Values (S, E) for queries (Q, D) by keys (S, D): (Q, E).
+    """Values (B, S, E) for queries (B, Q, D) by keys (B, S, D): (B, Q, E).
 
     Keys and values are brought to one width by zeros, which change nothing: the fused kernel of
     the CPU takes no others.
     """
-    width, channels = max(key.shape[1], value.shape[1]), value.shape[1]
+    width, channels = max(key.shape[2], value.shape[2]), value.shape[2]
     query, key, value = (
-        F.pad(part, (0, width - part.shape[1]))[None, None] for part in (query, key, value)
+        F.pad(part, (0, width - part.shape[2]))[:, None] for part in (query, key, value)
     )
     mixed = F.scaled_dot_product_attention(query, key, value, scale=TEMPERATURE)
-    return mixed[0, 0, :, :channels]
+    return mixed[:, 0, :, :channels]
 
 
 class LabelEncoder(nn.Module):
@@ -208,5 +222,5 @@ class ResidualBlock(nn.Module):
 
 
 def _maps(tokens: Tensor, like: Tensor) -> Tensor:
-    """(T, h * w, C) to (T, C, h, w) with the grid of `like`."""
-    return tokens.transpose(1, 2).unflatten(2, tuple(like.shape[2:]))
+    """(B, T, h * w, C) to (B * T, C, h, w) with the grid of `like`."""
+    return tokens.flatten(0, 1).transpose(1, 2).unflatten(2, tuple(like.shape[2:]))

@@ -63,9 +63,9 @@ class MEDVTRun(NetworkRun):
     def outputs(self, found: dict[str, Tensor], output: AVSHeadOutput) -> dict[str, Tensor]:
         """What was tapped, and the code of the coarsest level, (B, T, C, h, w)."""
         coarsest = len(output.matched_pairs) - 1
-        shape = found[f'proj_{coarsest}'].shape
-        lengths = self.clip_lengths(shape[0])
-        code = self.model.decode_head.positions(shape[2:], lengths)  # (N, h*w, C)
+        level = found[f'proj_{coarsest}']
+        shape, lengths = level.shape, self.clip_lengths(len(level))
+        code = self.model.decode_head.positions(level, lengths)  # (N, h*w, C)
         code = code.transpose(1, 2).reshape(len(lengths), lengths[0], -1, *shape[2:])
         return found | {f'pos_{coarsest}': code}
 
@@ -109,7 +109,7 @@ def run_label_propagation(fixture: Fixture) -> Computed:
         'label_encoder': module.encoder(enlarged)[None],
         'lprop': module.decode(mixed).transpose(0, 1),
     }
-    module.propagate = lambda labels, feature: mixed
+    module.propagate = lambda labels, feature, length: mixed
     feature = logits.new_zeros(len(logits), channels, 1, 1)
     outputs['pred_masks'] = module(logits, feature, (len(logits),)).transpose(0, 1)
     return Computed(outputs)

@@ -9,6 +9,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from avsbench.models.layers import equal_length
 from avsbench.registry import MODELS
 from avsbench.systems.medvt.label_propagation import LabelPropagation
 from avsbench.utils.maps import resize
@@ -101,6 +102,9 @@ class PropagatingPredictor(BaseModule):
 
     def convolve(self, maps: Tensor, clip_lengths: tuple[int, ...]) -> Tensor:
         """Map (N, D, h, w) to logits (N, K, h, w) before label propagation."""
+        if (length := equal_length(clip_lengths)) is not None:
+            clips = maps.unflatten(0, (-1, length)).transpose(1, 2)  # (B, D, T, h, w)
+            return self.layers(clips).transpose(1, 2).flatten(0, 1)
         logits = [
             self.layers(clip.transpose(0, 1)[None])[0].transpose(0, 1)
             for clip in maps.split(clip_lengths)

@@ -71,7 +71,7 @@ class AudioContextQueryGenerator(BaseModule):
             Queries (N, Q, C) and the audio context (N, 1, C) for the decoder.
         """
         context = self.context_proj(audio)
-        queries = context.new_zeros(len(context), self.num_queries, context.shape[-1])
+        queries = context.new_zeros(context.shape[0], self.num_queries, context.shape[-1])
         for layer in self.layers:
             queries = layer(queries, context, query_pos=self.query.weight)
         return queries, context

@@ -4,6 +4,7 @@ Paper: MED-VT: Multiscale Encoder-Decoder Video Transformer, CVPR 2023; reposito
 github.com/rkyuca/medvt. Written from a description of it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +13,12 @@ from torch import Tensor, nn
 
 from avsbench.checkpoint.pretrained import PretrainedPart
 from avsbench.models.heads import AVSDecodeHead, AVSHeadOutput, FrameTargets, HeadSizes
-from avsbench.models.layers import sine_position_encoding_3d, xavier_init
+from avsbench.models.layers import (
+    equal_length,
+    for_frames,
+    sine_position_encoding_3d,
+    xavier_init,
+)
 from avsbench.registry import MODELS
 from avsbench.systems.medvt.object_attention import ObjectAttention
 from avsbench.systems.medvt.starts import HeadStart, match_coco
@@ -148,13 +154,14 @@ class MEDVTVideoHead(PretrainedPart, AVSDecodeHead):
 
     def positions(self, level: Tensor, clip_lengths: tuple[int, ...]) -> Tensor:
         """Sine code of time, row and column of a level (N, ., h, w): (N, h * w, C)."""
-        code = {
-            length: sine_position_encoding_3d(
+
+        def code(length: int) -> Tensor:
+            found = sine_position_encoding_3d(
                 length, *level.shape[2:], self.embed_dims // 3, device=level.device
-            ).view(length, -1, self.embed_dims)
-            for length in set(clip_lengths)
-        }
-        return torch.cat([code[length] for length in clip_lengths])
+            )
+            return found.view(length, -1, self.embed_dims)
+
+        return for_frames(code, clip_lengths, level.shape[0])
 
     def init_weights(self) -> None:
         """Published start: Xavier for everything of more than one dimension, then the file."""
@@ -243,12 +250,16 @@ class FrameQueries(nn.Module):
                 'use shorter clips or raise model.decode_head.queries.num_queries'
             )
         memories, places = self._memories(encoded, maps, positions)
-        queries = []
-        offset = 0
-        for length in clip_lengths:
-            frames = slice(offset, offset + length)
-            queries.append(self._decode(memories, places, frames)[:length])
-            offset += length
+        memories = [memory.flatten(2).transpose(1, 2) for memory in memories]
+        if equal_length(clip_lengths) is not None:
+            return self.object_attention(self._decode(memories, places, longest), maps[0])
+        parts = zip(
+            zip(*(memory.split(clip_lengths) for memory in memories), strict=True),
+            zip(*(place.split(clip_lengths) for place in places), strict=True),
+            clip_lengths,
+            strict=True,
+        )
+        queries = [self._decode(*part) for part in parts]
         return self.object_attention(torch.cat(queries), maps[0])
 
     def _memories(
@@ -263,13 +274,21 @@ class FrameQueries(nn.Module):
             memories = [encoded, *memories[1:]]
         return memories[: self.num_memories], places[: self.num_memories]
 
-    def _decode(self, memories: list[Tensor], places: list[Tensor], frames: slice) -> Tensor:
-        """Queries (Q, C) of one clip, whose frames form one sequence of each memory."""
-        tokens = [memory[frames].flatten(2).transpose(1, 2).flatten(0, 1) for memory in memories]
+    def _decode(self, memories: Sequence[Tensor], places: Sequence[Tensor], length: int) -> Tensor:
+        """Queries (B * T, C) of clips of T frames, which form one sequence of each memory.
+
+        Args:
+            memories: (B * T, S_l, C) each.
+            places: Their positions, of the same shapes.
+            length: T.
+        """
+        memories, places = (
+            [part.unflatten(0, (-1, length)).flatten(1, 2) for part in parts]
+            for parts in (memories, places)
+        )
         query_pos = self.query_pos.weight
-        return self.transformer_decoder(
-            torch.full_like(query_pos, self.start_query)[None],
-            [clip[None] for clip in tokens],
-            query_pos=query_pos,
-            memory_pos=[place[frames].flatten(0, 1)[None] for place in places],
-        )[-1][0]
+        start = torch.full_like(query_pos, self.start_query).expand(memories[0].shape[0], -1, -1)
+        decoded = self.transformer_decoder(start, memories, query_pos=query_pos, memory_pos=places)[
+            -1
+        ]  # (B, Q, C)
+        return decoded[:, :length].flatten(0, 1)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchvision.models.video.swin_transformer import SwinTransformer3d
 
 from avsbench.checkpoint.pretrained import PretrainedPart
+from avsbench.models.layers import equal_length
 from avsbench.registry import MODELS
 from avsbench.systems.medvt.keys_video import WINDOW
 from avsbench.systems.medvt.starts import match_video_swin
@@ -80,11 +81,11 @@ class VideoSwin(PretrainedPart, BaseModule):
         Returns:
             (N, C_l, H_l, W_l) each, finest first; sides are rounded up.
         """
-        if len(set(clip_lengths)) > 1:
+        if (length := equal_length(clip_lengths)) is None:
             clips = zip(frames.split(clip_lengths), clip_lengths, strict=True)
             parts = [self(clip, (length,)) for clip, length in clips]
             return [torch.cat(level) for level in zip(*parts, strict=True)]
-        clips = frames.unflatten(0, (len(clip_lengths), -1)).transpose(1, 2)  # (B, 3, T, H, W)
+        clips = frames.unflatten(0, (-1, length)).transpose(1, 2)  # (B, 3, T, H, W)
         tokens = self.patch_embed(clips)  # (B, T, h, w, C)
         levels = []
         last = len(self.features) - 1

@@ -9,7 +9,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, einsum, nn
 
-from avsbench.models.layers import grouped_lengths
+from avsbench.models.layers import equal_length, grouped_lengths
 from avsbench.registry import MODELS
 from avsbench.utils.checks import check_choice
 
@@ -82,14 +82,13 @@ class TPAVI(BaseModule):
         """
         audio = self.audio_proj(audio)  # (N, 1, C)
         video = feature.transpose(0, 1)[None]  # (1, C, N, h, w): frames as depth
-        shares = self._shares(clip_lengths, feature)
         query = self.theta(video)[0].flatten(2)  # (C', N, h*w)
         branches = []
         for kind in self.keys:
             per_frame = (
                 self._audio_keys(video, audio) if kind == 'audio' else self._visual_keys(video)
             )
-            summary = einsum('nm,mcd->ncd', shares, per_frame)
+            summary = self._mean_of_groups(per_frame, clip_lengths)
             attended = einsum('cnp,ncd->dnp', query, summary)  # (C', N, h*w)
             branches.append(self.out_proj(attended.unflatten(2, feature.shape[2:])[None])[0])
         outputs = [
@@ -97,6 +96,14 @@ class TPAVI(BaseModule):
             for branch in branches
         ]
         return (sum(outputs) / len(outputs)).permute(0, 3, 1, 2).contiguous(), audio
+
+    def _mean_of_groups(self, values: Tensor, clip_lengths: tuple[int, ...]) -> Tensor:
+        """The mean over the group of each frame, (N, C', C'), of values of the same shape."""
+        length = equal_length(clip_lengths)
+        if length is None:
+            return einsum('nm,mcd->ncd', self._shares(clip_lengths, values), values)
+        shares = self._shares((length,), values)  # (T, T), the same for all clips
+        return einsum('nm,bmcd->bncd', shares, values.unflatten(0, (-1, length))).flatten(0, 1)
 
     def _shares(self, clip_lengths: tuple[int, ...], like: Tensor) -> Tensor:
         """(N, N): the share of frame m in the mean of the group of frame n."""

@@ -127,7 +127,7 @@ class PrototypeQueryGenerator(BaseModule):
         pixels = self.pixel_proj(mask_feature).flatten(2)  # (N, C, h * w)
         queries = self.mixer(pixels).transpose(1, 2)  # (N, Q, C)
         if self.prototypes is not None:
-            prototypes = self.prototypes.weight.expand(len(queries), -1, -1)
+            prototypes = self.prototypes.weight.expand(queries.shape[0], -1, -1)
             queries = self.norm(queries + self.prototype_attn(queries, prototypes, prototypes))
         grouped, _ = self.assignment(queries, pixels.transpose(1, 2))
         return queries + grouped

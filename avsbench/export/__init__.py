@@ -1,0 +1,1 @@
+"""Whole networks as files that run without this toolbox: ONNX and PyTorch's exported programs."""
