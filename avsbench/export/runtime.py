@@ -37,7 +37,7 @@ class OnnxProgram:
 
     Raises:
         CheckpointError: The file is missing, no network, or not exported by this toolbox.
-        ConfigError: onnxruntime is not installed, or not for this device.
+        ConfigError: No onnxruntime is installed, or none for this device.
     """
 
     def __init__(
