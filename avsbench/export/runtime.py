@@ -1,5 +1,6 @@
 """An exported network in onnxruntime, and its metadata; the toolbox's networks take no part."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ def exported_config(path: str | Path, *, trust: bool = False) -> Config:
             f'{path}: its config asks for trust:\n  ' + '\n  '.join(lines) + '\nPass '
             '--trust-checkpoint if you know who made the file'
         )
-    return Config(config, filename=str(path))
+    return Config(config, cfg_text=json.dumps(config), filename=str(path))
 
 
 def _device(providers: list[str], device: str | None, path: str | Path) -> str:
