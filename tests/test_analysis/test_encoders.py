@@ -20,7 +20,7 @@ from avsbench.config.loading import open_config
 from avsbench.config.paths import CONFIG_ROOT
 
 PAGE = Path(__file__).resolve().parents[2] / 'docs' / 'encoders.md'
-# One of each kind of layout, size and names; the others take minutes.
+# One of each kind of layout, size and names; the others take minutes (`pytest -m slow`).
 SMALL = (
     'vit_small_patch14_dinov2.lvd142m',
     'swin_tiny_patch4_window7_224.ms_in1k',
@@ -37,9 +37,8 @@ def measured(name: str) -> Encoder:
 
 
 def cases() -> list:
-    return [
-        pytest.param(name, marks=() if name in SMALL else pytest.mark.slow) for name in ENCODERS
-    ]
+    others = (pytest.mark.slow, pytest.mark.survey)
+    return [pytest.param(name, marks=() if name in SMALL else others) for name in ENCODERS]
 
 
 def test_at_least_twenty_encoders_are_listed_once() -> None:
