@@ -4,6 +4,8 @@ import argparse
 import importlib
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -51,27 +53,26 @@ def test_speed_is_told_against_the_default(args, waiting, monkeypatch, capsys) -
         slow = bool(busy) and setting != waiting.POLICIES['passive']
         return 400.0 if slow else 100.0
 
-    class Endless:
-        def __init__(self, command: list[str]) -> None:
-            busy.append(command)
-
-        def __enter__(self) -> 'Endless':
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            assert self.ended
-
-        def kill(self) -> None:
-            self.ended = True
+    @contextmanager
+    def busy_core() -> Iterator[None]:
+        busy.append(True)
+        yield
+        busy.append(False)
 
     monkeypatch.setattr(waiting, 'milliseconds_of_step', stand_in)
-    monkeypatch.setattr(subprocess, 'Popen', Endless)
+    monkeypatch.setattr(waiting, 'busy_core', busy_core)
     assert waiting.run(args) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if ' cores, ' in line]
-    assert len(lines) == 6 and len(busy) == 1
+    assert len(lines) == 6 and busy == [True, False]
     assert lines[2] == (
         'idle cores, passive: 100 ms per step (100 to 100), 1.00 times the speed of the default'
     )
     assert lines[5].startswith('busy cores, passive: 100 ms per step') and ' 4.00 times' in lines[5]
     rows = [json.loads(line) for line in args.json.read_text().splitlines()]
     assert [row['cores'] for row in rows] == ['idle'] * 3 + ['busy'] * 3
+
+
+def test_the_core_is_busy_until_the_end_of_the_block(waiting) -> None:
+    with waiting.busy_core() as process:
+        assert process.poll() is None
+    assert process.poll() is not None

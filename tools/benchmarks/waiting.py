@@ -81,10 +81,10 @@ def milliseconds_of_step(args: argparse.Namespace, setting: dict[str, str]) -> f
 
 
 @contextmanager
-def busy_core() -> Iterator[None]:
+def busy_core() -> Iterator[subprocess.Popen]:
     """Another process computes until the end of the block."""
     with subprocess.Popen([sys.executable, '-c', ENDLESS]) as process:
         try:
-            yield
+            yield process
         finally:
             process.kill()
