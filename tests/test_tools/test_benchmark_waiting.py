@@ -50,7 +50,7 @@ def test_speed_is_told_against_the_default(args, waiting, monkeypatch, capsys) -
     busy = []
 
     def stand_in(_: argparse.Namespace, setting: dict[str, str]) -> float:
-        slow = bool(busy) and setting != waiting.POLICIES['passive']
+        slow = busy == [True] and setting != waiting.POLICIES['passive']
         return 400.0 if slow else 100.0
 
     @contextmanager
@@ -62,7 +62,7 @@ def test_speed_is_told_against_the_default(args, waiting, monkeypatch, capsys) -
     monkeypatch.setattr(waiting, 'milliseconds_of_step', stand_in)
     monkeypatch.setattr(waiting, 'busy_core', busy_core)
     assert waiting.run(args) == 0
-    lines = [line for line in capsys.readouterr().out.splitlines() if ' cores, ' in line]
+    lines = [line for line in capsys.readouterr().out.splitlines() if ' per step ' in line]
     assert len(lines) == 6 and busy == [True, False]
     assert lines[2] == (
         'idle cores, passive: 100 ms per step (100 to 100), 1.00 times the speed of the default'
