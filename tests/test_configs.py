@@ -103,9 +103,18 @@ def load(path: Path, tree: Callable[[Config], Path], cache: Path) -> Config:
     return cfg
 
 
+@pytest.fixture(scope='session')
+def stepped() -> set[tuple[str, int]]:
+    """Networks, with their number of classes, that have taken a step in this process.
+
+    Of a hundred configs half share their network with another one, of the other subset or size.
+    """
+    return set()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('path', LEAVES, ids=name)
-def test_config_builds_and_steps(path: Path, tree, tmp_path) -> None:
+def test_config_builds_and_steps(path: Path, tree, stepped, tmp_path) -> None:
     cfg = load(path, tree, tmp_path)
     check_subset(cfg, path.parent.name)
     check_arguments(cfg)
@@ -118,7 +127,14 @@ def test_config_builds_and_steps(path: Path, tree, tmp_path) -> None:
         size = (size, size) if isinstance(size, int) else tuple(size)
         assert clip['inputs']['frames'].shape[-2:] == size
     assert test[0]['inputs']['audio'].shape[1:] == front_end(cfg).shape
+    network = (repr(cfg.model), cfg.num_classes)
+    if network not in stepped:
+        take_steps(cfg, [train[i] for i in range(2)], test[0])
+        stepped.add(network)
 
+
+def take_steps(cfg: Config, train: list[dict], test: dict) -> None:
+    """A step of training and one of the test, with small images."""
     torch.manual_seed(0)
     preprocessor = cfg.model.data_preprocessor
     if preprocessor.get('frame_size') is not None:  # at 448 pixels it takes 10 GB
@@ -127,14 +143,14 @@ def test_config_builds_and_steps(path: Path, tree, tmp_path) -> None:
         preprocessor.num_frames = 3  # one more than the clips have, so that it pads
     fit_to_steps(cfg.model)
     model = MODELS.build(cfg.model)
-    clips = pseudo_collate([shrink(train[i], 2) for i in range(2)])
+    clips = pseudo_collate([shrink(clip, 2) for clip in train])
     losses = model(**model.data_preprocessor(clips), mode='loss')
     total = sum(losses.values())
     assert torch.isfinite(total)
     total.backward()
     model.eval()
     with torch.no_grad():
-        result = model.test_step(pseudo_collate([shrink(test[0], 2)]))[0]
+        result = model.test_step(pseudo_collate([shrink(test, 2)]))[0]
     frames = preprocessor.get('num_frames') or 2
     probabilities = result.probabilities()
     assert probabilities.shape == (frames, cfg.num_classes, SIZE, SIZE)
