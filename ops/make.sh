@@ -17,9 +17,10 @@ PYTHON="$(cd -- "$(dirname -- "$PYTHON")" && pwd)/$(basename -- "$PYTHON")"
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 LOG=build/make.log
 mkdir -p build
-# The file that each line of the log compiles, with ninja's count of them where ninja is.
+# The file that each line of the log compiles, with ninja's count of them where ninja is. What ninja
+# repeats of a compilation that failed is no progress.
 progress() {
-    sed -u -n -E 's#^(\[[0-9]+/[0-9]+\] )?.* -c ([^ ]*/)?([^ /]+) .*#\1\3#p'
+    sed -u -n -E '/^FAILED: /{n;d}; s#^(\[[0-9]+/[0-9]+\] )?.* -c ([^ ]*/)?([^ /]+) .*#\1\3#p'
 }
 if "$PYTHON" -u setup.py build_ext --inplace 2>&1 | tee "$LOG" | progress >&2; then
     tail -n 1 <(grep -h '^avsbench_ops' "$LOG" || echo 'avsbench_ops: built')

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,13 @@ def make(folder: Path, **environment: str) -> subprocess.CompletedProcess:
     )
 
 
+def not_progress(text: str) -> list[str]:
+    """The lines that do more than name a file and how many there are; each file is named once."""
+    lines = text.splitlines()
+    assert len(lines) == len(set(lines))
+    return [line for line in lines if not re.fullmatch(r'(\[\d+/\d+\] )?\w+\.(cpp|cu)', line)]
+
+
 def test_no_compiler_is_an_error(copy: Path) -> None:
     done = make(copy, CXX='/no/such/compiler', CC='/no/such/compiler', AVSBENCH_OPS_CUDA='0')
     assert done.returncode == 1
@@ -57,7 +65,7 @@ def test_no_compiler_is_one_line_where_the_build_is_optional(copy: Path) -> None
         AVSBENCH_OPS_CUDA='0',
         AVSBENCH_OPS_OPTIONAL='1',
     )
-    assert (done.returncode, done.stderr) == (0, '')
+    assert (done.returncode, not_progress(done.stderr)) == (0, [])
     (line,) = done.stdout.splitlines()
     assert line.startswith('avsbench_ops is not built, PyTorch operators run instead: ')
 
@@ -73,7 +81,8 @@ def test_broken_source_is_one_line_where_the_build_is_optional(copy: Path) -> No
     for file in copy.glob('csrc/**/*.cpp'):
         file.write_text('#error broken')
     done = make(copy, AVSBENCH_OPS_CUDA='0', AVSBENCH_OPS_OPTIONAL='1')
-    assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, '', 1)
+    assert (done.returncode, not_progress(done.stderr)) == (0, [])
+    assert len(done.stdout.splitlines()) == 1
     assert done.stdout.startswith('avsbench_ops is not built')
     done = make(copy, AVSBENCH_OPS_CUDA='0')
     assert done.returncode == 1

@@ -133,7 +133,7 @@ class TestSignals:
             runner.train()
         resumed = build_toy(resume=True)
         messages: list[str] = []
-        resumed.logger.info = messages.append
+        resumed.logger.info = lambda text, **_: messages.append(text)
         resumed.train()
         assert any('only a validation is left' in text for text in messages)
         assert len(resumed.message_hub.get_scalar('val/mIoU').data[0]) == 3

@@ -300,7 +300,7 @@ def test_nothing_to_do_and_nothing_there(build_toy, tmp_path):
     messages: list[str] = []
 
     def listen(runner):
-        runner.logger.info = messages.append
+        runner.logger.info = lambda text, **_: messages.append(text)
         return runner
 
     runner = listen(build_toy('run', resume=True))

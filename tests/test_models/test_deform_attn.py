@@ -200,9 +200,8 @@ def test_encoder_exported_to_onnx_equals_pytorch(encoder, device: str, tmp_path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('path', ['reference', 'cpu'])
-def test_fixture_passes_with_each_path(path: str) -> None:
-    skip_unless_available(path)
-    with ops.use_path(path):
+def test_fixture_passes_with_the_reference() -> None:
+    """That it passes with the operator of this machine, test_parity.py shows."""
+    with ops.use_path('reference'):
         failed = [str(row) for row in check_fixture(FIXTURE) if not row.passed]
     assert not failed, '\n'.join(failed)
