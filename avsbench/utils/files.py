@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import tokenize
 import uuid
 import zipfile
@@ -46,6 +47,18 @@ def atomic_write(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
     if durable:
         _sync_folder(path.parent)
+
+
+def remove_leftovers(path: str | Path) -> None:
+    """Remove what processes that were killed inside `atomic_write` have left beside a file.
+
+    Nobody may be writing the file, which a lock has to ensure.
+    """
+    path = Path(path)
+    pattern = re.compile(rf'{re.escape(path.name)}\.[0-9a-f]{{12}}{re.escape(TEMPORARY_SUFFIX)}')
+    for other in path.parent.iterdir():
+        if pattern.fullmatch(other.name):
+            other.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:

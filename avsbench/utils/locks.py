@@ -6,12 +6,16 @@ import fcntl
 import json
 import os
 import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from avsbench.utils.errors import ConfigError
 
 _open: set[int] = set()
+POLL = 0.2  # seconds after which a process that waits for a lock tries again
 _BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 
 
@@ -50,26 +54,34 @@ class FileLock:
         Raises:
             ConfigError: Another process has it.
         """
-        self.release()
-        while self._descriptor is None:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
-            holder = _read(descriptor)
-            if self._is_taken(descriptor, holder):
-                os.close(descriptor)
-                raise ConfigError(
-                    f'{self._what} is in use by {_name(holder)} ({self.path}); wait for it to end, '
-                    'or use another folder'
-                )
-            if not self._is_current(descriptor):  # removed by its holder in between
-                os.close(descriptor)
-                continue
-            self._descriptor = descriptor
-            _open.add(descriptor)
-        since = datetime.datetime.now().astimezone().isoformat(timespec='seconds')
-        content = {'host': socket.gethostname(), 'pid': os.getpid(), 'since': since}
-        os.truncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, json.dumps(content).encode() + b'\n', 0)
+        taken, holder = self._try()
+        if not taken:
+            raise ConfigError(
+                f'{self._what} is in use by {_name(holder)} ({self.path}); wait for it to end, '
+                'or use another folder'
+            )
         return _name(holder) if holder else None
+
+    @contextmanager
+    def waiting(self, tell: Callable[[str], None]) -> Iterator[None]:
+        """Hold the lock for a block, once no other process has it.
+
+        Args:
+            tell: Called once with what is waited for, if another process has it.
+        """
+        taken, holder = self._try()
+        if not taken:
+            tell(
+                f'{self._what} is in use by {_name(holder)}; waiting for it to end (if that '
+                f'process no longer runs, remove {self.path})'
+            )
+        while not taken:
+            time.sleep(POLL)
+            taken, _ = self._try()
+        try:
+            yield
+        finally:
+            self.release()
 
     def release(self) -> None:
         """Give it up; nothing happens where it is not held."""
@@ -80,6 +92,26 @@ class FileLock:
         _open.discard(self._descriptor)
         os.close(self._descriptor)
         self._descriptor = None
+
+    def _try(self) -> tuple[bool, dict[str, Any]]:
+        """Whether the lock is taken now, and who has it or died with it; empty if nobody."""
+        self.release()
+        while self._descriptor is None:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            holder = _read(descriptor)
+            if self._is_taken(descriptor, holder):
+                os.close(descriptor)
+                return False, holder
+            if not self._is_current(descriptor):  # removed by its holder in between
+                os.close(descriptor)
+                continue
+            self._descriptor = descriptor
+            _open.add(descriptor)
+        since = datetime.datetime.now().astimezone().isoformat(timespec='seconds')
+        content = {'host': socket.gethostname(), 'pid': os.getpid(), 'since': since}
+        os.truncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, json.dumps(content).encode() + b'\n', 0)
+        return True, holder
 
     def _is_taken(self, descriptor: int, holder: dict[str, Any]) -> bool:
         try:

@@ -1,5 +1,6 @@
 """One file from its address: over https, from the hosts that were named, of a bounded size."""
 
+import errno
 import hashlib
 import http.client
 import urllib.error
@@ -20,6 +21,7 @@ SCHEMES = ('https',)
 MAX_BYTES = 8 << 30
 TIMEOUT = 60  # seconds without a byte
 _BLOCK = 1 << 20
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 
 class _NamedHosts(urllib.request.HTTPRedirectHandler):
@@ -72,6 +74,7 @@ def download(address: str, target: Path, *, hosts: Iterable[str], sha256: str | 
 
     Raises:
         CheckpointError: It can't be had, or is something else; nothing is left of it.
+        OSError: It can't be written.
     """
     hosts = tuple(hosts)
     check_address(address, hosts)
@@ -86,6 +89,8 @@ def download(address: str, target: Path, *, hosts: Iterable[str], sha256: str | 
                     'was changed or the download is damaged; nothing was kept'
                 )
     except (OSError, http.client.HTTPException) as error:
+        if getattr(error, 'errno', None) in _OF_THE_DISK:
+            raise
         reason = getattr(error, 'reason', None) or error
         raise CheckpointError(
             f'{address}: the download failed ({reason}). Fetch the file on a machine that reaches '

@@ -2,14 +2,16 @@
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from avsbench.checkpoint.reading import sha256_of
 from avsbench.utils.errors import CheckpointError
-from avsbench.utils.files import write_json
+from avsbench.utils.files import remove_leftovers, write_json
+from avsbench.utils.locks import FileLock
 from avsbench.weights.download import download
 from avsbench.weights.index import PublishedWeights, read_index
-from avsbench.weights.places import home, place_of
+from avsbench.weights.places import HOME, home, place_of
 
 _VERIFIED = 'verified.json'
 
@@ -17,7 +19,8 @@ _VERIFIED = 'verified.json'
 def fetch(entry: PublishedWeights, target: Path | None = None) -> Path:
     """The file of published weights: downloaded if it is not there, and verified.
 
-    What its network needs beside it comes along.
+    What its network needs beside it comes along. One process at a time downloads a file: others
+    that want it wait, and verify what came.
 
     Args:
         entry: Of the index.
@@ -37,15 +40,35 @@ def fetch(entry: PublishedWeights, target: Path | None = None) -> Path:
         return target
     if entry.address is None:
         raise CheckpointError(by_hand(entry, target))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(target.with_name(f'{target.name}.lock'), f'{entry.name}: {target}')
+        with lock.waiting(tell=_say):
+            if not target.is_file():  # nobody has downloaded it in between
+                remove_leftovers(target)
+                _download(entry, target)
+                return target
+    except OSError as error:
+        raise CheckpointError(
+            f'{error.filename or target}: cannot be written ({error.strerror}); {entry.name} is to '
+            f'be saved there. Make room or give access, or set {HOME} to another folder'
+        ) from error
+    verify(entry, target)
+    return target
+
+
+def _download(entry: PublishedWeights, target: Path) -> None:
     found = download(entry.address, target, hosts=entry.hosts, sha256=entry.sha256)
     _remember(target, found)
     if entry.sha256 is None:
-        print(
+        _say(
             f'{entry.name}: the index knows no SHA-256 of this file, so it was not verified; that '
-            f'of {target} is {found}',
-            file=sys.stderr,
+            f'of {target} is {found}'
         )
-    return target
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def verify(entry: PublishedWeights, path: Path) -> None:
@@ -104,7 +127,9 @@ def _known_hash(path: Path) -> str:
 def _remember(path: Path, found: str) -> None:
     content = _read_known()
     content[str(path.resolve())] = [*_stamp(path), found]
-    write_json(home() / _VERIFIED, content)
+    # A folder that others filled may be read-only: files are then read again on each use.
+    with suppress(OSError):
+        write_json(home() / _VERIFIED, content)
 
 
 def _read_known() -> dict[str, list]:

@@ -63,6 +63,18 @@ def test_that_of_a_killed_process_is_taken_over(tmp_path) -> None:
         os.kill(child, signal.SIGKILL)
 
 
+def test_waiting_until_the_holder_ends(tmp_path, monkeypatch) -> None:
+    first, second = lock_on(tmp_path), lock_on(tmp_path)
+    first.acquire()
+    told, waits = [], iter([lambda: None, first.release])
+    monkeypatch.setattr('avsbench.utils.locks.time.sleep', lambda _: next(waits)())
+    with second.waiting(told.append):
+        with pytest.raises(ConfigError, match='in use'):
+            first.acquire()
+    assert len(told) == 1 and f'in use by process {os.getpid()}' in told[0]
+    assert next(waits, None) is None and not first.path.exists()
+
+
 @pytest.mark.parametrize('content', ['', 'not json', '[]'])
 def test_file_that_names_nobody(tmp_path, content) -> None:
     (tmp_path / 'a.lock').write_text(content)

@@ -2,13 +2,14 @@
 
 import hashlib
 import http.server
+import time
 
 CONTENT = b'PK weights' * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Gives `CONTENT`, and redirects, web pages and broken connections."""
+    """Gives `CONTENT`, and redirects, web pages, slow files and broken connections."""
 
     requests: list[str] = []
 
@@ -19,6 +20,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header('Location', self.path.removeprefix('/to/'))
             self.end_headers()
             return
+        if self.path == '/slow.pth':
+            time.sleep(0.5)  # long enough for others to ask for it as well
         if self.path == '/missing.pth':
             self.send_error(404)
             return
