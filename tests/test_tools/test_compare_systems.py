@@ -173,8 +173,14 @@ def test_same_head_on_other_encoders(tool, tmp_path) -> None:
     assert all(cfg.train_dataloader == demo.train_dataloader for cfg in own)
     network = build_model(own[1])
     assert network.backbone.out_strides == (4, 8, 16, 32)
-    tool.run(*words)
+    document = tmp_path / 'encoders.md'
+    marks = ('<!-- begin compare_systems s4 backbones -->', '<!-- end compare_systems s4 backbones -->')
+    document.write_text('\n'.join(marks))
+    tool.run(*words, '--documents', str(document))
     assert len(tool.trained) == 4  # kept
+    assert document.read_text() == f'{marks[0]}\n\n{text.strip()}\n\n{marks[1]}'
+    folder = tmp_path / 'work_dir/comparison'  # tables of the demos would be s4.md
+    assert (folder / 's4_backbones.md').is_file() and not (folder / 's4.md').exists()
     with pytest.raises(ConfigError, match='resnet10x.*did you mean'):
         tool.run('--systems', 'tpavi', '--backbones', 'resnet10x')
     with pytest.raises(SystemExit):

@@ -80,11 +80,12 @@ def run(args: argparse.Namespace) -> None:
             )
         text, short = _tables(subset, runs, args)
         print(text)
-        target = args.out / f'{subset}.md'
+        kind = f'{subset} backbones' if args.backbones else subset
+        target = args.out / f'{kind.replace(" ", "_")}.md'
         write_text(target, text)
         print(f'written to {target}')
         for document in args.documents:
-            replace_block(document, f'compare_systems {subset}', text, short)
+            replace_block(document, f'compare_systems {kind}', text, short)
 
 
 def _runs(subset: str, network: SmallNetwork, args: argparse.Namespace) -> dict[int, Run]:

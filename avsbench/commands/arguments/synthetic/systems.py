@@ -44,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar='FILE',
         help='also replace the tables between the marks "compare_systems SUBSET" in these files, '
-        'or the short one between those of "compare_systems SUBSET short"',
+        'or the short one between those of "compare_systems SUBSET short"; with --backbones, those '
+        'of "compare_systems SUBSET backbones"',
     )
     add('--out', type=Path, metavar='DIR', default=Path('work_dir/comparison'), help='%(default)s')
 
