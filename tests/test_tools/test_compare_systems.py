@@ -174,7 +174,10 @@ def test_same_head_on_other_encoders(tool, tmp_path) -> None:
     network = build_model(own[1])
     assert network.backbone.out_strides == (4, 8, 16, 32)
     document = tmp_path / 'encoders.md'
-    marks = ('<!-- begin compare_systems s4 backbones -->', '<!-- end compare_systems s4 backbones -->')
+    marks = (
+        '<!-- begin compare_systems s4 backbones -->',
+        '<!-- end compare_systems s4 backbones -->',
+    )
     document.write_text('\n'.join(marks))
     tool.run(*words, '--documents', str(document))
     assert len(tool.trained) == 4  # kept
