@@ -12,9 +12,11 @@ from avsbench.page import texts
 from avsbench.page.examples import example_videos
 from avsbench.page.marking import DOWNLOADS, Marker, Result
 from avsbench.page.recording import Recording
+from avsbench.visualization.local_visualizer import PREDICTION_COLOUR
 
 KEEP = 3600  # seconds for which videos of the page stay on disk
 HEIGHT = 240  # pixels of the videos
+COLOURS = ('red', 'yellow', 'lime', 'cyan', 'blue', 'magenta', 'white', 'black')  # to choose from
 
 LOOK = """
 .fault {background: #fde8e8; color: #9b1c1c; border: 2px solid #c81e1e; border-radius: 8px;
@@ -50,7 +52,7 @@ def build_page(gradio: Any, inferencer: AVSInferencer, max_seconds: float) -> An
                 button = gradio.Button(label, variant='primary', elem_id='run')
                 error = gradio.HTML(elem_id='error', padding=False, visible=False)
             with gradio.Column():
-                threshold, overlay, results = _results(gradio, inferencer, marker)
+                threshold, colour, overlay, results = _results(gradio, inferencer, marker)
         _about(gradio, inferencer)
         outputs = [error, overlay, *results, recording]
         shown = dict(outputs=outputs, show_progress_on=overlay)
@@ -64,13 +66,15 @@ def build_page(gradio: Any, inferencer: AVSInferencer, max_seconds: float) -> An
         button.click(
             _mark_function(gradio, marker),
             api_name='mark',
-            inputs=[video, threshold, *settings, recording],
+            inputs=[video, threshold, *settings, colour, recording],
             **shown,
         ).then(None, js=_SHOW_RESULT)
-        if inferencer.background:
-            threshold.input(
+        controls = [part for part in (threshold, colour) if not isinstance(part, gradio.State)]
+        if controls:
+            gradio.on(
+                [control.input for control in controls],
                 marker.redraw,
-                inputs=[recording, threshold],
+                inputs=[recording, threshold, colour],
                 trigger_mode='always_last',
                 api_visibility='private',
                 **shown,
@@ -113,16 +117,35 @@ def threshold_setting(gradio: Any, inferencer: AVSInferencer) -> Any:
         label='threshold',
         info='marks what is more probable than this; moving it redraws the video'
         + ('; 0: the most probable class, or nothing' if several else ''),
+        scale=3,
         elem_id='threshold',
     )
 
 
-def _results(gradio: Any, inferencer: AVSInferencer, marker: Marker) -> tuple[Any, Any, list[Any]]:
-    """The threshold, the marked video, and what is below it."""
+def colour_setting(gradio: Any, inferencer: AVSInferencer) -> Any:
+    """Control of the colour of the masks, which classes have of their own."""
+    if inferencer.palette is not None:
+        return gradio.State(None)
+    return gradio.Dropdown(
+        [('orange', '#{:02x}{:02x}{:02x}'.format(*PREDICTION_COLOUR)), *COLOURS],
+        label='colour',
+        info='or type one, such as #ff0000',
+        allow_custom_value=True,
+        min_width=150,
+        elem_id='colour',
+    )
+
+
+def _results(
+    gradio: Any, inferencer: AVSInferencer, marker: Marker
+) -> tuple[Any, Any, Any, list[Any]]:
+    """The threshold, the colour, the marked video, and what is below it."""
     overlay = gradio.Video(
         label='marked video', interactive=False, height=HEIGHT, elem_id='overlay'
     )
-    threshold = threshold_setting(gradio, inferencer)
+    with gradio.Row():
+        threshold = threshold_setting(gradio, inferencer)
+        colour = colour_setting(gradio, inferencer)
     legend = gradio.HTML(elem_id='legend', padding=False, visible=False)
     status = gradio.Textbox(
         show_label=False, interactive=False, container=False, visible=False, elem_id='status'
@@ -136,7 +159,7 @@ def _results(gradio: Any, inferencer: AVSInferencer, marker: Marker) -> tuple[An
             )
             for name, label in DOWNLOADS.items()
         ]
-    return threshold, overlay, [legend, status, *plots, *files]
+    return threshold, colour, overlay, [legend, status, *plots, *files]
 
 
 def _video(gradio: Any, sound: bool) -> Any:
@@ -176,13 +199,14 @@ def _mark_function(gradio: Any, marker: Marker) -> Any:
         threshold: float,
         fps: float,
         windows: str | None,
+        colour: str | None,
         recording: Recording | None,
         progress: Any = bar,
     ) -> Iterator[Result]:
         def update(done: float, total: float | None) -> None:
             progress(min(1.0, done / total) if total else None, desc=f'{done:.0f} s')
 
-        yield from marker.mark(video, threshold, fps, windows, recording, update)
+        yield from marker.mark(video, threshold, fps, windows, colour, recording, update)
 
     return mark
 

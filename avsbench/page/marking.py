@@ -1,4 +1,4 @@
-"""What happens when a video is chosen, the button is pressed, and the threshold is moved."""
+"""What happens when a video is chosen, the button pressed, the threshold or colour changed."""
 
 import shutil
 import tempfile
@@ -12,6 +12,7 @@ from avsbench.apis.render import Progress, render_video
 from avsbench.apis.views import draw_plots
 from avsbench.page import texts
 from avsbench.page.recording import Recording
+from avsbench.utils.colours import parse_colour
 from avsbench.utils.errors import AVSBenchError
 from avsbench.video import VideoError, VideoFile
 
@@ -59,6 +60,7 @@ class Marker:
         threshold: float,
         fps: float,
         windows: str | None,
+        colour: str | None,
         recording: Recording | None,
         progress: Progress,
     ) -> Iterator[Result]:
@@ -70,22 +72,31 @@ class Marker:
         settings = dict(fps=int(fps) or None, windows=windows)
         recording = Recording(self._inferencer, video, settings)
         try:
+            used = _rgb(colour)
             with tempfile.TemporaryDirectory() as folder:
-                yield self._draw(recording, threshold, Path(folder), progress)
+                yield self._draw(recording, threshold, used, Path(folder), progress)
         except AVSBenchError as error:
             recording.close()
             yield self._failed(_named(error, video))
 
-    def redraw(self, recording: Recording | None, threshold: float) -> Iterator[Result]:
-        """Draw the video again with another threshold."""
+    def redraw(
+        self, recording: Recording | None, threshold: float, colour: str | None
+    ) -> Iterator[Result]:
+        """Draw the video again with another threshold or colour.
+
+        What can't be drawn leaves the result before: another value may be drawn in its place.
+        """
         if recording is None:
             yield self._gradio.skip()
             return
         try:
+            used = _rgb(colour)
             with tempfile.TemporaryDirectory() as folder:
-                yield self._draw(recording, threshold, Path(folder), lambda done, total: None)
+                yield self._draw(recording, threshold, used, Path(folder), lambda *_: None)
         except AVSBenchError as error:
-            yield self._failed(_named(error, recording.video))
+            text = texts.fault(_named(error, recording.video))
+            others = 4 + len(self.plots) + len(DOWNLOADS)
+            yield self._html(text), *[self._gradio.skip()] * others
 
     def _open(self, video: str) -> VideoFile:
         source = VideoFile(video, need_audio=self._inferencer.pipeline.sound)
@@ -93,7 +104,12 @@ class Marker:
         return source
 
     def _draw(
-        self, recording: Recording, threshold: float, folder: Path, progress: Progress
+        self,
+        recording: Recording,
+        threshold: float,
+        colour: tuple[int, int, int] | None,
+        folder: Path,
+        progress: Progress,
     ) -> Result:
         """Results in a folder, which the page copies before it is removed."""
         video, redrawn = recording.video, recording.complete
@@ -108,7 +124,13 @@ class Marker:
             progress(done, total)
 
         report = render_video(
-            recording, source, outputs, threshold=used, progress=update, **recording.settings
+            recording,
+            source,
+            outputs,
+            threshold=used,
+            colour=colour,
+            progress=update,
+            **recording.settings,
         )
         if not redrawn:
             recording.finish(report.summary)
@@ -153,6 +175,11 @@ def check_length(video: str, seconds: float, limit: float) -> None:
             f'{video}: longer than {limit:g} s, which is the limit of this page (--max-seconds); '
             'cut it'
         )
+
+
+def _rgb(colour: str | None) -> tuple[int, int, int] | None:
+    """The colour that was chosen; None where classes have their own."""
+    return None if colour is None else parse_colour(colour)
 
 
 def _named(error: Exception, video: str) -> str:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,6 +139,13 @@ def status_of(browser: Chrome) -> str:
 
 def error_of(browser: Chrome) -> str:
     return ''.join(found.text for found in find_all(browser, '#error .fault'))
+
+
+def type_colour(browser: Chrome, text: str) -> None:
+    """Choose a colour by the keyboard."""
+    field = find_all(browser, '#colour input')[0]
+    field.click()
+    field.send_keys(Keys.CONTROL + 'a' + Keys.NULL, text, Keys.ENTER)
 
 
 def move_threshold(browser: Chrome, value: float) -> None:

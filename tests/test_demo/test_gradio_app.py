@@ -27,10 +27,12 @@ from browsing import (  # noqa: E402
     resize,
     running_page,
     status_of,
+    type_colour,
     wait_for,
 )
 
 from avsbench.page.marking import DOWNLOADS  # noqa: E402
+from avsbench.video import VideoFile  # noqa: E402
 
 CALLS = 'network called'
 """What `ToyListener` prints each time."""
@@ -130,6 +132,25 @@ def test_the_threshold_redraws_without_the_network(browser, page, marked, downlo
     assert [float(row['area']) for row in table] == [1, 1, 1]  # everything exceeds 0
     move_threshold(browser, 0.5)
     wait_for(browser, lambda d: 'threshold 0.5, redrawn' in status_of(d))
+    assert page.log.read_text().count(CALLS) == 1
+
+
+def test_the_colour_redraws_without_the_network(browser, page, marked, download, tmp_path):
+    assert find_all(browser, '#colour input')[0].get_property('value') == 'orange'
+    before = player(browser, 'src')
+    for colour, (more, less) in {'blue': (2, 0), '#f00': (0, 2)}.items():
+        type_colour(browser, colour)
+        changed = before
+        wait_for(browser, lambda d: find_all(d, '#overlay video') and player(d, 'src') != changed)
+        before = player(browser, 'src')
+        (tmp_path / 'now').write_bytes(download('marked'))
+        left = next(VideoFile(tmp_path / 'now').frames()).rgb()[30:, 5:25].mean((0, 1))
+        assert left[more] > left[less] + 60, (colour, left)
+    type_colour(browser, 'bleu')
+    wait_for(browser, lambda d: error_of(d).startswith("'bleu': expected a colour such as red"))
+    assert player(browser, 'src') == before, 'the result is gone'
+    type_colour(browser, 'orange')
+    wait_for(browser, lambda d: not error_of(d) and player(d, 'src') != before)
     assert page.log.read_text().count(CALLS) == 1
 
 

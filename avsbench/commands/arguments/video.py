@@ -23,6 +23,8 @@ from avsbench.commands.arguments.network import (
     join_names,
 )
 from avsbench.options import WINDOWS
+from avsbench.utils.colours import parse_colour
+from avsbench.utils.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,14 +85,10 @@ def add_follow_argument(parser: argparse.ArgumentParser) -> None:
 
 def colour(text: str) -> tuple[int, int, int]:
     """RGB, 0 to 255, of a colour by name or number."""
-    from PIL import ImageColor  # not for the help
-
     try:
-        return ImageColor.getrgb(text)[:3]
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f'{text!r}: expected a colour such as red, or #ff0000'
-        ) from None
+        return parse_colour(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
