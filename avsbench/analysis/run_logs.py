@@ -30,6 +30,28 @@ class RunLog:
     val: pd.DataFrame
     by_epoch: bool
 
+    def epochs(self) -> pd.Series:
+        """Epochs done at each training record, in a training that counts them.
+
+        The last record of an epoch stands where its validation does, at a whole number; those of
+        an epoch that was not finished are as far apart as those of the one before.
+        """
+        epoch = self.train['epoch']
+        count = epoch.groupby(epoch).transform('size')
+        if epoch.nunique() > 1:
+            last, before = sorted(epoch.unique())[:-3:-1]
+            count = count.mask(epoch == last, max((epoch == last).sum(), (epoch == before).sum()))
+        return epoch - 1 + (epoch.groupby(epoch).cumcount() + 1) / count
+
+    def validation_of(self, name: str) -> str | None:
+        """Column of the validations that is the counterpart of a curve; None if there is none."""
+        return next((n for n in (name, *counterparts(name)) if n in self.val), None)
+
+
+def counterparts(name: str) -> tuple[str, ...]:
+    """Names under which validations log what trainings log as `name`."""
+    return f'val_{name}', f'val/{name}'
+
 
 def read_run(path: str | Path) -> RunLog:
     """Read the log of a training.

@@ -23,7 +23,7 @@ from avsbench.utils.errors import DataError
 from avsbench.utils.files import atomic_write
 from avsbench.utils.folders import check_writable
 from avsbench.utils.text import read_json
-from avsbench.visualization.curves import curve_names, draw_curves
+from avsbench.visualization.curves import best_position, curve_names, draw_curves
 from avsbench.visualization.reference_figure import draw_against_reference, seeds_text
 
 REFERENCES = Path(__file__).resolve().parents[2] / 'docs' / 'reference'  # of a checkout
@@ -104,15 +104,18 @@ def matches(name: str, patterns: list[str]) -> bool:
 
 
 def summary(run: RunLog, names: list[str]) -> list[str]:
-    """The last value of each curve, and the best one of each metric."""
+    """The last value of each curve, and the best one of what validations log."""
     unit = 'epoch' if run.by_epoch else 'iteration'
     lines = [f'{run.name}: {run.train.index[-1]} iterations, {len(run.val)} validations']
     for name in names:
-        values = run.train.get(name, run.val.get(name, pd.Series(dtype=float))).dropna()
-        if not len(values):
-            continue
-        text = f'  {name:16} last {values.iloc[-1]:.4g}'
-        if name not in run.train:
-            text += f', best {values.max():.4g} ({unit} {values.idxmax()})'
-        lines.append(text)
+        values = run.train.get(name, pd.Series(dtype=float)).dropna()
+        if len(values):
+            lines.append(f'  {name:16} last {values.iloc[-1]:.4g}')
+        column = run.validation_of(name)
+        values = pd.Series(dtype=float) if column is None else run.val[column].dropna()
+        if len(values):
+            best = best_position(name, values)
+            text = f'last {values.iloc[-1]:.4g}, best {values[best]:.4g} ({unit} {best})'
+            where = ' in validations' if name in run.train else ''
+            lines.append(f'  {name + where:16} {text}')
     return lines

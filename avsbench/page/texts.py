@@ -19,7 +19,7 @@ def introduction(inferencer: AVSInferencer) -> str:
         what = f'Choose a video with sound. In {often}, the network marks what makes the sound'
     else:
         what = f'Choose a video. In {often}, the network marks the objects that it knows'
-    count = len(inferencer.classes) - int(inferencer.background)
+    count = len(_known(inferencer))
     what += f', of {count} kinds, and names it.' if inferencer.palette is not None else '.'
     return f'{what} {trained(inferencer)}'
 
@@ -61,8 +61,8 @@ def clips(inferencer: AVSInferencer) -> str:
         text = f'clips of {pipeline.length} seconds, one frame per second {size}'
     if pipeline.sound:
         text += ', with the log-mel of that second (0.96 s)'
-    count = len(inferencer.classes) - 1
-    text += f', and finds {f"{count} classes" if count > 1 else inferencer.classes[1]}'
+    known = _known(inferencer)
+    text += f', and finds {f"{len(known)} classes" if len(known) > 1 else known[0]}'
     if cfg.model.get('test_cfg'):
         text += ', with test-time augmentation'
     return f'{text}.{" Several masks of one second share its audio." if pipeline.sound else ""}'
@@ -100,11 +100,15 @@ def legend(inferencer: AVSInferencer, names: list[str] | None = None) -> str:
         names: The classes; None for all that it knows.
     """
     colours = inferencer.visualizer.class_colours
-    known = inferencer.classes[int(inferencer.background) :]
     entries = [
         f'<span class="class"><i style="background:rgb{tuple(colours[name])}"></i>'
         f'{escape(name)}</span>'
-        for name in (known if names is None else names)
+        for name in (_known(inferencer) if names is None else names)
         if name in colours
     ]
     return f'<div class="legend">{"".join(entries)}</div>' if entries else ''
+
+
+def _known(inferencer: AVSInferencer) -> list[str]:
+    """The classes that it marks."""
+    return list(inferencer.classes[int(inferencer.background) :])

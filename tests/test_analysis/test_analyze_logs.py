@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from avsbench.analysis.run_logs import read_run
+from avsbench.commands.curves import summary
 from avsbench.utils.errors import DataError
 from avsbench.visualization.curves import COLOURS, curve_names, draw_curves
 
@@ -97,7 +98,7 @@ def test_missing_files(tmp_path):
 
 def test_names(work_dir):
     runs = [read_run(work_dir)]
-    assert curve_names(runs) == ['lr', 'loss', 'mIoU']
+    assert curve_names(runs) == ['loss', 'mIoU', 'lr']
     assert curve_names(runs, ['F_*', 'loss*']) == ['F_b2', 'loss', 'loss_mask_0']
     with pytest.raises(DataError, match="no run has 'mIou'; did you mean 'mIoU'"):
         curve_names(runs, ['mIou'])
@@ -108,15 +109,62 @@ def test_curves_have_the_numbers(work_dir, tmp_path):
     runs = [read_run(work_dir), read_run(tmp_path / 'b')]
     figure = draw_curves(runs, ['loss', 'mIoU', 'lr'], window=2)
     loss, metric, rate = figure.axes
-    assert [ax.get_title() for ax in figure.axes] == ['loss', 'mIoU', 'lr']
+    titles = ['loss (training)', 'mIoU (validation)', 'lr (training)']
+    assert [ax.get_title() for ax in figure.axes] == titles
     pale, smooth, _, other = (line for line in loss.lines if len(line.get_xdata()))
     assert list(pale.get_ydata()) == list(runs[0].train.loss) and pale.get_alpha() < 0.5
     assert smooth.get_ydata()[1] == pytest.approx((1 + 1 / 2) / 2)
     assert [smooth.get_color(), other.get_color()] == list(COLOURS[:2])
     assert list(metric.lines[0].get_xdata()) == [1, 2, 3]
-    assert metric.get_xlabel() == 'epoch' and loss.get_xlabel() == 'iteration'
+    assert metric.get_xlabel() == loss.get_xlabel() == 'epoch'
+    assert list(smooth.get_xdata()) == [step / 4 for step in range(1, 13)]
+    assert loss.get_xlim() == metric.get_xlim() == rate.get_xlim()
     assert list(rate.lines[0].get_ydata()) == list(runs[0].train.lr)
     assert [text.get_text() for text in figure.legends[0].texts] == ['pvt2', 'b']
+
+
+def with_validation_loss(first, last, name='val_loss'):
+    """Records whose validation loss is smallest after the second epoch."""
+    lines = records(first, last)
+    for line in lines:
+        if 'mIoU' in line:
+            line[name] = abs(line['step'] - 2) + 0.5
+    return lines
+
+
+@pytest.mark.parametrize('name', ['val_loss', 'val/loss', 'loss'])
+def test_validation_loss_is_in_the_panel_of_the_training(tmp_path, name):
+    write(tmp_path / 'a' / '1', with_validation_loss(1, 12, name))
+    write(tmp_path / 'b' / '1', records(1, 12, loss=3.0))
+    runs = [read_run(tmp_path / 'a'), read_run(tmp_path / 'b')]
+    assert curve_names(runs) == ['loss', 'mIoU', 'lr']
+    assert curve_names(runs, ['*loss']) == ['loss']
+    loss, *_ = draw_curves(runs, ['loss', 'mIoU']).axes
+    assert loss.get_title() == 'loss (training and validation)'
+    train, val, star, other = (line for line in loss.lines if len(line.get_xdata()))
+    assert list(val.get_xdata()) == [1, 2, 3] and list(val.get_ydata()) == [1.5, 0.5, 1.5]
+    assert [line.get_linestyle() for line in (train, val, other)] == ['-', '--', '-']
+    assert train.get_color() == val.get_color() == COLOURS[0] != other.get_color()
+    assert list(star.get_xdata()) == [2]
+    assert [text.get_text() for text in loss.get_legend().texts] == ['training', 'validation']
+    assert '  loss in validations last 1.5, best 0.5 (epoch 2)' in summary(runs[0], ['loss'])
+
+
+def test_records_stand_at_their_epoch(tmp_path):
+    some = [line for line in records(1, 9) if line.get('iter', 2) % 2 == 0 or line['step'] == 9]
+    write(tmp_path / '1', some)  # logged every two iterations; the third epoch was not finished
+    assert list(read_run(tmp_path).epochs()) == [0.5, 1, 1.5, 2, 2.5]
+
+
+def test_runs_that_count_different_things_are_not_aligned(tmp_path):
+    write(tmp_path / 'a' / '1', records(1, 8))
+    train = [dict(loss=1.0, iter=i, step=i) for i in (10, 20)]
+    write(tmp_path / 'b' / '1', [*train, dict(mIoU=0.5, step=20)])
+    runs = [read_run(tmp_path / 'a'), read_run(tmp_path / 'b')]
+    loss, metric = draw_curves(runs, ['loss', 'mIoU']).axes
+    assert loss.get_xlabel() == 'iteration' and metric.get_xlabel() == 'epoch or iteration'
+    first, second = (line for line in loss.lines if len(line.get_xdata()))
+    assert list(first.get_xdata())[-1] == 8 and list(second.get_xdata()) == [10, 20]
 
 
 def test_the_best_epoch_is_marked_and_epochs_are_whole(tmp_path):
@@ -135,6 +183,8 @@ def test_the_best_epoch_is_marked_and_epochs_are_whole(tmp_path):
     (error,) = draw_curves([read_run(tmp_path / 'b')], ['MAE']).axes
     star = next(line for line in error.lines if line.get_marker() == '*')
     assert list(star.get_xdata()) == [1]
+    lines = summary(read_run(tmp_path / 'b'), ['MAE'])
+    assert lines[1].split() == 'MAE last 0.52, best 0.51 (epoch 1)'.split()
 
 
 def test_command(tool, work_dir, tmp_path):

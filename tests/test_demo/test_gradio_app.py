@@ -76,6 +76,12 @@ def player(browser, name):
     return browser.execute_script(f"return document.querySelector('#overlay video').{name}")
 
 
+def next_result(browser, before):
+    """Address of the marked video that replaces another one."""
+    wait_for(browser, lambda d: find_all(d, '#overlay video') and player(d, 'src') != before)
+    return player(browser, 'src')
+
+
 @pytest.fixture
 def download(browser, tmp_path):
     """What a button gives."""
@@ -127,7 +133,7 @@ def test_the_threshold_redraws_without_the_network(browser, page, marked, downlo
     before = player(browser, 'src')
     move_threshold(browser, 0)
     wait_for(browser, lambda d: 'threshold 0, redrawn without the network' in status_of(d))
-    wait_for(browser, lambda d: find_all(d, '#overlay video') and player(d, 'src') != before)
+    next_result(browser, before)
     table = list(csv.DictReader(download('table').decode().splitlines()))
     assert [float(row['area']) for row in table] == [1, 1, 1]  # everything exceeds 0
     move_threshold(browser, 0.5)
@@ -140,9 +146,7 @@ def test_the_colour_redraws_without_the_network(browser, page, marked, download,
     before = player(browser, 'src')
     for colour, (more, less) in {'blue': (2, 0), '#f00': (0, 2)}.items():
         type_colour(browser, colour)
-        changed = before
-        wait_for(browser, lambda d: find_all(d, '#overlay video') and player(d, 'src') != changed)
-        before = player(browser, 'src')
+        before = next_result(browser, before)
         (tmp_path / 'now').write_bytes(download('marked'))
         left = next(VideoFile(tmp_path / 'now').frames()).rgb()[30:, 5:25].mean((0, 1))
         assert left[more] > left[less] + 60, (colour, left)
@@ -150,7 +154,8 @@ def test_the_colour_redraws_without_the_network(browser, page, marked, download,
     wait_for(browser, lambda d: error_of(d).startswith("'bleu': expected a colour such as red"))
     assert player(browser, 'src') == before, 'the result is gone'
     type_colour(browser, 'orange')
-    wait_for(browser, lambda d: not error_of(d) and player(d, 'src') != before)
+    next_result(browser, before)
+    assert not error_of(browser)
     assert page.log.read_text().count(CALLS) == 1
 
 

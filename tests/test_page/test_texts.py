@@ -39,5 +39,13 @@ def test_classes_have_their_colours_and_names(tmp_path: Path) -> None:
     assert not np.array_equal(colour, palette()[CLASSES.index('bird')])  # grey in mask files
 
 
+def test_each_class_counts_where_none_is_the_background(tmp_path: Path) -> None:
+    inferencer = AVSInferencer(*toy_listener(tmp_path, 'avss'), device='cpu')
+    assert 'finds 70 classes' in texts.clips(inferencer)
+    inferencer.background = False
+    assert 'finds 71 classes' in texts.clips(inferencer)
+    assert 'of 71 kinds' in texts.introduction(inferencer)
+
+
 def test_errors_are_text() -> None:
     assert texts.fault('a <b> & c') == '<p class="fault" role="alert">a &lt;b&gt; &amp; c</p>'

@@ -1,7 +1,6 @@
 """Names with dollar signs are names, not formulas, in every figure."""
 
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +8,7 @@ import pytest
 import torch
 from matplotlib.text import Text
 
+from avsbench.analysis.run_logs import RunLog
 from avsbench.structures import AVSDataSample
 from avsbench.visualization import AVSLocalVisualizer, ClipView
 from avsbench.visualization.curves import draw_curves
@@ -26,8 +26,8 @@ def clip_sheet(name: str) -> None:
 
 
 def curves(name: str) -> None:
-    table = pd.DataFrame({name: [1.0, 2.0]})
-    run = SimpleNamespace(name=name, train=table, val=table, by_epoch=True)
+    table = pd.DataFrame({name: [1.0, 2.0], 'epoch': [1, 2]})
+    run = RunLog(name, table, table, by_epoch=True)
     draw_curves([run], [name]).canvas.draw()
 
 

@@ -5,9 +5,11 @@
     avsbench curves work_dir/s4/demo --reference
 
 Each argument is a work dir (resumed trainings are joined), one of the time-stamped folders in it,
-or a scalars.json. The best and the last value of each metric are printed. With --reference, work
-dirs are drawn against the curves of earlier trainings of the same config, and it is said whether
-they lie inside their spread; docs/reference holds those of the small configs.
+or a scalars.json. Training and validation stand side by side over the same axis of epochs, a
+validation loss, where one is logged, in the panel of the training's. The best and the last value
+of each metric are printed. With --reference, work dirs are drawn against the curves of earlier
+trainings of the same config, and it is said whether they lie inside their spread; docs/reference
+holds those of the small configs.
 """
 
 import argparse
