@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import socket
 
 os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'  # read when gradio is imported
 
@@ -18,6 +19,7 @@ def run(args: argparse.Namespace) -> None:
     """Run `avsbench page`."""
     gradio = require('gradio', 'the page')
     require('av', 'reading and writing video')
+    check_address(args.host, args.port)
     inferencer = AVSInferencer(
         config_of_arguments(args),
         args.checkpoint,
@@ -41,3 +43,20 @@ def run(args: argparse.Namespace) -> None:
         )
     except OSError as error:
         raise ConfigError(f'{args.host}, port {args.port or "7860 to 7959"}: {error}') from error
+
+
+def check_address(host: str, port: int | None) -> None:
+    """Find out, before the network is built, whether the page can be there.
+
+    Raises:
+        ConfigError: The host is not this machine, or the port is taken or not allowed.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address[:2], family=family).close()
+    except (OSError, UnicodeError) as error:
+        where = f'--host {host}' if port is None else f'--host {host}, --port {port}'
+        raise ConfigError(
+            f'{where}: no page can be opened there ({error}); --host takes an address of this '
+            'machine (127.0.0.1, or 0.0.0.0 for all), --port a free one, or leave it out'
+        ) from error

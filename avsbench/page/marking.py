@@ -12,6 +12,7 @@ from avsbench.apis.render import Progress, render_video
 from avsbench.apis.views import draw_plots
 from avsbench.page import texts
 from avsbench.page.recording import Recording
+from avsbench.utils.cli import lacks_memory
 from avsbench.utils.colours import parse_colour
 from avsbench.utils.errors import AVSBenchError
 from avsbench.video import VideoError, VideoFile
@@ -78,6 +79,15 @@ class Marker:
         except AVSBenchError as error:
             recording.close()
             yield self._failed(_named(error, video))
+        except Exception as error:
+            recording.close()
+            problem = lacks_memory(error)
+            if problem is None:
+                raise
+            yield self._failed(
+                f'{problem}. Mark a video with smaller frames, or start the page with --amp bf16, '
+                'or with --device cpu.'
+            )
 
     def redraw(
         self, recording: Recording | None, threshold: float, colour: str | None

@@ -179,7 +179,10 @@ def test_an_example_and_the_words_around_it(browser, marked):
     wait_for(browser, lambda d: 'ToyListener' in find_all(d, '#about')[0].text)
     about = find_all(browser, '#about')[0].text
     assert 'clips of 5 seconds' in about and '32 x 32' in about
-    assert 'example A' in find_all(browser, '#examples')[0].text
+    example, *_ = find_all(browser, '#examples button')
+    assert example.text == 'example A'
+    example.click()
+    wait_for(browser, lambda d: 'example_A' in find_all(d, '#given video')[0].get_property('src'))
 
 
 def test_a_video_without_audio_is_reported_at_the_button(browser, marked, tmp_path):

@@ -11,6 +11,7 @@ gradio = pytest.importorskip('gradio')
 from avsbench.apis import AVSInferencer  # noqa: E402
 from avsbench.page import build_page  # noqa: E402
 from avsbench.page.marking import Marker  # noqa: E402
+from avsbench.page.recording import Recording  # noqa: E402
 from avsbench.video import VideoFile  # noqa: E402
 from avsbench.visualization.local_visualizer import PREDICTION_COLOUR  # noqa: E402
 
@@ -93,6 +94,31 @@ def test_the_colour_can_be_chosen_where_there_is_one(
     assert 'threshold' in found
     if expected:
         assert found['colour'].value == '#{:02x}{:02x}{:02x}'.format(*PREDICTION_COLOUR)
+
+
+def test_too_little_memory_is_said_and_nothing_stays(
+    inferencer: AVSInferencer, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    class Noted(Recording):
+        def close(self) -> None:
+            opened.remove(self)
+            super().close()
+
+        def stream(self, *args, **settings):
+            opened.append(self)
+            raise problem
+
+    monkeypatch.setattr('avsbench.page.marking.Recording', Noted)
+    problem = MemoryError('no room')
+    result, _ = mark(Marker(gradio, inferencer, 10), video)
+    assert 'out of memory: no room. Mark a video with smaller frames' in result[0].value
+    assert not opened
+    problem = KeyError('a bug')
+    with pytest.raises(KeyError):
+        mark(Marker(gradio, inferencer, 10), video)
+    assert not opened
 
 
 def test_no_video_and_one_that_is_too_long(inferencer: AVSInferencer, video: Path) -> None:

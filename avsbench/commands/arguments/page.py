@@ -6,6 +6,7 @@ Open the address that is printed. Only this machine reaches it unless --host say
 """
 
 import argparse
+import re
 
 from avsbench.commands.arguments.network import (
     add_amp_argument,
@@ -29,5 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Stop where config or checkpoint are missing, or given twice."""
+    """Stop where config or checkpoint are missing or given twice, or a number can't be used."""
     join_names(parser, args)
+    if args.port is not None and not 1 <= args.port <= 65535:
+        parser.error(f'--port {args.port}: expected 1 to 65535')
+    if not re.fullmatch(r'\d*[1-9]\d*\s*[kmgt]?b', args.max_upload, re.IGNORECASE):
+        parser.error(
+            f'--max-upload {args.max_upload}: expected a whole number and a unit, such as 500mb'
+        )
+    if not args.max_seconds > 0:
+        parser.error(f'--max-seconds {args.max_seconds:g}: expected more than 0')
