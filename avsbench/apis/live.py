@@ -58,10 +58,12 @@ def render_live(
     try:
         with ExitStack() as stack, measure_stages() as report.clock:
             stack.callback(source.close)
+            stream = _stream_of(inferencer, source, fps, threshold)
+            outputs.begin()  # nothing can be wrong with the settings any more
             table = outputs.temporary(outputs.table)
             file = stack.enter_context(table.open('w', newline='', encoding='utf-8'))
             rendering = _Rendering(inferencer, source, outputs, report, painter, file)
-            rendering.run(fps, threshold, progress)
+            rendering.run(stream, fps, progress)
             with stage('sheet'):
                 title = f'{source.name}, network trained on {inferencer.trained_on}'
                 sheet = draw_sheet(inferencer.visualizer, report.summary, title)
@@ -74,6 +76,18 @@ def render_live(
     report.warnings = [*([SYNTHETIC] if inferencer.synthetic else []), *source.warnings()]
     report.wall = time.perf_counter() - start
     return report
+
+
+def _stream_of(
+    inferencer: AVSInferencer, source: LiveVideo, fps: int | None, threshold: float | None
+) -> AVSStream:
+    return AVSStream(
+        inferencer,
+        frame_rate=source.rate,
+        sample_rate=source.sample_rate if inferencer.pipeline.sound else None,
+        fps=fps,
+        threshold=threshold,
+    )
 
 
 class _Rendering:
@@ -96,16 +110,9 @@ class _Rendering:
         self.masks: deque[tuple[int, Any]] = deque()
         self.shown = -1  # number of the mask that the painter has
 
-    def run(self, fps: int | None, threshold: float | None, progress: Progress | None) -> None:
+    def run(self, stream: AVSStream, fps: int | None, progress: Progress | None) -> None:
         """Until the source ends; the file is closed in any case, so that it plays."""
         source, sound = self.source, self.inferencer.pipeline.sound
-        stream = AVSStream(
-            self.inferencer,
-            frame_rate=source.rate,
-            sample_rate=source.sample_rate if sound else None,
-            fps=fps,
-            threshold=threshold,
-        )
         per_second = self.inferencer.pipeline.masks_per_second(fps)
         path, container = self.outputs.temporary(self.outputs.video), self.outputs.container
         writer = LiveWriter(path, source, container, self.outputs.video)

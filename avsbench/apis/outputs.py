@@ -48,6 +48,10 @@ class Outputs:
             raise DataError(f'{video}: is the video that is read; choose another name')
         self._overwrite = overwrite
         self._check_free()
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make the temporary folders."""
         self._scratch = _scratch_folder(self.video.parent, self.video.name)
         self._mask_scratch = None
         if self.masks is not None:
@@ -127,16 +131,13 @@ class LiveOutputs(Outputs):
     `Outputs`; the table is there from the beginning, the contact sheet comes at the end.
     """
 
-    def __init__(
-        self,
-        video: str | Path,
-        masks: str | Path | None = None,
-        *,
-        overwrite: bool = False,
-        source: str | Path | None = None,
-    ) -> None:
-        super().__init__(video, masks, overwrite=overwrite, source=source)
+    def _prepare(self) -> None:
+        """Check that the folders can be written to, which the results go to directly."""
+        super()._prepare()
         self.discard()
+
+    def begin(self) -> None:
+        """Empty the folder of the masks, before the first one is written."""
         if self.masks is not None:
             self.masks.mkdir(exist_ok=True)
             for old in self._old_masks():

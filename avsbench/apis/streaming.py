@@ -108,6 +108,7 @@ class AVSStream:
         found = self._predict(last=False)
         for image in images:
             self._size = image.shape
+            image = image.copy()  # kept after this push, when a camera reuses its buffer
             frame = StoredFrame(self._count / self._rate, lambda image=image: image)
             found += self.add(frame)
             self._count += 1

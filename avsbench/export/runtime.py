@@ -29,7 +29,7 @@ class OnnxProgram:
 
     Args:
         path: Of the file.
-        device: 'cpu' or 'cuda'; None for CUDA where this onnxruntime has it.
+        device: 'cpu', 'cuda' or 'cuda:N'; None for CUDA where this onnxruntime has it.
         for_metadata: Whether only the metadata is wanted, so that the graph need not be optimised.
 
     Attributes:
@@ -46,7 +46,7 @@ class OnnxProgram:
     ) -> None:
         check_file(path)
         runtime = require('onnxruntime', f'running {path}')
-        self.device = _device(runtime.get_available_providers(), device, path)
+        kind = _device(runtime.get_available_providers(), device, path)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3  # errors; warnings are about the exporter's graph
@@ -54,11 +54,19 @@ class OnnxProgram:
             options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
             self._session = runtime.InferenceSession(
-                str(path), options, providers=[_PROVIDERS[self.device]]
+                str(path), options, providers=[_provider(kind, device)]
             )
         except Exception as error:  # of many kinds, which share no other base
-            reason = str(error).strip().splitlines()[0]
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise CheckpointError(f'{path}: not an ONNX file, or damaged ({reason})') from error
+        # onnxruntime goes on without a provider that it can't start, such as CUDA without cuDNN.
+        self.device = kind if _PROVIDERS[kind] in self._session.get_providers() else 'cpu'
+        if device is not None and self.device != kind:
+            raise ConfigError(
+                f'{path}: device={device!r}, but onnxruntime could not start '
+                f'{_PROVIDERS[kind]} and would compute on the CPU; install the versions of CUDA '
+                "and cuDNN that it was built for, or take 'cpu'"
+            )
         texts = self._session.get_modelmeta().custom_metadata_map
         self.info = ExportInfo.from_texts(texts, str(path))
 
@@ -96,6 +104,14 @@ def exported_config(path: str | Path, *, trust: bool = False) -> Config:
             '--trust-checkpoint if you know who made the file'
         )
     return Config(config, cfg_text=json.dumps(config), filename=str(path))
+
+
+def _provider(kind: str, device: str | None) -> str | tuple[str, dict[str, int]]:
+    """What onnxruntime is asked for: of CUDA, the card as well."""
+    index = None if device is None else torch.device(device).index
+    if kind == 'cpu' or index is None:
+        return _PROVIDERS[kind]
+    return _PROVIDERS[kind], {'device_id': index}
 
 
 def _device(providers: list[str], device: str | None, path: str | Path) -> str:

@@ -1,6 +1,5 @@
 """Which clips of a data set to show together, a model's predictions for them, and an overview."""
 
-import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -70,8 +69,8 @@ def view_of(item: dict, title: str | None = None) -> ClipView:
     """What a pipeline makes of one clip: frames, Maskiges, masks and audio, if there is any.
 
     Of a clip of which some frames only are predicted, these are shown. Frames of a video are
-    labelled by the number in their file name, those of a clip of seconds only where the pipeline
-    skipped some.
+    labelled by the number in their file name, those of a clip by their second, from 1, also where
+    the pipeline left some out.
 
     Args:
         item: One entry of a data set, as packed by its pipeline.
@@ -82,12 +81,18 @@ def view_of(item: dict, title: str | None = None) -> ClipView:
     if sample.get('kept') is not None:
         frames = frames[list(sample.kept)]
     maskiges = frames[..., 3:] if frames.shape[-1] > 3 else None
-    numbers = [_number(path) for path in sample.get('frame_paths', ())]
-    gap = None not in numbers and any(b - a != 1 for a, b in itertools.pairwise(numbers))
-    numbered = gap or len(numbers) == 1 or 'video' in sample
-    labels = [f'frame {"?" if n is None else n}' for n in numbers] if numbered else None
     log_mel = item['inputs'].get('audio')
-    return ClipView(frames[..., :3], sample, log_mel, title, labels, maskiges)
+    return ClipView(frames[..., :3], sample, log_mel, title, _labels(sample), maskiges)
+
+
+def _labels(sample: AVSDataSample) -> list[str] | None:
+    """What the frames are called; None for the seconds of a whole clip."""
+    if 'video' in sample:
+        numbers = [_number(path) for path in sample.get('frame_paths', ())]
+        return [f'frame {"?" if n is None else n}' for n in numbers]
+    if 'frame_idx' in sample:
+        return [f'second {position + 1}' for position in sample.frame_idx]
+    return None
 
 
 @torch.no_grad()

@@ -83,9 +83,13 @@ def push_to_hub(files: dict[str, Path | str], repo: str, *, private: bool = Fals
 
     Raises:
         ConfigError: The package huggingface_hub or a token is missing.
-        CheckpointError: The hub refuses.
+        CheckpointError: The hub refuses, or more than a repository is named.
     """
-    repo = parse_address(PREFIX + repo).repo
+    if parse_address(PREFIX + repo).repo != repo:
+        raise CheckpointError(
+            f'{repo}: expected USER/REPO to push to, without a file or @REVISION: what is pushed '
+            'goes to the main branch'
+        )
     hub = require('huggingface_hub', 'pushing to huggingface.co')
     if hub.get_token() is None:
         raise ConfigError(

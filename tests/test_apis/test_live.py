@@ -175,6 +175,20 @@ def test_an_error_leaves_what_was_written(inferencer, tmp_path, monkeypatch):
     assert len(list(VideoFile(tmp_path / 'live.mp4').frames())) == 50
 
 
+def test_older_results_stay_until_nothing_can_be_wrong_with_the_settings(inferencer, tmp_path):
+    path, masks = clip(tmp_path, '.mkv'), tmp_path / 'masks'
+    masks.mkdir()
+    older = [masks / '1.png', masks / '99.png', tmp_path / 'live.csv', tmp_path / 'live.mp4']
+    for file in older:
+        file.write_text('older')
+    results = LiveOutputs(tmp_path / 'live.mp4', masks, overwrite=True)
+    with pytest.raises(ConfigError, match='fps'):
+        render_live(inferencer, open_live(str(path), follow=0.3), results, fps=0)
+    assert [file.read_text() for file in older] == ['older'] * 4
+    render_live(inferencer, open_live(str(path), follow=0.3), results)
+    assert not (masks / '99.png').exists() and len(list(masks.iterdir())) == 7
+
+
 def test_unusable_sources(tmp_path, monkeypatch):
     with piped(monkeypatch, [b'nothing']), pytest.raises(VideoError, match='read in one go only'):
         open_live('-')

@@ -90,6 +90,21 @@ def test_masks_come_within_the_delay(inferencer, moving):
     assert frames.delay == moving.pipeline.length / FRAME_RATE
 
 
+@pytest.mark.parametrize('fps', [None, 3])
+def test_buffers_can_be_used_again(inferencer, fps):
+    """As cameras and sound cards do, which give the same array again and again."""
+    frames, samples = noisy_frames(60), tone(SEQUENCE[:6]).astype(np.float64)
+    expected = pushed(AVSStream(inferencer, fps=fps, **SOUND), frames, samples)
+    stream, found = AVSStream(inferencer, fps=fps, **SOUND), []
+    image, block = np.empty((1, *SIZE, 3), np.uint8), np.empty(RATE // FRAME_RATE)
+    for number, frame in enumerate(frames):
+        image[0] = frame
+        block[:] = samples[number * len(block) : (number + 1) * len(block)]
+        found += stream.push(image, block)
+        image[:], block[:] = 0, 0.0
+    check_same(found + stream.flush(), expected)
+
+
 def test_little_is_held(inferencer):
     stream = AVSStream(inferencer, **SOUND)
     for _ in range(4 * inferencer.pipeline.length):

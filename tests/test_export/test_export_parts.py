@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from avsbench.export import writing
 from avsbench.export.formats import FORMATS, Format
 from avsbench.export.front_end import LogMel
 from avsbench.export.info import ExportInfo
+from avsbench.export.runtime import OnnxProgram
 from avsbench.media.log_mel import log_mel_patches
 from avsbench.utils.errors import CheckpointError, ConfigError, DataError
 
@@ -96,6 +98,46 @@ def test_a_missing_runtime_is_named(tmp_path, monkeypatch) -> None:
     (tmp_path / 'a.onnx').write_bytes(b'anything')
     with pytest.raises(ConfigError, match=r'needs onnxruntime: pip install onnxruntime.*\[export'):
         AVSInferencer(tmp_path / 'a.onnx')
+
+
+@pytest.mark.parametrize(
+    ('device', 'starts', 'asked', 'used'),
+    [
+        (None, True, 'CUDAExecutionProvider', 'cuda'),
+        (None, False, 'CUDAExecutionProvider', 'cpu'),
+        ('cuda:1', True, ('CUDAExecutionProvider', {'device_id': 1}), 'cuda'),
+        ('cuda', False, 'CUDAExecutionProvider', None),
+        ('cpu', True, 'CPUExecutionProvider', 'cpu'),
+    ],
+)
+def test_devices(tmp_path, monkeypatch, device, starts, asked, used) -> None:
+    """With a card, and with an onnxruntime that falls back to the CPU without a word."""
+    requests = []
+
+    class Session:
+        def __init__(self, path: str, options: object, providers: list) -> None:
+            requests.extend(providers)
+
+        def get_providers(self) -> list[str]:
+            on_card = starts and 'CPU' not in requests[0]
+            return ['CUDAExecutionProvider'] * on_card + ['CPUExecutionProvider']
+
+        def get_modelmeta(self) -> SimpleNamespace:
+            return SimpleNamespace(custom_metadata_map=INFO.as_texts())
+
+    runtime = SimpleNamespace(
+        get_available_providers=lambda: ['CUDAExecutionProvider', 'CPUExecutionProvider'],
+        SessionOptions=SimpleNamespace,
+        InferenceSession=Session,
+    )
+    monkeypatch.setitem(sys.modules, 'onnxruntime', runtime)
+    (tmp_path / 'a.onnx').write_bytes(b'a graph')
+    if used is None:
+        with pytest.raises(ConfigError, match="device='cuda', but onnxruntime could not start"):
+            OnnxProgram(tmp_path / 'a.onnx', device)
+    else:
+        assert OnnxProgram(tmp_path / 'a.onnx', device).device == used
+    assert requests == [asked]
 
 
 def test_names_of_files(checkpoint, tmp_path) -> None:

@@ -11,6 +11,7 @@ from gallery_toys import SIZE, ToyClips, ToySegmentor, make_clip
 from mmengine.registry import DefaultScope
 from PIL import Image
 
+from avsbench.datasets.transforms import KeepAnnotatedFrames
 from avsbench.utils.errors import CheckpointError, DataError
 from avsbench.visualization.gallery import (
     centred,
@@ -159,15 +160,32 @@ def test_view_of_a_window_without_sound_shows_the_frames_that_are_predicted():
 
 
 @pytest.mark.parametrize(
-    'names, labels',
+    ('valid', 'labels'),
     [
-        (['x_1.png', 'x_2.png'], None),
-        (['x_1.png', 'x_4.png'], ['frame 1', 'frame 4']),
-        (['x.mp4_3.png'], ['frame 3']),
-        (['a.png', 'b.png'], None),
+        ([1, 0, 0, 1], ['second 1', 'second 4']),
+        ([0, 0, 1, 1], ['second 3', 'second 4']),
+        ([0, 1, 0, 0], ['second 2']),
+        ([1, 1, 1, 1], ['second 1', 'second 2', 'second 3', 'second 4']),
+        ([0, 0, 0, 0], None),  # the clip stays whole, and the visualizer counts its seconds
     ],
 )
-def test_labels_of_frames_where_some_are_left_out(names, labels):
-    item = make_clip(seconds=len(names))
-    item['data_samples'].set_metainfo(dict(frame_paths=[f'/data/{name}' for name in names]))
+@pytest.mark.parametrize('first', [0, 1])
+def test_seconds_are_named_where_some_are_left_out(valid, labels, first):
+    """From 1, whatever number the first file has: on AVSS 0, on S4 1."""
+    results = {
+        'frames': list(np.zeros((4, *SIZE, 3), np.uint8)),
+        'frame_paths': [f'/data/{first + k}.png' for k in range(4)],
+        'gt_valid': np.array(valid, bool),
+    }
+    results = KeepAnnotatedFrames().transform(results)
+    item = make_clip(seconds=len(results['frames']))
+    found = {key: results[key] for key in ('frame_paths', 'frame_idx') if key in results}
+    item['data_samples'].set_metainfo(found)
     assert view_of(item).labels == labels
+
+
+def test_frames_of_a_video_are_named_by_their_files():
+    item = make_clip(seconds=2)
+    paths = ['/data/00007.jpg', '/data/last.jpg']
+    item['data_samples'].set_metainfo(dict(video='dog', frame_paths=paths, frame_idx=[0, 1]))
+    assert view_of(item).labels == ['frame 7', 'frame ?']

@@ -142,6 +142,13 @@ def test_other_weights_are_replaced(checkpoint, repositories) -> None:
     assert 'model-index' not in (repositories / 'user/repo/README.md').read_text()
 
 
+@pytest.mark.parametrize('repo', ['user/repo@v1', 'user/repo/best.safetensors'])
+def test_a_push_goes_to_no_file_or_revision(checkpoint, repositories, repo) -> None:
+    with pytest.raises(CheckpointError, match=f'{repo}: expected USER/REPO to push to'):
+        push(checkpoint, '--push', repo)
+    assert not repositories.exists()
+
+
 def test_the_card_of_a_network_of_real_data_does_not_warn(checkpoint) -> None:
     meta = {**torch.load(checkpoint, weights_only=True)['meta'], 'synthetic': False}
     text = model_card(meta, repo='a/b', file='c.safetensors', licence='mit')

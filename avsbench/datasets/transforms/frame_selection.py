@@ -58,11 +58,13 @@ class SampleFrames(BaseTransform):
 
 
 def _keep(results: ClipResults, kept: np.ndarray) -> ClipResults:
+    """Shorten a clip; one of seconds says by `frame_idx` which are left, as one of a video does."""
     if results.get('kept') is not None:
         raise ConfigError(
             'KeepAnnotatedFrames and SampleFrames are for training; leave them out of the pipeline '
             'of a test, in which some frames of each window are wanted'
         )
+    results.setdefault('frame_idx', list(range(len(results['gt_valid']))))
     for key in filter(results.__contains__, PER_FRAME_KEYS):
         values = results[key]
         picked = [values[index] for index in kept]
