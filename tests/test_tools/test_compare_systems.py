@@ -254,6 +254,9 @@ def test_document(tool, tmp_path) -> None:
     tool.run('--systems', 'catr', '--seeds', '0', '--documents', str(document))
     (row,) = rows_of(document.read_text(), '| system')
     assert row[0] == 'CATR' and len(row) == 6 and '[' in row[1] and row[4]
+    tool.run('--systems', 'catr', '--seeds', '0', '1', '--documents', str(document))
+    (row,) = rows_of(document.read_text(), '| system')  # means; standard deviations are in the long
+    assert all(re.fullmatch(r'\d\.\d{3}', cell) for cell in row[2:])
     document.write_text('no marks')
     with pytest.raises(DataError, match='expected one line <!-- begin compare_systems s4 -->'):
         tool.run('--systems', 'catr', '--seeds', '0', '--readme', str(document))

@@ -148,7 +148,7 @@ def systems_table(systems: Mapping[str, Sequence[Robustness]]) -> str:
     heads = [f'{condition}: {metric}' for condition, metric in columns]
     lines = ['| system | ' + ' | '.join(heads) + ' |', '|' + ' --- |' * (1 + len(heads))]
     for name, seeds in systems.items():
-        cells = [mean_text([found.value(*column) for found in seeds]) for column in columns]
+        cells = [_mean_text([found.value(*column) for found in seeds]) for column in columns]
         lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
     return '\n'.join([*lines, ''])
 
@@ -159,7 +159,7 @@ def _conditions(found: Robustness) -> list[tuple[str, str]]:
     return list(zip(rows.condition, rows.metric, strict=True))
 
 
-def mean_text(values: Sequence[float]) -> str:
+def _mean_text(values: Sequence[float]) -> str:
     """The mean of several seeds, and after ± their standard deviation."""
     text = f'{np.mean(values):.3f}'
     return text if len(values) == 1 else f'{text} ± {np.std(values, ddof=1):.3f}'

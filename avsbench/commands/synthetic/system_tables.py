@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import pandas as pd
 
 from avsbench.analysis.comparison import Comparison
 from avsbench.analysis.robustness import Robustness
 from avsbench.analysis.robustness.measuring import FPR, J
-from avsbench.analysis.robustness.report import mean_text
 from avsbench.utils.errors import DataError
 from avsbench.utils.files import write_text
 from avsbench.utils.text import read_text
@@ -67,14 +67,14 @@ def short_table(
     comparison: Comparison,
     measured: Mapping[str, Sequence[Robustness]] | None,
 ) -> list[str]:
-    """One line for each system: J with its interval, without audio, and with other sounds."""
+    """One line for each system: J with its interval; means without audio and with other sounds."""
     scores = comparison.scores.set_index(['system', 'score'])
     others = SHORT if measured is not None else ()
     cells = []
     for row in rows:
         j = scores.loc[(row.title, 'J')]
         seeds = measured[row.title] if measured is not None else ()
-        values = [mean_text([found.value(*column) for found in seeds]) for column in others]
+        values = [f'{fmean(found.value(*column) for found in seeds):.3f}' for column in others]
         interval = f'{j.value:.3f} [{j.low:.3f}, {j.high:.3f}]'
         cells.append((row.title, interval, f'{row.muted:.3f}', *values))
     heads = [f'{condition}: {metric}' for condition, metric in others]
