@@ -164,7 +164,8 @@ def test_stream_holds_two_clips_at_a_time(inferencer):
     frames = [lambda n=n: (read.append(n), np.zeros((8, 8, 3), np.uint8))[1] for n in range(60)]
     stream = inferencer.stream(ArraySource(frames, 25))
     next(stream)
-    assert len(read) <= 7
+    # That of the network, the one that a thread prepares meanwhile, and the frame after it.
+    assert len(read) <= 2 * 6 + 1
     assert len(list(stream)) == 59 and read == list(range(60))
 
 
