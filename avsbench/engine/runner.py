@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from mmengine.config import Config
@@ -78,6 +78,9 @@ class AVSRunner(ResumingRunner):
     """
 
     _is_to_say = False  # what the run is
+    # Of all runs of this process: mmengine finds a run's log, message hub and visualizer by its
+    # name with the second of its start, and would give a second run of that second the first's.
+    _timestamps: ClassVar[set[str]] = set()
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'AVSRunner':
@@ -98,7 +101,10 @@ class AVSRunner(ResumingRunner):
         self._tf32 = env_cfg.get('tf32', False)
         set_tf32(self._tf32)
         self.signals = SignalWatch()
-        self._timestamp = on_main_process(lambda: new_folder(self.work_dir, self._timestamp))
+        self._timestamp = on_main_process(
+            lambda: new_folder(self.work_dir, self._timestamp, taken=AVSRunner._timestamps)
+        )
+        AVSRunner._timestamps.add(self._timestamp)
 
     def build_logger(self, log_level: int | str = 'INFO', log_file: str | None = None) -> MMLogger:
         """Build the log: a file of everything, and a console of what is of use there."""

@@ -1,8 +1,8 @@
 """The work dir of a run: who may write into it, and under which names."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Container, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from avsbench.utils.errors import ConfigError, examples
@@ -25,21 +25,25 @@ def unfinished_files(work_dir: str | Path) -> list[Path]:
     return sorted(Path(work_dir).glob(f'*.pth*{TEMPORARY_SUFFIX}'))
 
 
-def new_folder(parent: str | Path, name: str) -> str:
+def new_folder(parent: str | Path, name: str, taken: Container[str] = ()) -> str:
     """Make a folder of this name, or of it with `_2`, `_3`, ... where another run has it already.
+
+    Args:
+        parent: Exists.
+        name: Of the folder.
+        taken: Names that it may not have either.
 
     Returns:
         Its name.
     """
     number, chosen = 1, name
     while True:
-        try:
-            os.mkdir(Path(parent, chosen))
-        except FileExistsError:
-            number += 1
-            chosen = f'{name}_{number}'
-        else:
-            return chosen
+        with suppress(FileExistsError):
+            if chosen not in taken:
+                os.mkdir(Path(parent, chosen))
+                return chosen
+        number += 1
+        chosen = f'{name}_{number}'
 
 
 @contextmanager

@@ -311,7 +311,6 @@ class TestRunner:
         cfg = load_config(toy_config)
         cfg.merge_from_dict(change)
         cfg.work_dir, cfg.log_level = str(tmp_path / 'run'), 'ERROR'
-        cfg.experiment_name = tmp_path.name  # loggers are global, by this name
         with pytest.raises(ConfigError) as caught:
             RUNNERS.build(cfg).train()
         assert str(caught.value).startswith(f'{toy_config}: {message}')
@@ -320,7 +319,6 @@ class TestRunner:
         cfg = load_config(toy_config)
         cfg.custom_hooks = [dict(type='FreezeBackboneHook', until_epoch=1, priority='VERY_LOW')]
         cfg.work_dir, cfg.log_level = str(tmp_path / 'run'), 'ERROR'
-        cfg.experiment_name = tmp_path.name  # loggers are global, by this name
         runner = RUNNERS.build(cfg)
         hook = next(h for h in runner.hooks if type(h).__name__ == 'FreezeBackboneHook')
         assert hook.priority == 'VERY_LOW'

@@ -1,14 +1,11 @@
 """Build a runner for the toy network in this process."""
 
-import itertools
 from pathlib import Path
 
 import pytest
 
 from avsbench.config.loading import apply_overrides, load_config
 from avsbench.registry import RUNNERS
-
-_counter = itertools.count()
 
 
 @pytest.fixture
@@ -19,8 +16,6 @@ def build_toy(toy_config: Path, tmp_path: Path):
         cfg = load_config(toy_config)
         apply_overrides(cfg, options or {})
         cfg.work_dir = str(tmp_path / name)
-        # Logger and message hub are global by name.
-        cfg.experiment_name = f'toy{next(_counter)}'
         cfg.log_level = 'ERROR'
         cfg.merge_from_dict(keys)
         for key, value in (whole or {}).items():  # instead of merging

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -108,6 +109,17 @@ class TestFolders:
         for _ in range(2):
             build_toy('run', load_from=weights).test()
         assert len(list((tmp_path / 'run' / 'results').glob('test_*.json'))) == 2
+
+    def test_runs_of_one_second_share_nothing(self, build_toy, tmp_path, monkeypatch):
+        monkeypatch.setattr(time, 'localtime', lambda *_: time.gmtime(2e9))
+        first = build_toy('a', SHORT)
+        shutil.rmtree(tmp_path / 'a')
+        second = build_toy('b', SHORT)
+        names = [runner.experiment_name for runner in (first, second)]
+        assert names == ['toy_20330518_033320', 'toy_20330518_033320_2']
+        for part in ('logger', 'message_hub', 'visualizer'):
+            assert getattr(first, part) is not getattr(second, part)
+        assert (tmp_path / 'b' / second.timestamp / 'vis_data' / 'config.py').is_file()
 
     def test_that_can_not_be_made(self, build_toy, tmp_path):
         (tmp_path / 'file').write_text('')
