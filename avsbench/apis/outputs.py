@@ -5,7 +5,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from avsbench.utils.errors import DataError, examples
+from avsbench.utils.errors import DataError, counted, examples
 from avsbench.video import container_of
 
 MASK_NAME = re.compile(r'[1-9]\d*\.png')
@@ -114,7 +114,8 @@ class Outputs:
         masks = self._old_masks()
         if masks:
             raise DataError(
-                f'{self.masks}: contains {len(masks)} masks ({examples(p.name for p in masks)}); '
+                f'{self.masks}: contains {counted(len(masks), "mask")} '
+                f'({examples(p.name for p in masks)}); '
                 'choose another folder, or pass --overwrite'
             )
 

@@ -20,7 +20,7 @@ from avsbench.apis.summary import VideoSummary
 from avsbench.apis.timing import StageClock, measure_stages, stage, timed
 from avsbench.apis.views import draw_sheet
 from avsbench.media.images import write_mask
-from avsbench.utils.errors import ConfigError, DataError
+from avsbench.utils.errors import ConfigError, DataError, counted
 from avsbench.utils.maps import THRESHOLD
 from avsbench.video import DecodedFrame, VideoFile, VideoWriter
 from avsbench.visualization.local_visualizer import PREDICTION_COLOUR
@@ -63,6 +63,11 @@ class RenderReport:
     summary: VideoSummary = field(default_factory=VideoSummary)
     nothing: str = ''
     warnings: list[str] = field(default_factory=list)
+
+    def done(self) -> str:
+        """How much was marked in which time."""
+        masks = f'{counted(self.frames, "frame")}, {counted(self.masks, "mask")}'
+        return f'{masks} of {self.seconds:g} s in {self.wall:.1f} s'
 
     def shares(self) -> dict[str, float]:
         """Stage -> the share of the time in which it ran; last 'rest', when none did."""

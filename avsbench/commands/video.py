@@ -105,8 +105,7 @@ def print_report(report: RenderReport, outputs: Outputs) -> None:
     """Say what was done, in which time, and what is where."""
     shares = ', '.join(f'{name} {share:.0%}' for name, share in report.shares().items())
     print(
-        f'{report.frames} frames, {report.masks} masks of {report.seconds:g} s in '
-        f'{report.wall:.1f} s; audio {report.audio}\n'
+        f'{report.done()}; audio {report.audio}\n'
         f'real time factor {report.real_time_factor:.2f}: seconds of work per second of video; '
         f'at work side by side: {shares}\n'
         + (f'{report.nothing}\n' if report.nothing else '')

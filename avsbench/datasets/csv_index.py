@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from avsbench.layouts import Layout
-from avsbench.utils.errors import DataError, examples, nearest
+from avsbench.utils.errors import DataError, counted, examples, nearest
 from avsbench.utils.text import read_text
 
 FIRST_ROW = 2  # line of the first clip: the header is line 1, as editors and spreadsheets count
@@ -71,7 +71,7 @@ def select_split(table: pd.DataFrame, split: str, path: str | Path) -> pd.DataFr
     rows = table[table.split == split]
     if not len(rows):
         counts = table.split.value_counts()
-        found = examples(f'{name!r} ({count} clips)' for name, count in counts.items())
+        found = examples(f'{name!r} ({counted(count, "clip")})' for name, count in counts.items())
         raise DataError(
             f'{path}: no clips of split {split!r}{nearest(split, counts.index) or "."} '
             f'Splits found: {found or "none, the file has no rows"}'

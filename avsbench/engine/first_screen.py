@@ -11,7 +11,7 @@ from torch import nn
 
 from avsbench.checkpoint.pretrained import PretrainedPart
 from avsbench.engine.amp import BFloat16OptimWrapper
-from avsbench.utils.errors import examples
+from avsbench.utils.errors import counted, examples
 from avsbench.utils.parallel import usable_cores
 
 VERBS = {'train': 'training', 'val': 'validating', 'test': 'testing'}
@@ -55,7 +55,7 @@ def _facts(runner: Runner, loop: str) -> Iterator[tuple[str, str]]:
 def _data(loop: BaseLoop) -> str:
     dataset = loop.dataloader.dataset
     root = getattr(dataset, 'data_root', None)
-    text = f'{len(dataset)} clips' + (f' of {_shown(root)}' if root else '')
+    text = counted(len(dataset), 'clip') + (f' of {_shown(root)}' if root else '')
     return text + (', generated' if getattr(dataset, 'synthetic', False) else '')
 
 
@@ -76,12 +76,13 @@ def _length(runner: Runner) -> str:
     loop = runner._train_loop
     batch = loop.dataloader.batch_size * runner.world_size
     if isinstance(loop, EpochBasedTrainLoop):
-        steps = f'{loop.max_epochs} epochs, each of {len(loop.dataloader)} steps'
+        each = counted(len(loop.dataloader), 'step')
+        steps = f'{counted(loop.max_epochs, "epoch")}, each of {each}'
     else:
-        steps = f'{loop.max_iters} steps'
+        steps = counted(loop.max_iters, 'step')
     wrapper = runner.optim_wrapper
     summed = 1 if isinstance(wrapper, OptimWrapperDict) else wrapper._accumulative_counts
-    text = f'{steps} of {batch} clips'
+    text = f'{steps} of {counted(batch, "clip")}'
     return text if summed == 1 else f'{text}; gradients of {summed} steps are added up'
 
 

@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from avsbench.utils.cli import lacks_memory
-from avsbench.utils.errors import AVSBenchError
+from avsbench.utils.errors import AVSBenchError, counted
 
 
 class MemoryLackError(AVSBenchError):
@@ -59,7 +59,7 @@ def _described(shapes: list[tuple[int, ...]] | None) -> str:
         return ''
     frames = sum(shape[0] for shape in shapes)
     height, width = shapes[0][-2:]
-    clips = f'{len(shapes)} clip{"s" if len(shapes) > 1 else ""}'
+    clips = counted(len(shapes), 'clip')
     return f'\n  The batch has {clips}, {frames} frames of {height} x {width} pixels'
 
 

@@ -21,7 +21,7 @@ from avsbench.evaluation.protocols import (
 from avsbench.evaluation.record_metric import RecordMetric, in_order
 from avsbench.registry import METRICS
 from avsbench.utils.checks import check_choice
-from avsbench.utils.errors import ConfigError, DataError
+from avsbench.utils.errors import ConfigError, DataError, counted
 from avsbench.utils.maps import THRESHOLD
 
 TASKS = ('binary', 'semantic')
@@ -123,8 +123,9 @@ class AVSMetric(RecordMetric):
         records = [record for record in in_order(results) if len(record.padded)]
         if not any(bool((~record.padded).any()) for record in records):
             raise DataError(
-                f'there is no annotated frame to score in {len(results)} clips: check that the '
-                f'split has masks (`python -m avsbench data check`) and `data_root` in the config'
+                f'there is no annotated frame to score in {counted(len(results), "clip")}: check '
+                'that the split has masks (`python -m avsbench data check`) and `data_root` in the '
+                'config'
             )
         metrics = self.protocol.summarise(records)
         self.protocol_facts = self._facts(records)

@@ -63,22 +63,24 @@ def build_page(gradio: Any, inferencer: AVSInferencer, max_seconds: float) -> An
             show_progress='hidden',
             api_visibility='private',
         )
-        button.click(
+        marked = button.click(
             _mark_function(gradio, marker),
             api_name='mark',
             inputs=[video, threshold, *settings, colour, recording],
             **shown,
-        ).then(None, js=_SHOW_RESULT)
+        )
+        marked.then(None, js=_SHOW_RESULT)
         controls = [part for part in (threshold, colour) if not isinstance(part, gradio.State)]
         if controls:
-            gradio.on(
-                [control.input for control in controls],
-                marker.redraw,
+            redraw = dict(
+                fn=marker.redraw,
                 inputs=[recording, threshold, colour],
-                trigger_mode='always_last',
                 api_visibility='private',
                 **shown,
             )
+            inputs = [control.input for control in controls]
+            gradio.on(inputs, trigger_mode='always_last', **redraw)
+            marked.then(**redraw)  # they may have been moved meanwhile
         page.load(None, js=_START)
     return page
 

@@ -73,9 +73,8 @@ class Marker:
         settings = dict(fps=int(fps) or None, windows=windows)
         recording = Recording(self._inferencer, video, settings)
         try:
-            used = _rgb(colour)
             with tempfile.TemporaryDirectory() as folder:
-                yield self._draw(recording, threshold, used, Path(folder), progress)
+                yield self._draw(recording, threshold, colour, Path(folder), progress)
         except AVSBenchError as error:
             recording.close()
             yield self._failed(_named(error, video))
@@ -94,19 +93,26 @@ class Marker:
     ) -> Iterator[Result]:
         """Draw the video again with another threshold or colour.
 
-        What can't be drawn leaves the result before: another value may be drawn in its place.
+        Nothing happens while the network runs on a video: this is called again afterwards. What
+        can't be drawn leaves the result before: another value may be drawn in its place.
         """
-        if recording is None:
+        if recording is None or recording.closed:
             yield self._gradio.skip()
             return
+        others = [self._gradio.skip()] * (4 + len(self.plots) + len(DOWNLOADS))
+        if recording.drawn == (threshold, colour):
+            yield self._html(''), *others
+            return
         try:
-            used = _rgb(colour)
             with tempfile.TemporaryDirectory() as folder:
-                yield self._draw(recording, threshold, used, Path(folder), lambda *_: None)
+                yield self._draw(recording, threshold, colour, Path(folder), lambda *_: None)
+        except FileNotFoundError:
+            if not recording.closed:  # by another run
+                raise
+            yield self._gradio.skip()
         except AVSBenchError as error:
             text = texts.fault(_named(error, recording.video))
-            others = 4 + len(self.plots) + len(DOWNLOADS)
-            yield self._html(text), *[self._gradio.skip()] * others
+            yield self._html(text), *others
 
     def _open(self, video: str) -> VideoFile:
         source = VideoFile(video, need_audio=self._inferencer.pipeline.sound)
@@ -117,12 +123,13 @@ class Marker:
         self,
         recording: Recording,
         threshold: float,
-        colour: tuple[int, int, int] | None,
+        colour: str | None,
         folder: Path,
         progress: Progress,
     ) -> Result:
         """Results in a folder, which the page copies before it is removed."""
         video, redrawn = recording.video, recording.complete
+        rgb = None if colour is None else parse_colour(colour)  # None where classes have their own
         source = self._open(video)
         name = f'{source.path.stem}_marked'
         outputs = Outputs(folder / f'{name}.mp4', folder / f'{name}_masks', source=video)
@@ -138,12 +145,13 @@ class Marker:
             source,
             outputs,
             threshold=used,
-            colour=colour,
+            colour=rgb,
             progress=update,
             **recording.settings,
         )
         if not redrawn:
             recording.finish(report.summary)
+        recording.drawn = (threshold, colour)
         status = texts.status(report, used, redrawn=redrawn).replace(video, Path(video).name)
         plots = draw_plots(self._inferencer.visualizer, report.summary)
         archive = shutil.make_archive(str(outputs.masks), 'zip', outputs.masks)
@@ -185,11 +193,6 @@ def check_length(video: str, seconds: float, limit: float) -> None:
             f'{video}: longer than {limit:g} s, which is the limit of this page (--max-seconds); '
             'cut it'
         )
-
-
-def _rgb(colour: str | None) -> tuple[int, int, int] | None:
-    """The colour that was chosen; None where classes have their own."""
-    return None if colour is None else parse_colour(colour)
 
 
 def _named(error: Exception, video: str) -> str:

@@ -30,12 +30,15 @@ class Recording:
 
     Attributes:
         complete: Whether the whole video is there.
+        closed: Whether its files are gone.
+        drawn: Threshold and colour of the result that the page shows.
     """
 
     def __init__(self, inferencer: AVSInferencer, video: str, settings: dict[str, Any]) -> None:
         self.video = video
         self.settings = settings
-        self.complete = False
+        self.complete = self.closed = False
+        self.drawn: tuple[float, str | None] | None = None
         self._inferencer = inferencer
         self._folder = tempfile.TemporaryDirectory(prefix='avsbench-')
         self._file = Path(self._folder.name, 'scores.npy')
@@ -85,6 +88,7 @@ class Recording:
 
     def close(self) -> None:
         """Remove the files."""
+        self.closed = True
         self._folder.cleanup()
 
     def _kept(self, threshold: float | None) -> Iterator[MaskPrediction]:

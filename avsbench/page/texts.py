@@ -82,11 +82,8 @@ def status(report: RenderReport, threshold: float | None, *, redrawn: bool) -> s
         redrawn: Whether from stored probabilities.
     """
     used = 'most probable class' if threshold is None else f'threshold {threshold:g}'
-    lines = [
-        f'{report.frames} frames, {report.masks} masks of {report.seconds:g} s in '
-        f'{report.wall:.1f} s; {used}{", redrawn without the network" if redrawn else ""}; '
-        f'audio {report.audio}'
-    ]
+    used += ', redrawn without the network' if redrawn else ''
+    lines = [f'{report.done()}; {used}; audio {report.audio}']
     lines += [report.nothing] if report.nothing else []
     warnings = [warning for warning in report.warnings if warning != SYNTHETIC]  # said above
     return '\n'.join(lines + [f'Warning: {warning}' for warning in warnings])

@@ -34,3 +34,8 @@ def examples(items: Iterable[object], limit: int = 5) -> str:
     items = [str(item) for item in items]
     more = f' ... and {len(items) - limit} more' if len(items) > limit else ''
     return ', '.join(items[:limit]) + more
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, which gets an `s` unless there is one of it."""
+    return f'{number} {noun}{"" if number == 1 else "s"}'

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from avsbench.utils.checks import check_choice
+from avsbench.utils.errors import counted
 from avsbench.video.audio import AudioTrack
 from avsbench.video.containers import VideoError
 from avsbench.video.reading import DecodedFrame, VideoFile
@@ -61,7 +62,7 @@ def read_clip(path: str | Path, seconds: int, *, start: int = 0, rule: str = 'in
     # How many frames are missing is known only once the end was reached.
     missing = video.warning() if repeated else None
     if video.damaged or video.read_error or missing:
-        why = video.read_error or missing or f'{video.damaged} frames cannot be decoded'
+        why = video.read_error or missing or f'{counted(video.damaged, "frame")} cannot be decoded'
         raise VideoError(
             f'{path}: the file is damaged in the seconds {start} to {start + seconds} ({why}); '
             'record, download or encode it again'

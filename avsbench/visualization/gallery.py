@@ -13,7 +13,7 @@ from mmengine.model import BaseModel
 from PIL import Image
 
 from avsbench.structures import AVSDataSample
-from avsbench.utils.errors import DataError
+from avsbench.utils.errors import DataError, counted
 from avsbench.utils.folders import check_writable, visible
 from avsbench.utils.text import read_json
 from avsbench.visualization.local_visualizer import ClipView
@@ -156,7 +156,8 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
     found = len(visible(folder.glob('*.png'), folder))
     if found and not overwrite:
         raise DataError(
-            f'{folder}: contains {found} images; choose another folder, or pass --overwrite'
+            f'{folder}: contains {counted(found, "image")}; choose another folder, or pass '
+            '--overwrite'
         )
     check_writable(folder, 'folder of images', 'choose another with --out', keep=False)
 
@@ -176,7 +177,7 @@ def save_gallery(images: Mapping[str, np.ndarray], folder: Path) -> str:
         Image.fromarray(image).save(folder / f'{name.replace("/", "_")}.png')
     sheet = folder / SHEET
     Image.fromarray(contact_sheet(list(images.values()))).save(sheet)
-    return f'{len(images)} images in {folder}, all of them in {sheet}'
+    return f'{counted(len(images), "image")} in {folder}, all of them in {sheet}'
 
 
 def contact_sheet(images: Sequence[np.ndarray]) -> np.ndarray:

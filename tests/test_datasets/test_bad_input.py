@@ -249,7 +249,7 @@ CSV_CASES = [
     (
         'train',
         'training',
-        ["no clips of split 'train'; did you mean 'training'?", "'val' (1 clips)"],
+        ["no clips of split 'train'; did you mean 'training'?", "'val' (1 clip)"],
     ),
     ('b,0,cat_meowing', '-a_1,0,dog_barking', ['dog_barking/-a_1 in rows 2, 3']),
     ('b,0,cat_meowing', '../b,0,cat_meowing', ["row 3, column 'name'", "'../b'"]),

@@ -163,7 +163,7 @@ def test_nothing_is_overwritten(call, video):
         ('out.mp4', 'out.mp4: already exists'),
         ('out.csv', 'out.csv: already exists'),
         ('out.png', 'out.png: already exists'),
-        ('masks/7.png', 'masks: contains 1 masks'),
+        ('masks/7.png', 'masks: contains 1 mask '),
     ):
         path = Path(word)
         path.parent.mkdir(exist_ok=True)

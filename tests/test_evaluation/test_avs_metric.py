@@ -301,7 +301,7 @@ def test_no_clip_and_no_annotation_are_errors():
         evaluate(BINARY, [])
     sample = binary_samples(1)[0]
     sample.gt_valid = torch.zeros(5, dtype=torch.bool)
-    with pytest.raises(DataError, match='no annotated frame to score in 1 clips'):
+    with pytest.raises(DataError, match='no annotated frame to score in 1 clip:'):
         evaluate(BINARY, [sample])
 
 

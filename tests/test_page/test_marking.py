@@ -55,6 +55,21 @@ def test_another_colour_needs_no_network(inferencer: AVSInferencer, video: Path)
     assert inferencer.model.lengths == calls
 
 
+def test_what_was_moved_while_the_network_ran_is_drawn_afterwards(
+    inferencer: AVSInferencer, video: Path
+) -> None:
+    marker = Marker(gradio, inferencer, 10)
+    before, _ = mark(marker, video)
+    result, _ = mark(marker, video, recording=before[RECORDING])
+    during = next(marker.redraw(before[RECORDING], 0, '#e69f00'))  # its scores are gone
+    assert during == gradio.skip()
+    same, _ = last(marker.redraw(result[RECORDING], 0.5, '#e69f00'))
+    assert not same[0].visible and all(part == gradio.skip() for part in same[1:])
+    moved, _ = last(marker.redraw(result[RECORDING], 0, '#e69f00'))
+    assert 'threshold 0, redrawn without the network' in moved[3].value
+    assert moved[3].value.startswith('25 frames, 1 mask of 1 s')
+
+
 def test_a_colour_that_is_none_leaves_the_result(inferencer: AVSInferencer, video: Path) -> None:
     marker = Marker(gradio, inferencer, 10)
     done, _ = mark(marker, video)
@@ -92,6 +107,8 @@ def test_the_colour_can_be_chosen_where_there_is_one(
     found = {block.elem_id: block for block in page.blocks.values() if block.elem_id}
     assert ('colour' in found) is expected
     assert 'threshold' in found
+    (run,) = [name for name, step in page.fns.items() if step.api_name == 'mark']
+    assert 'redraw' in [step.name for step in page.fns.values() if step.trigger_after == run]
     if expected:
         assert found['colour'].value == '#{:02x}{:02x}{:02x}'.format(*PREDICTION_COLOUR)
 

@@ -69,7 +69,7 @@ def test_split_clips_and_seed(tool, config, tmp_path):
 def test_folder_with_pictures_is_refused_first(tool, config, tmp_path):
     (tmp_path / 'mine.png').write_bytes(b'')
     done = tool('browse_dataset', 'nonsense.py', '--out', tmp_path)
-    assert done.code == 2 and 'contains 1 images' in done.err
+    assert done.code == 2 and 'contains 1 image;' in done.err
     assert tool('browse_dataset', config, '--out', tmp_path, '--num', 0).code == 2
 
 

@@ -18,7 +18,7 @@ from avsbench.datasets.preparation.avsbench_tree import (
 from avsbench.datasets.preparation.custom_tree import CustomTree
 from avsbench.datasets.preparation.settings import keep_settings
 from avsbench.layouts import LAYOUTS, Layout
-from avsbench.utils.errors import ConfigError, DataError
+from avsbench.utils.errors import ConfigError, DataError, counted
 from avsbench.utils.files import write_text
 from avsbench.utils.folders import check_writable
 from avsbench.utils.parallel import show_progress
@@ -89,7 +89,7 @@ def prepare_custom(args: argparse.Namespace) -> int:
     faults += [done.fault for done in outcomes if done.fault]
     frames = sum(len(task.frame_paths) for task in tasks)
     print(
-        f'{len(tasks)} videos, {frames} seconds: images are in '
+        f'{counted(len(tasks), "video")}, {counted(frames, "second")}: images are in '
         f'{args.out}/prepared/frames/<name>/<second>.jpg, their masks belong to '
         f'{args.out}/masks/<name>/<second>.png'
     )
@@ -156,6 +156,6 @@ def report(layout: Layout, out: Path, outcomes: list[Outcome], missing: list[str
 def report_faults(faults: list[str]) -> int:
     """Name what could not be used; the exit code."""
     if faults:
-        head = f'{len(faults)} videos could not be used:'
+        head = f'{counted(len(faults), "video")} could not be used:'
         print(head, *faults, sep='\n  ', file=sys.stderr)
     return 1 if faults else 0

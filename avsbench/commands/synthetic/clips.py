@@ -6,6 +6,7 @@ from pathlib import Path
 from avsbench.commands.synthetic.writing import write_trees
 from avsbench.synthetic import SUBSETS, Settings, generate_tree
 from avsbench.synthetic.generator import read_record
+from avsbench.utils.errors import counted
 
 SETTINGS = (
     *('preset', 'size', 'seed', 'state_seed', 'tell', 'grid', 'snr', 'decoys'),
@@ -26,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
 def _summary(settings: Settings, root: Path, seconds: float) -> str:
     ceilings = read_record(root, 'ceilings.json')
     clips = len(read_record(root, 'truth.json'))
-    line = f'{root}: {clips} clips, {seconds:.1f} s'
+    line = f'{root}: {counted(clips, "clip")}, {seconds:.1f} s'
     best = ceilings.get('test', {}).get('audio_blind', {}).get('J')
     if settings.tell:
         return f'{line}; sounding objects light up, so the ceilings do not hold for this tree'

@@ -13,7 +13,7 @@ from avsbench.processes.agreement import on_main_process
 from avsbench.registry import HOOKS
 from avsbench.structures import AVSDataSample
 from avsbench.utils.checks import check_choice
-from avsbench.utils.errors import ConfigError, DataError, examples
+from avsbench.utils.errors import ConfigError, DataError, counted, examples
 from avsbench.utils.folders import check_writable, visible
 from avsbench.utils.locks import FileLock
 from avsbench.visualization.result_layouts import KINDS, LAYOUTS, SampleResults
@@ -89,8 +89,9 @@ class MaskSavingHook(Hook):
             found = [str(path.relative_to(self.out_dir)) for path in images]
             if found:
                 raise DataError(
-                    f'{self.out_dir}: already holds {len(found)} masks ({examples(sorted(found))}) '
-                    f'and nothing is written over; choose another folder, or pass --overwrite'
+                    f'{self.out_dir}: already holds {counted(len(found), "mask")} '
+                    f'({examples(sorted(found))}) and nothing is written '
+                    'over; choose another folder, or pass --overwrite'
                 )
         self._lock.acquire()
 
@@ -120,7 +121,9 @@ class MaskSavingHook(Hook):
 
     def after_test(self, runner: Runner) -> None:
         """Say where the masks are."""
-        runner.logger.info(f'{len(self._written)} images of this process are in {self.out_dir}')
+        runner.logger.info(
+            f'{counted(len(self._written), "image")} of this process: in {self.out_dir}'
+        )
 
     def _choose(self, metainfo: dict) -> None:
         """Set the layout, and the kinds of images."""
