@@ -1,7 +1,6 @@
 """Reading, overriding and checking text configs, with errors that name file, key and remedy."""
 
 import copy
-import difflib
 import inspect
 import os
 from collections.abc import Collection, Iterator, Mapping
@@ -17,7 +16,7 @@ from mmengine.runner import Runner
 import avsbench.config.yaml_files  # noqa: F401  yaml is plain data from here on
 from avsbench.config.front_ends import set_front_ends
 from avsbench.config.paths import config_file, find_config
-from avsbench.config.schema import accepted_at, check_arguments, kinds_at
+from avsbench.config.schema import accepted_at, check_arguments, kinds_at, nearest_key
 from avsbench.config.sources import (
     SUFFIXES,
     check_sources,
@@ -252,9 +251,7 @@ def _check_override(cfg: Config, parts: tuple[str, ...], value: Any) -> tuple[An
                 accepted = KNOWN_KEYS if depth == 0 else accepted_at(cfg, parts[:depth])
                 if accepted is None or part not in accepted:
                     valid = set(node) | (accepted or set())
-                    near = nearest(part, sorted(valid)) or _nearest_inside(
-                        node, parts[:depth], part
-                    )
+                    near = nearest_key(part, valid, node, parts[:depth])
                     raise ConfigError(f'{where}: {here} has no key {part!r}{near}')
                 node = None
                 break
@@ -269,20 +266,6 @@ def _check_override(cfg: Config, parts: tuple[str, ...], value: Any) -> tuple[An
         else:
             raise ConfigError(f'{where}: {here} is {node!r} and has no keys')
     return node, _read_value(cfg, parts, node, value, where)
-
-
-def _nearest_inside(node: Any, path: tuple[str, ...], name: str) -> str:
-    """As `nearest`, for a name that belongs to a part inside of this one."""
-    inside = {key.rpartition('.')[2]: key for key in _keys_inside(node, path)}
-    matches = difflib.get_close_matches(name, inside, n=1, cutoff=0.7)
-    return f'; did you mean {inside[matches[0]]!r}?' if matches else ''
-
-
-def _keys_inside(node: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from ('.'.join((*path, key, name)) for name in value)
-            yield from _keys_inside(value, (*path, key))
 
 
 def _read_value(cfg: Config, parts: tuple[str, ...], old: Any, value: Any, where: str) -> Any:

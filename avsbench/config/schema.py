@@ -6,8 +6,9 @@ arguments the class takes. What a part of the model must have, besides what the 
 in, shows when it is built, see `avsbench.registry`.
 """
 
+import difflib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from mmengine.config import Config
@@ -148,9 +149,33 @@ def check_arguments(cfg: Config) -> None:
         for key in node:
             if key not in accepted:
                 raise ConfigError(
-                    f'{where}: unknown key {key!r}{nearest(key, sorted(accepted))}\n'
+                    f'{where}: unknown key {key!r}{nearest_key(key, accepted, node, path)}\n'
                     f'  valid keys: {", ".join(sorted(accepted - {"_scope_"}))}'
                 )
+
+
+def nearest_key(
+    name: str, valid: Iterable[str], node: Mapping[str, Any], path: tuple[str, ...]
+) -> str:
+    """As `nearest`, for a key that may belong to a part inside of this one.
+
+    Args:
+        name: The key that is not known.
+        valid: Keys that belong here.
+        node: What is here.
+        path: Where that is, from the top.
+    """
+    inside = {key.rpartition('.')[2]: key for key in _keys_inside(node, path)}
+    near = '' if name in inside else nearest(name, sorted(valid))
+    matches = difflib.get_close_matches(name, inside, n=1, cutoff=0.7)
+    return near or (f'; did you mean {inside[matches[0]]!r}?' if matches else '')
+
+
+def _keys_inside(node: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from ('.'.join((*path, key, name)) for name in value)
+            yield from _keys_inside(value, (*path, key))
 
 
 def annotated_parts(cfg: Config) -> Iterator[tuple[tuple[str, ...], dict]]:

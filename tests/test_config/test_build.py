@@ -208,6 +208,15 @@ class TestModelOfAConfig:
                 "mean 'DeformablePixelDecoder'?",
             ),
             ('model', dict(backbon=1), "model: unknown key 'backbon'; did you mean 'backbone'?"),
+            *(
+                (
+                    'model.decode_head',
+                    {name: 10},
+                    f"model.decode_head: unknown key '{name}'; did you mean "
+                    "'model.decode_head.query_generator.num_queries'?",
+                )
+                for name in ('num_queries', 'num_querys')
+            ),
             (
                 'model.decode_head.loss_mask',
                 dict(weight=1),

@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from avsbench.analysis.comparison.results import Result, check_comparable
 from avsbench.evaluation.frame_table import COLUMNS
+from avsbench.utils.errors import DataError
 
 CATEGORIES = ('dog', 'cat', 'bus')
 
@@ -149,6 +151,19 @@ class TestErrors:
         finished = compare(one, other)
         assert finished.code == 2 and text in finished.err
         assert str(one) in finished.err and str(other) in finished.err
+
+    def test_other_labels_of_classes(self, tmp_path):
+        def result(name: str, classes: str, target: str) -> Result:
+            table = pd.DataFrame(
+                dict(clip=['a'], frame=['0'], padded=[0], classes=[classes], target=[target])
+            )
+            entry = dict(protocol=dict(task='semantic'))
+            return Result(tmp_path / name, entry, table)
+
+        one, same = result('one', '0 3', '60 40'), result('same', '0 3 7', '60 40 0')
+        check_comparable([one, same])  # 7 was predicted
+        with pytest.raises(DataError, match='one and .*other do not compare:.*other labels'):
+            check_comparable([one, result('other', '0 7', '60 40')])
 
     def test_results_that_are_none(self, compare, tmp_path):
         one = write_result(tmp_path / 'one', 0.8)

@@ -172,7 +172,8 @@ def _remedy(name: str) -> str:
     return ''
 
 
-def _check_frames(first: Result, second: Result) -> None:
+def _check_frames(*results: Result) -> None:
+    first, second = results
     keys = ['clip', 'frame', 'padded']
     one, other = (set(map(tuple, r.table[keys].values.tolist())) for r in (first, second))
     if one != other:
@@ -181,10 +182,19 @@ def _check_frames(first: Result, second: Result) -> None:
             f'first only, {len(other - one)} in the second only, such as '
             f'{examples(sorted("/".join(map(str, key[:2])) for key in one ^ other), 3)}'
         )
-    if first.semantic:
-        return
-    targets = (r.table.sort_values(keys, kind='stable').target.to_numpy() for r in (first, second))
-    if not np.array_equal(*targets):
+    areas = [_labelled(r.table.sort_values(keys, kind='stable'), r.semantic) for r in results]
+    if areas[0] != areas[1]:
         raise DataError(
             f'{first.path} and {second.path} do not compare: the same frames have other labels'
         )
+
+
+def _labelled(table: pd.DataFrame, semantic: bool) -> list:
+    """What is labelled in each frame: its area in pixels, or those of its classes."""
+    if not semantic:
+        return table.target.tolist()
+    pairs = zip(table.classes.str.split(), table.target.str.split(), strict=True)
+    return [
+        {name: area for name, area in zip(names, areas, strict=True) if float(area)}
+        for names, areas in pairs
+    ]

@@ -19,6 +19,11 @@ _MIN_ROWS = 256
 # What torch.compile calls, too; the name begins with an underscore, so it may be gone one day.
 _FUSED = getattr(torch.ops.mkldnn, '_linear_pointwise', None)
 _MEASURED = platform.machine() in ('x86_64', 'AMD64')
+# oneDNN has no product in half precision for a processor without the instructions; PyTorch has one.
+_CAN_COMPUTE = {
+    torch.bfloat16: getattr(torch.ops.mkldnn, '_is_mkldnn_bf16_supported', None),
+    torch.float16: getattr(torch.ops.mkldnn, '_is_mkldnn_fp16_supported', None),
+}
 
 
 def linear(tokens: Tensor, weight: Tensor, bias: Tensor | None, act: str | None = None) -> Tensor:
@@ -89,5 +94,8 @@ def _fuses(tokens: Tensor, weight: Tensor) -> bool:
     if not usable or tokens.numel() < _MIN_ROWS * tokens.shape[-1]:
         return False
     if torch.is_autocast_enabled('cpu'):
+        can_compute = _CAN_COMPUTE.get(torch.get_autocast_dtype('cpu'))
+        if can_compute is None or not can_compute():
+            return False
         return tokens.is_floating_point() and tokens.dtype != torch.float64
     return tokens.dtype == weight.dtype == torch.float32

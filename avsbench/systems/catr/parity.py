@@ -82,7 +82,8 @@ class CATRRun(NetworkRun):
         """With what is tested: rounding decides which query where two are as likely."""
         noise = computed.noise.get(('output', 'probability'), 0.0)
         tested = self._tested(computed.outputs, undecided=noise)
-        return replace(computed, outputs=computed.outputs | tested)
+        margin = {('output', 'test_margin'): 2 * noise}  # of two nearly equal probabilities
+        return replace(computed, outputs=computed.outputs | tested, noise=computed.noise | margin)
 
     def taps(self) -> Taps:
         """Every stage, and every block of the encoder in time."""
