@@ -67,8 +67,10 @@ def publish(
     meta = checkpoint.get('meta')
     meta = meta if isinstance(meta, dict) else {}
     kept = {key: meta[key] for key in KEPT if isinstance(meta.get(key), str | int | float)}
-    if isinstance(meta.get('dataset_meta'), dict):  # else the names of the classes would be lost
-        kept['dataset_meta'] = meta['dataset_meta']
+    # Scores of these weights in validation; without the other the names of classes would be lost.
+    for key in ('metrics', 'dataset_meta'):
+        if isinstance(meta.get(key), dict):
+            kept[key] = meta[key]
     if config := published_config(meta.get('config')):
         kept['config'] = config
     if TRAINED_ONLY in meta:  # by their names alone, since they may lie beside the checkpoint

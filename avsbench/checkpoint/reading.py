@@ -33,7 +33,7 @@ _DTYPES = {
 # Key of the `meta` of checkpoints that leave out what is in other files, and name these.
 TRAINED_ONLY = 'frozen'
 # Of a safetensors file's metadata, which is text always.
-_STRUCTURES = ('dataset_meta', 'synthetic', TRAINED_ONLY)  # as json
+_STRUCTURES = ('dataset_meta', 'metrics', 'synthetic', TRAINED_ONLY)  # as json
 _WHOLE_NUMBERS = ('num_classes', 'epoch', 'iter', 'seed')
 
 

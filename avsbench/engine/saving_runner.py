@@ -40,6 +40,7 @@ class SavingRunner(ExplainingRunner):
 
     saved_position: tuple[int, int] | None = None
     _saved_state: dict[str, Any] | None = None  # of all processes, at that position
+    _validated: tuple[int, dict[str, float]] | None = None  # iteration, metrics
 
     @property
     def bare_model(self) -> nn.Module:
@@ -56,6 +57,13 @@ class SavingRunner(ExplainingRunner):
             'subset': self.cfg.get('subset'),
             'num_classes': head.get('num_classes', self.cfg.get('num_classes')),
         }
+
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        """Call all hooks; the metrics of a validation go into a checkpoint of the same weights."""
+        if fn_name == 'after_val_epoch':
+            numbers = {k: v for k, v in kwargs['metrics'].items() if isinstance(v, int | float)}
+            self._validated = (self.iter, numbers)
+        super().call_hook(fn_name, **kwargs)
 
     def save_checkpoint(
         self,
@@ -146,7 +154,7 @@ class SavingRunner(ExplainingRunner):
                 'The training diverged; lower the learning rate and --resume from the last file'
             )
         checkpoint = {
-            'meta': to_plain({**meta, **self._meta()}, 'meta'),
+            'meta': to_plain({**meta, **self._meta(), **self._metrics(meta['iter'])}, 'meta'),
             'state_dict': weights,
             'message_hub': pack_message_hub(self.message_hub.state_dict()),
         }
@@ -183,6 +191,12 @@ class SavingRunner(ExplainingRunner):
         if hasattr(loader.dataset, 'synthetic'):
             meta['synthetic'] = loader.dataset.synthetic
         return meta
+
+    def _metrics(self, iteration: int) -> dict[str, Any]:
+        """The metrics of the validation after this iteration, if there was one."""
+        if self._validated is None or self._validated[0] != iteration:
+            return {}
+        return {'metrics': self._validated[1]}
 
     def _config_text(self) -> str | None:
         """The config as json; None where it holds more than data, which the bundle's hook says."""

@@ -370,6 +370,7 @@ class TestPublish:
     def test_strips_and_names_by_hash(self, tmp_path, weights):
         meta = dict(head='A', subset='s4', epoch=3, cfg='/home/someone', saved_at=1.0, seed=5)
         meta['dataset_meta'] = {'classes': ('background', 'dog')}
+        meta['metrics'] = {'mIoU': 0.5}
         content = dict(meta=meta, state_dict=weights, optimizer={'x': torch.ones(9999)})
         torch.save(content, tmp_path / 'in.pth')
         finished = self._run(tmp_path / 'in.pth', tmp_path / 'out' / 'net')
@@ -378,7 +379,9 @@ class TestPublish:
         assert published.name == f'net-{sha256_of(published)[:8]}.pth'
         again = torch.load(published, weights_only=True)
         named = {'classes': ('background', 'dog')}
-        assert again['meta'] == dict(head='A', subset='s4', epoch=3, seed=5, dataset_meta=named)
+        assert again['meta'] == dict(
+            head='A', subset='s4', epoch=3, seed=5, dataset_meta=named, metrics={'mIoU': 0.5}
+        )
         assert set(again) == {'meta', 'state_dict'}
         load_weights(Net(), published, expected={'head': 'A'})
 

@@ -49,6 +49,18 @@ def test_checkpoint_is_plain_and_says_what_it_is(trained):
     assert json.loads(meta['config'])['model']['decode_head']['type'] == 'ToyHead'
 
 
+def test_checkpoint_says_what_its_weights_scored(build_toy, tmp_path):
+    runner = build_toy('run', {'train_cfg.max_epochs': 1})
+    runner.train()
+    scored = pytest.approx(runner.val()['mIoU'])
+    for name in ('best_mIoU_epoch_1', 'epoch_1'):
+        meta = torch.load(tmp_path / 'run' / f'{name}.pth', weights_only=True)['meta']
+        assert meta['metrics']['mIoU'] == scored
+    runner.save_checkpoint(str(tmp_path), 'later.pth', meta=dict(epoch=1, iter=5))
+    later = torch.load(tmp_path / 'later.pth', weights_only=True)['meta']
+    assert 'metrics' not in later  # those were of other weights
+
+
 class TestLoading:
     def test_weights_arrive(self, build_toy, trained):
         runner = build_toy('test', load_from=str(trained))
