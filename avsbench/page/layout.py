@@ -72,12 +72,8 @@ def build_page(gradio: Any, inferencer: AVSInferencer, max_seconds: float) -> An
         marked.then(None, js=_SHOW_RESULT)
         controls = [part for part in (threshold, colour) if not isinstance(part, gradio.State)]
         if controls:
-            redraw = dict(
-                fn=marker.redraw,
-                inputs=[recording, threshold, colour],
-                api_visibility='private',
-                **shown,
-            )
+            redraw = dict(fn=marker.redraw, inputs=[recording, threshold, colour], **shown)
+            redraw['api_visibility'] = 'private'
             inputs = [control.input for control in controls]
             gradio.on(inputs, trigger_mode='always_last', **redraw)
             marked.then(**redraw)  # they may have been moved meanwhile
