@@ -172,8 +172,7 @@ def _remedy(name: str) -> str:
     return ''
 
 
-def _check_frames(*results: Result) -> None:
-    first, second = results
+def _check_frames(first: Result, second: Result) -> None:
     keys = ['clip', 'frame', 'padded']
     one, other = (set(map(tuple, r.table[keys].values.tolist())) for r in (first, second))
     if one != other:
@@ -182,8 +181,9 @@ def _check_frames(*results: Result) -> None:
             f'first only, {len(other - one)} in the second only, such as '
             f'{examples(sorted("/".join(map(str, key[:2])) for key in one ^ other), 3)}'
         )
-    areas = [_labelled(r.table.sort_values(keys, kind='stable'), r.semantic) for r in results]
-    if areas[0] != areas[1]:
+    tables = (r.table.sort_values(keys, kind='stable') for r in (first, second))
+    areas, others = (_labelled(table, first.semantic) for table in tables)
+    if areas != others:
         raise DataError(
             f'{first.path} and {second.path} do not compare: the same frames have other labels'
         )
