@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from avsbench.registry import SYSTEMS
+from avsbench.utils.precision import cpu_computes_bf16
 from avsbench.synthetic import generate
 from avsbench.video import make_video
 
@@ -35,6 +36,8 @@ SHORTCUTS = (
     (r'--preset default', '--preset tiny'),
     (r'^(bash train.sh \S+ config/\S+/demo.py)$', rf'\1 {SHORT}'),
     (r'^(.*bash train.sh \S+ config/\S+/(pvt2|res50).py.*)$', rf'\1 {FULL_SIZE}'),
+    # Convolutions of a CPU without instructions for bfloat16 take minutes.
+    *([] if cpu_computes_bf16() else [(r'--amp\b', '--amp off')]),
     (r'^(bash test.sh .*)$', r'\1 --cfg-options test_dataloader.dataset.indices=2'),
     (r'tests/parity/avsegformer_\*.json', 'tests/parity/metrics_*.json'),
     (r'^avsbench (data|parity|info)', r'python -m avsbench \1'),
