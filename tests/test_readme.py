@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from avsbench.registry import SYSTEMS
-from avsbench.utils.precision import cpu_computes_bf16
 from avsbench.synthetic import generate
+from avsbench.utils.precision import cpu_computes_bf16
 from avsbench.video import make_video
 
 ROOT = Path(__file__).resolve().parents[1]
